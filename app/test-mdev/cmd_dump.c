@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The command dump: what mediated devices say of themselves. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/vfio.h>
+
+#include <rte_dev.h>
+#include <rte_uuid.h>
+#include <bus_driver.h>
+#include <bus_mdev_driver.h>
+
+#include <vfio_irq.h>
+#include <vfio_pci.h>
+#include <vfio_region.h>
+
+#include "test.h"
+
+struct flag_name {
+	uint32_t flag;
+	const char *name;
+};
+
+static const struct flag_name device_flags[] = {
+	{ VFIO_DEVICE_FLAGS_RESET, "reset" },
+	{ VFIO_DEVICE_FLAGS_PCI, "pci" },
+	{ VFIO_DEVICE_FLAGS_PLATFORM, "platform" },
+	{ VFIO_DEVICE_FLAGS_AMBA, "amba" },
+	{ VFIO_DEVICE_FLAGS_CCW, "ccw" },
+	{ VFIO_DEVICE_FLAGS_AP, "ap" },
+	{ VFIO_DEVICE_FLAGS_FSL_MC, "fsl-mc" },
+	{ VFIO_DEVICE_FLAGS_CAPS, "caps" },
+};
+
+static const struct flag_name region_flags[] = {
+	{ VFIO_REGION_INFO_FLAG_READ, "read" },
+	{ VFIO_REGION_INFO_FLAG_WRITE, "write" },
+	{ VFIO_REGION_INFO_FLAG_MMAP, "mmap" },
+};
+
+static const struct flag_name irq_flags[] = {
+	{ VFIO_IRQ_INFO_EVENTFD, "eventfd" },
+	{ VFIO_IRQ_INFO_MASKABLE, "maskable" },
+	{ VFIO_IRQ_INFO_AUTOMASKED, "automasked" },
+	{ VFIO_IRQ_INFO_NORESIZE, "noresize" },
+};
+
+static const char * const pci_regions[] = {
+	"BAR0", "BAR1", "BAR2", "BAR3", "BAR4", "BAR5", "ROM", "config", "VGA",
+};
+
+static const char * const pci_irqs[] = { "INTx", "MSI", "MSI-X", "ERR", "REQ" };
+
+static void
+dump_flags(const struct flag_name *names, unsigned int count, uint32_t flags)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (flags & names[i].flag)
+			printf(" %s", names[i].name);
+	}
+	printf("\n");
+}
+
+/* What the parent's driver calls the type, and whether it says more of it. */
+static void
+dump_attribute(const struct rte_mdev_device *mdev, const char *attribute)
+{
+	char path[PATH_MAX], text[RTE_MDEV_ATTR_LEN];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s/mdev_type/%s", mdev->root, mdev->name,
+		attribute);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return;
+	if (fgets(text, sizeof(text), file) != NULL) {
+		text[strcspn(text, "\n")] = '\0';
+		printf("  %-12s %s\n", attribute, text);
+	}
+	fclose(file);
+}
+
+static int
+dump_region(struct vfio_dev *dev, uint32_t index, bool pci)
+{
+	struct vfio_region *region;
+	uint32_t i;
+	int ret;
+
+	ret = vfio_region_get(dev, index, &region);
+	if (ret == -EINVAL)
+		return 0; /* some drivers count regions that they do not have */
+	if (ret < 0) {
+		printf("  region %-5u no answer: %s\n", index, strerror(-ret));
+		return ret;
+	}
+	if (region->size == 0)
+		return 0;
+	printf("  region %-5u", index);
+	if (pci && index < RTE_DIM(pci_regions))
+		printf(" %s", pci_regions[index]);
+	printf(" size %#" PRIx64 " offset %#" PRIx64, region->size,
+		region->offset);
+	if (region->type != 0)
+		printf(" type %#" PRIx32 "/%#" PRIx32, region->type,
+			region->subtype);
+	if (region->msix_mappable)
+		printf(" msix-mappable");
+	dump_flags(region_flags, RTE_DIM(region_flags), region->flags);
+	for (i = 0; i < region->nr_areas; i++)
+		printf("    %s [%#" PRIx64 ", %#" PRIx64 ")\n",
+			region->sparse ? "sparse area" : "mappable",
+			region->areas[i].offset,
+			region->areas[i].offset + region->areas[i].size);
+	return 0;
+}
+
+static int
+dump_irq(struct vfio_dev *dev, uint32_t index, bool pci)
+{
+	struct vfio_irq irq;
+	int ret;
+
+	ret = vfio_irq_get(dev, index, &irq);
+	if (ret == -EINVAL || ret == -ENOTTY)
+		return 0;
+	if (ret < 0) {
+		printf("  irq %-8u no answer: %s\n", index, strerror(-ret));
+		return ret;
+	}
+	if (irq.count == 0)
+		return 0;
+	printf("  irq %-8u", index);
+	if (pci && index < RTE_DIM(pci_irqs))
+		printf(" %s", pci_irqs[index]);
+	printf(" count %" PRIu32, irq.count);
+	dump_flags(irq_flags, RTE_DIM(irq_flags), irq.flags);
+	return 0;
+}
+
+static int
+dump_open(struct vfio_dev *dev)
+{
+	bool pci = (vfio_dev_flags(dev) & VFIO_DEVICE_FLAGS_PCI) != 0;
+	struct vfio_pci_ids ids;
+	int ret = 0;
+	uint32_t i;
+
+	printf("  %-12s %s\n", "transport", vfio_dev_transport(dev));
+	printf("  %-12s", "flags");
+	dump_flags(device_flags, RTE_DIM(device_flags), vfio_dev_flags(dev));
+	if (pci) {
+		ret = vfio_pci_read_ids(dev, &ids);
+		if (ret == 0)
+			printf("  %-12s %04x:%04x subsystem %04x:%04x class %06x rev %02x\n",
+				"pci", ids.vendor, ids.device,
+				ids.subsystem_vendor, ids.subsystem_device,
+				ids.class_code, ids.revision);
+		else
+			printf("  %-12s no answer: %s\n", "pci", strerror(-ret));
+	}
+	for (i = 0; i < vfio_dev_num_regions(dev); i++)
+		ret |= dump_region(dev, i, pci);
+	for (i = 0; i < vfio_dev_num_irqs(dev); i++)
+		ret |= dump_irq(dev, i, pci);
+	return ret == 0 ? 0 : -1;
+}
+
+static int
+dump_device(const struct rte_mdev_device *mdev)
+{
+	struct vfio_dev *dev;
+	int ret;
+
+	printf("%s\n", mdev->name);
+	printf("  %-12s %s\n", "parent", mdev->parent);
+	printf("  %-12s %s\n", "type", mdev->type);
+	printf("  %-12s %s\n", "device_api", mdev->device_api);
+	dump_attribute(mdev, "name");
+	dump_attribute(mdev, "description");
+	if (mdev->device.numa_node >= 0)
+		printf("  %-12s %d\n", "numa_node", mdev->device.numa_node);
+	ret = vfio_dev_open(mdev->root, mdev->name, &dev);
+	if (ret < 0) {
+		printf("  cannot be opened: %s\n", strerror(-ret));
+		return ret;
+	}
+	ret = dump_open(dev);
+	vfio_dev_close(dev);
+	return ret;
+}
+
+static int
+find_any(const struct rte_device *dev __rte_unused, const void *data __rte_unused)
+{
+	return 0;
+}
+
+static bool
+is_wanted(const struct rte_mdev_device *mdev, unsigned int count, char **uuids)
+{
+	unsigned int i;
+	rte_uuid_t uuid;
+
+	for (i = 0; i < count; i++) {
+		if (rte_uuid_parse(uuids[i], uuid) == 0 &&
+				rte_uuid_compare(uuid, mdev->uuid) == 0)
+			return true;
+	}
+	return count == 0;
+}
+
+int
+cmd_dump(unsigned int count, char **uuids)
+{
+	struct rte_bus *bus = rte_bus_find_by_name(RTE_BUS_MDEV_NAME);
+	const struct rte_mdev_device *mdev;
+	struct rte_device *dev = NULL;
+	unsigned int found = 0;
+	int ret = 0;
+
+	if (bus == NULL || bus->scan() != 0) {
+		fprintf(stderr, "dump: no mdev bus in this process\n");
+		return -1;
+	}
+	while ((dev = bus->find_device(dev, find_any, NULL)) != NULL) {
+		mdev = RTE_DEV_TO_MDEV(dev);
+		if (!is_wanted(mdev, count, uuids))
+			continue;
+		found++;
+		if (dump_device(mdev) < 0)
+			ret = -1;
+	}
+	if (count == 0 && found == 0)
+		printf("no mediated devices: /sys/bus/mdev/devices lists none\n");
+	if (found < count) {
+		fprintf(stderr, "dump: %u of %u devices are not on this machine: see 'dump' without a UUID\n",
+			count - found, count);
+		return -1;
+	}
+	return ret;
+}

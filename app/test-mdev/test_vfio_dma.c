@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+
+#include <vfio_dma.h>
+
+#include "fake_vfio.h"
+#include "test.h"
+
+#define LEN 4096
+
+static char memory[2 * LEN];
+static struct vfio_dev *dev;
+
+static int
+setup(void)
+{
+	fake_vfio_start();
+	return vfio_dev_open(FAKE_VFIO_BASE, FAKE_VFIO_ADDR, &dev);
+}
+
+static void
+teardown(void)
+{
+	vfio_dev_close(dev);
+	dev = NULL;
+	fake_vfio_stop();
+}
+
+static int
+test_map_unmap(void)
+{
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
+	TEST_ASSERT_EQUAL(fake_vfio.dma_mapped, 1, "not asked");
+	TEST_ASSERT_EQUAL(vfio_dma_unmap(dev, memory, 0x2000, LEN), -ENOENT,
+		"unmapped what was never mapped");
+	TEST_ASSERT_EQUAL(vfio_dma_unmap(dev, memory, 0x1000, 2 * LEN), -ENOENT,
+		"unmapped more than was mapped");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN),
+		"not unmapped");
+	TEST_ASSERT_EQUAL(fake_vfio.dma_mapped, 0, "not asked");
+	TEST_ASSERT_EQUAL(vfio_dma_unmap(dev, memory, 0x1000, LEN), -ENOENT,
+		"unmapped twice");
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0x1000, 0), -EINVAL,
+		"mapped nothing");
+	return TEST_SUCCESS;
+}
+
+static int
+test_close_unmaps(void)
+{
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory + LEN, 0x2000, LEN),
+		"not mapped");
+	vfio_dev_close(dev);
+	dev = NULL;
+	TEST_ASSERT_EQUAL(fake_vfio.dma_mapped, 0, "%d mappings were left",
+		fake_vfio.dma_mapped);
+	return TEST_SUCCESS;
+}
+
+static int
+test_failures(void)
+{
+	fake_vfio.fail = FAKE_OP_DMA_MAP;
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0x1000, LEN), -ENOSPC,
+		"error lost");
+	TEST_ASSERT_EQUAL(vfio_dma_unmap(dev, memory, 0x1000, LEN), -ENOENT,
+		"remembered all the same");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
+	fake_vfio.fail = FAKE_OP_DMA_UNMAP;
+	TEST_ASSERT_EQUAL(vfio_dma_unmap(dev, memory, 0x1000, LEN), -EIO,
+		"error lost");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN),
+		"forgotten");
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "common/vfio: DMA",
+	.unit_test_cases = {
+		TEST_CASE_ST(setup, teardown, test_map_unmap),
+		TEST_CASE_ST(setup, teardown, test_close_unmaps),
+		TEST_CASE_ST(setup, teardown, test_failures),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_vfio_dma(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(vfio_dma_autotest, test_vfio_dma);

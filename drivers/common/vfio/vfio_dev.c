@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Open, information, reset, close; the list of transports. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vfio_private.h"
+
+RTE_LOG_REGISTER_DEFAULT(vfio_common_logtype, NOTICE)
+
+static TAILQ_HEAD(, vfio_transport) transports =
+	TAILQ_HEAD_INITIALIZER(transports);
+
+void
+vfio_transport_register(struct vfio_transport *transport)
+{
+	TAILQ_INSERT_HEAD(&transports, transport, next);
+}
+
+void
+vfio_transport_unregister(struct vfio_transport *transport)
+{
+	TAILQ_REMOVE(&transports, transport, next);
+}
+
+static const struct vfio_transport_ops *
+transport_find(const char *base, const char *addr)
+{
+	struct vfio_transport *transport;
+
+	TAILQ_FOREACH(transport, &transports, next) {
+		if (transport->ops->match(base, addr))
+			return transport->ops;
+	}
+	return vfio_kernel_ops.match(base, addr) ? &vfio_kernel_ops : NULL;
+}
+
+static struct vfio_dev *
+dev_alloc(const char *name, const struct vfio_transport_ops *ops,
+		enum vfio_dev_owner owner)
+{
+	size_t len = strlen(name) + 1;
+	struct vfio_dev *dev = calloc(1, sizeof(*dev) + len);
+
+	if (dev == NULL)
+		return NULL;
+	memcpy(dev->name, name, len);
+	dev->ops = ops;
+	dev->owner = owner;
+	dev->tdev.name = dev->name;
+	dev->tdev.fd = -1;
+	TAILQ_INIT(&dev->dma_ranges);
+	return dev;
+}
+
+static int
+dev_get_info(struct vfio_dev *dev)
+{
+	struct vfio_device_info info = {
+		/* the size of the first kernels that had VFIO: all answer it */
+		.argsz = offsetof(struct vfio_device_info, num_irqs) +
+			sizeof(info.num_irqs),
+	};
+	int ret;
+
+	ret = dev->ops->get_info(&dev->tdev, &info);
+	if (ret < 0) {
+		VFIO_LOG(ERR, "%s: cannot get device information: %s",
+			dev->name, strerror(-ret));
+		return ret;
+	}
+	if (info.num_regions > VFIO_DEV_MAX_REGIONS ||
+			info.num_irqs > VFIO_DEV_MAX_IRQS) {
+		VFIO_LOG(ERR, "%s: device claims %u regions and %u interrupt indices (at most %u and %u are taken): its driver in the kernel or its mediator is broken",
+			dev->name, info.num_regions, info.num_irqs,
+			VFIO_DEV_MAX_REGIONS, VFIO_DEV_MAX_IRQS);
+		return -EPROTO;
+	}
+	dev->regions = calloc(RTE_MAX(info.num_regions, 1u),
+			sizeof(*dev->regions));
+	if (dev->regions == NULL)
+		return -ENOMEM;
+	dev->flags = info.flags;
+	dev->num_regions = info.num_regions;
+	dev->num_irqs = info.num_irqs;
+	return 0;
+}
+
+int
+vfio_dev_open(const char *base, const char *addr, struct vfio_dev **dev)
+{
+	const struct vfio_transport_ops *ops;
+	struct vfio_dev *new;
+	int ret;
+
+	*dev = NULL;
+	ops = transport_find(base, addr);
+	if (ops == NULL) {
+		VFIO_LOG(ERR, "%s: not listed as a VFIO device in %s: was it removed, or has it no VFIO driver?",
+			addr, base);
+		return -ENODEV;
+	}
+	new = dev_alloc(addr, ops, VFIO_DEV_OWNED);
+	if (new == NULL)
+		return -ENOMEM;
+	ret = ops->open(&new->tdev, base, addr);
+	if (ret < 0)
+		goto free_dev;
+	ret = dev_get_info(new);
+	if (ret < 0)
+		goto close_dev;
+	*dev = new;
+	return 0;
+
+close_dev:
+	ops->close(&new->tdev);
+free_dev:
+	free(new);
+	return ret;
+}
+
+int
+vfio_dev_attach(const char *name, int fd, struct vfio_dev **dev)
+{
+	struct vfio_dev *new;
+	int ret;
+
+	*dev = NULL;
+	if (fd < 0)
+		return -EINVAL;
+	new = dev_alloc(name, &vfio_kernel_ops, VFIO_DEV_BORROWED);
+	if (new == NULL)
+		return -ENOMEM;
+	new->tdev.fd = fd;
+	ret = dev_get_info(new);
+	if (ret < 0) {
+		free(new);
+		return ret;
+	}
+	*dev = new;
+	return 0;
+}
+
+void
+vfio_dev_close(struct vfio_dev *dev)
+{
+	if (dev == NULL)
+		return;
+	vfio_irq_release(dev);
+	vfio_region_release(dev);
+	vfio_dma_release(dev);
+	if (dev->owner == VFIO_DEV_OWNED)
+		dev->ops->close(&dev->tdev);
+	free(dev->regions);
+	free(dev);
+}
+
+int
+vfio_dev_reset(struct vfio_dev *dev)
+{
+	if ((dev->flags & VFIO_DEVICE_FLAGS_RESET) == 0)
+		return -ENOTSUP;
+	return dev->ops->reset(&dev->tdev);
+}
+
+const char *
+vfio_dev_name(const struct vfio_dev *dev)
+{
+	return dev->name;
+}
+
+const char *
+vfio_dev_transport(const struct vfio_dev *dev)
+{
+	return dev->ops->name;
+}
+
+enum vfio_dev_owner
+vfio_dev_owner(const struct vfio_dev *dev)
+{
+	return dev->owner;
+}
+
+uint32_t
+vfio_dev_flags(const struct vfio_dev *dev)
+{
+	return dev->flags;
+}
+
+uint32_t
+vfio_dev_num_regions(const struct vfio_dev *dev)
+{
+	return dev->num_regions;
+}
+
+uint32_t
+vfio_dev_num_irqs(const struct vfio_dev *dev)
+{
+	return dev->num_irqs;
+}

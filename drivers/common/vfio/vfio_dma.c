@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* DMA mappings of external memory, remembered so that closing ends them. */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "vfio_private.h"
+
+int
+vfio_dma_map(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len)
+{
+	struct vfio_dma_range *range;
+	int ret;
+
+	if (len == 0)
+		return -EINVAL;
+	range = calloc(1, sizeof(*range));
+	if (range == NULL)
+		return -ENOMEM;
+	range->addr = addr;
+	range->iova = iova;
+	range->len = len;
+	ret = dev->ops->dma_map(&dev->tdev, addr, iova, len);
+	if (ret < 0) {
+		free(range);
+		return ret;
+	}
+	TAILQ_INSERT_HEAD(&dev->dma_ranges, range, next);
+	return 0;
+}
+
+int
+vfio_dma_unmap(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len)
+{
+	struct vfio_dma_range *range;
+	int ret;
+
+	TAILQ_FOREACH(range, &dev->dma_ranges, next) {
+		if (range->addr == addr && range->iova == iova &&
+				range->len == len)
+			break;
+	}
+	if (range == NULL)
+		return -ENOENT;
+	ret = dev->ops->dma_unmap(&dev->tdev, addr, iova, len);
+	if (ret < 0)
+		return ret;
+	TAILQ_REMOVE(&dev->dma_ranges, range, next);
+	free(range);
+	return 0;
+}
+
+void
+vfio_dma_release(struct vfio_dev *dev)
+{
+	struct vfio_dma_range *range;
+
+	while ((range = TAILQ_FIRST(&dev->dma_ranges)) != NULL) {
+		dev->ops->dma_unmap(&dev->tdev, range->addr, range->iova,
+				range->len);
+		TAILQ_REMOVE(&dev->dma_ranges, range, next);
+		free(range);
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VFIO_DMA_H
+#define VFIO_DMA_H
+
+/**
+ * @file
+ * DMA mappings of memory that EAL does not map by itself (external memory).
+ *
+ * The memory that EAL manages is mapped when a device is opened and kept
+ * current; nothing needs to be done for it.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_compat.h>
+
+#include <vfio_dev.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Let a device reach a range of memory.
+ *
+ * @param dev
+ *   The device.
+ * @param addr
+ *   Start of the range in this process, a multiple of the page size.
+ * @param iova
+ *   Address by which the device reaches it.
+ * @param len
+ *   Length in bytes, a multiple of the page size.
+ * @return
+ *   0 on success, else a negative errno.
+ */
+__rte_internal
+int vfio_dma_map(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len);
+
+/** End a mapping made by vfio_dma_map(), with the same arguments. */
+__rte_internal
+int vfio_dma_unmap(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VFIO_DMA_H */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VFIO_IRQ_H
+#define VFIO_IRQ_H
+
+/**
+ * @file
+ * Interrupts of a VFIO device, delivered through eventfds
+ * (VFIO_DEVICE_GET_IRQ_INFO and VFIO_DEVICE_SET_IRQS of ``linux/vfio.h``).
+ *
+ * The caller owns the eventfds and keeps them open while they are set.
+ */
+
+#include <stdint.h>
+
+#include <rte_compat.h>
+
+#include <vfio_dev.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a device says of an interrupt index. */
+struct vfio_irq {
+	uint32_t flags; /**< VFIO_IRQ_INFO_*. */
+	uint32_t count; /**< Number of vectors; 0 if the device has none. */
+};
+
+/**
+ * Ask for an interrupt index.
+ *
+ * @param dev
+ *   The device.
+ * @param index
+ *   Interrupt index, VFIO_PCI_MSIX_IRQ_INDEX for one.
+ * @param[out] irq
+ *   What the device said.
+ * @return
+ *   0 on success, else a negative errno; -EINVAL for an index that the device
+ *   does not have.
+ */
+__rte_internal
+int vfio_irq_get(struct vfio_dev *dev, uint32_t index, struct vfio_irq *irq);
+
+/**
+ * Enable vectors: each interrupt of vector ``start + i`` adds 1 to ``fds[i]``.
+ *
+ * @param dev
+ *   The device.
+ * @param index
+ *   Interrupt index.
+ * @param start
+ *   First vector.
+ * @param count
+ *   Number of vectors, at least 1.
+ * @param fds
+ *   Eventfds, -1 for a vector that nobody listens to.
+ * @return
+ *   0 on success, else a negative errno: -EINVAL (not all vectors exist, or the
+ *   index has no eventfds), -ENOMEM, or the transport's.
+ */
+__rte_internal
+int vfio_irq_set_eventfds(struct vfio_dev *dev, uint32_t index, uint32_t start,
+		uint32_t count, const int *fds);
+
+/**
+ * Disable all vectors of an index.
+ *
+ * @param dev
+ *   The device.
+ * @param index
+ *   Interrupt index.
+ * @return
+ *   0 on success, else a negative errno.
+ */
+__rte_internal
+int vfio_irq_disable(struct vfio_dev *dev, uint32_t index);
+
+/**
+ * Mask vectors. INTx masks itself with each interrupt (VFIO_IRQ_INFO_AUTOMASKED).
+ *
+ * @param dev
+ *   The device.
+ * @param index
+ *   Interrupt index.
+ * @param start
+ *   First vector.
+ * @param count
+ *   Number of vectors.
+ * @return
+ *   0 on success, -ENOTSUP if the index cannot be masked, else a negative errno.
+ */
+__rte_internal
+int vfio_irq_mask(struct vfio_dev *dev, uint32_t index, uint32_t start,
+		uint32_t count);
+
+/** Unmask vectors; see vfio_irq_mask(). */
+__rte_internal
+int vfio_irq_unmask(struct vfio_dev *dev, uint32_t index, uint32_t start,
+		uint32_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VFIO_IRQ_H */

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The kernel's transport: linux/vfio.h, with groups and the container as EAL
+ * keeps them. The only file that knows rte_vfio.h.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <rte_eal.h>
+#include <rte_spinlock.h>
+#include <rte_string_fns.h>
+#include <rte_vfio.h>
+
+#include "vfio_private.h"
+
+#define VFIO_MODULE "vfio"
+
+/* What is needed to give a device back, also when sysfs lists it no more. */
+struct kernel_dev {
+	char base[PATH_MAX];
+	char addr[NAME_MAX + 1];
+	int group;
+};
+
+/*
+ * External memory is mapped into the container, which all devices share: one
+ * mapping, counted.
+ */
+struct container_range {
+	TAILQ_ENTRY(container_range) next;
+	void *addr;
+	uint64_t iova;
+	size_t len;
+	unsigned int users;
+};
+
+static rte_spinlock_t container_lock = RTE_SPINLOCK_INITIALIZER;
+static TAILQ_HEAD(, container_range) container_ranges =
+	TAILQ_HEAD_INITIALIZER(container_ranges); /* owned by container_lock */
+
+/* Number of the device's IOMMU group, -ENODEV if it has none. */
+static int
+kernel_group(const char *base, const char *addr)
+{
+	char link[PATH_MAX], target[PATH_MAX], *number, *end;
+	unsigned long group;
+	ssize_t len;
+
+	if (snprintf(link, sizeof(link), "%s/%s/iommu_group", base, addr) >=
+			(int)sizeof(link))
+		return -ENAMETOOLONG;
+	len = readlink(link, target, sizeof(target) - 1);
+	if (len < 0)
+		return -ENODEV;
+	target[len] = '\0';
+	number = strrchr(target, '/');
+	number = number == NULL ? target : number + 1;
+	errno = 0;
+	group = strtoul(number, &end, 10);
+	if (errno != 0 || end == number || *end != '\0' || group > INT_MAX)
+		return -ENODEV;
+	return group;
+}
+
+static bool
+kernel_match(const char *base, const char *addr)
+{
+	return kernel_group(base, addr) >= 0;
+}
+
+/*
+ * EAL folds all failures of setting a device up into one and logs its own view
+ * of them. Look at the group file first, for a message that a user can act on.
+ */
+static int
+kernel_check_group(const char *addr, int group)
+{
+	char path[PATH_MAX];
+	int fd, err;
+
+	if (!rte_vfio_is_enabled(VFIO_MODULE)) {
+		VFIO_LOG(ERR, "%s: VFIO was not ready when this application started: load the vfio and vfio_iommu_type1 modules, then start it again",
+			addr);
+		return -ENOTSUP;
+	}
+	/* a secondary process gets the group from its primary, not by the file */
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return 0;
+	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	err = errno;
+	switch (err) {
+	case EBUSY:
+		VFIO_LOG(ERR, "%s: in use by another process or a virtual machine (%s is busy): stop that one, or block this device with -b",
+			addr, path);
+		break;
+	case EACCES:
+	case EPERM:
+		VFIO_LOG(ERR, "%s: no permission to open %s: run as root, or give this user read and write permission on it",
+			addr, path);
+		break;
+	case ENOENT:
+		VFIO_LOG(ERR, "%s: %s does not exist: is /dev/vfio missing in this container?",
+			addr, path);
+		break;
+	default:
+		VFIO_LOG(ERR, "%s: cannot open %s: %s", addr, path,
+			strerror(err));
+		break;
+	}
+	return -err;
+}
+
+static int
+kernel_setup(struct vfio_transport_dev *tdev, const char *base, const char *addr,
+		int group)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	int ret;
+
+	/* it could be opened a moment ago, so what is left is a full table */
+	if (rte_vfio_get_group_fd(group) < 0) {
+		VFIO_LOG(ERR, "%s: EAL has no room for another VFIO group (%d, each mediated device takes one): name fewer devices with -a, or build DPDK with a larger RTE_MAX_VFIO_GROUPS",
+			addr, RTE_MAX_VFIO_GROUPS);
+		return -ENOSPC;
+	}
+	ret = rte_vfio_setup_device(base, addr, &tdev->fd, &info);
+	if (ret != 0) {
+		tdev->fd = -1;
+		VFIO_LOG(ERR, "%s: EAL could not set up VFIO group %d: its messages above say why",
+			addr, group);
+		return ret > 0 ? -ENODEV : -EIO;
+	}
+	return 0;
+}
+
+static int
+kernel_open(struct vfio_transport_dev *tdev, const char *base, const char *addr)
+{
+	struct kernel_dev *kdev;
+	int group, ret;
+
+	group = kernel_group(base, addr);
+	if (group < 0)
+		return group;
+	kdev = calloc(1, sizeof(*kdev));
+	if (kdev == NULL)
+		return -ENOMEM;
+	kdev->group = group;
+	if (rte_strscpy(kdev->base, base, sizeof(kdev->base)) < 0 ||
+			rte_strscpy(kdev->addr, addr, sizeof(kdev->addr)) < 0) {
+		ret = -ENAMETOOLONG;
+		goto fail;
+	}
+	ret = kernel_check_group(addr, group);
+	if (ret == 0)
+		ret = kernel_setup(tdev, base, addr, group);
+	if (ret < 0)
+		goto fail;
+	tdev->priv = kdev;
+	return 0;
+
+fail:
+	free(kdev);
+	return ret;
+}
+
+static void
+kernel_close(struct vfio_transport_dev *tdev)
+{
+	struct kernel_dev *kdev = tdev->priv;
+	int group_fd;
+
+	if (kernel_group(kdev->base, kdev->addr) == kdev->group) {
+		if (rte_vfio_release_device(kdev->base, kdev->addr, tdev->fd) != 0)
+			VFIO_LOG(ERR, "%s: EAL could not release VFIO group %d",
+				tdev->name, kdev->group);
+	} else {
+		/* EAL finds the group through sysfs, which has no device any more */
+		close(tdev->fd);
+		group_fd = rte_vfio_get_group_fd(kdev->group);
+		if (group_fd >= 0) {
+			close(group_fd);
+			rte_vfio_clear_group(group_fd);
+		}
+	}
+	free(kdev);
+	tdev->priv = NULL;
+	tdev->fd = -1;
+}
+
+static int
+kernel_ioctl(struct vfio_transport_dev *tdev, unsigned long request, void *arg)
+{
+	return ioctl(tdev->fd, request, arg) < 0 ? -errno : 0;
+}
+
+static int
+kernel_get_info(struct vfio_transport_dev *tdev, struct vfio_device_info *info)
+{
+	return kernel_ioctl(tdev, VFIO_DEVICE_GET_INFO, info);
+}
+
+static int
+kernel_get_region_info(struct vfio_transport_dev *tdev,
+		struct vfio_region_info *info)
+{
+	return kernel_ioctl(tdev, VFIO_DEVICE_GET_REGION_INFO, info);
+}
+
+static ssize_t
+kernel_region_read(struct vfio_transport_dev *tdev, uint32_t index __rte_unused,
+		uint64_t region_offset, uint64_t offset, void *buf, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = pread(tdev->fd, buf, len, region_offset + offset);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t
+kernel_region_write(struct vfio_transport_dev *tdev, uint32_t index __rte_unused,
+		uint64_t region_offset, uint64_t offset, const void *buf,
+		size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = pwrite(tdev->fd, buf, len, region_offset + offset);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int
+kernel_region_mmap(struct vfio_transport_dev *tdev, uint32_t index __rte_unused,
+		uint64_t region_offset, uint64_t offset, size_t len, int prot,
+		void *at)
+{
+	void *addr;
+
+	addr = mmap(at, len, prot, MAP_SHARED | MAP_FIXED, tdev->fd,
+			region_offset + offset);
+	return addr == MAP_FAILED ? -errno : 0;
+}
+
+static int
+kernel_get_irq_info(struct vfio_transport_dev *tdev, struct vfio_irq_info *info)
+{
+	return kernel_ioctl(tdev, VFIO_DEVICE_GET_IRQ_INFO, info);
+}
+
+static int
+kernel_set_irqs(struct vfio_transport_dev *tdev, const struct vfio_irq_set *set)
+{
+	return ioctl(tdev->fd, VFIO_DEVICE_SET_IRQS, set) < 0 ? -errno : 0;
+}
+
+static int
+kernel_reset(struct vfio_transport_dev *tdev)
+{
+	return kernel_ioctl(tdev, VFIO_DEVICE_RESET, NULL);
+}
+
+static struct container_range *
+container_find(const void *addr, uint64_t iova, size_t len)
+{
+	struct container_range *range;
+
+	TAILQ_FOREACH(range, &container_ranges, next) {
+		if (range->addr == addr && range->iova == iova &&
+				range->len == len)
+			return range;
+	}
+	return NULL;
+}
+
+static int
+container_map(void *addr, uint64_t iova, size_t len)
+{
+	struct container_range *range;
+
+	range = container_find(addr, iova, len);
+	if (range != NULL) {
+		range->users++;
+		return 0;
+	}
+	range = calloc(1, sizeof(*range));
+	if (range == NULL)
+		return -ENOMEM;
+	range->addr = addr;
+	range->iova = iova;
+	range->len = len;
+	range->users = 1;
+	if (rte_vfio_container_dma_map(RTE_VFIO_DEFAULT_CONTAINER_FD,
+			(uintptr_t)addr, iova, len) != 0) {
+		free(range);
+		return -EIO; /* EAL said why */
+	}
+	TAILQ_INSERT_HEAD(&container_ranges, range, next);
+	return 0;
+}
+
+static int
+container_unmap(void *addr, uint64_t iova, size_t len)
+{
+	struct container_range *range;
+
+	range = container_find(addr, iova, len);
+	if (range == NULL)
+		return -ENOENT;
+	if (range->users > 1) {
+		range->users--;
+		return 0;
+	}
+	if (rte_vfio_container_dma_unmap(RTE_VFIO_DEFAULT_CONTAINER_FD,
+			(uintptr_t)addr, iova, len) != 0)
+		return -EIO;
+	TAILQ_REMOVE(&container_ranges, range, next);
+	free(range);
+	return 0;
+}
+
+static int
+kernel_dma_map(struct vfio_transport_dev *tdev __rte_unused, void *addr,
+		uint64_t iova, size_t len)
+{
+	int ret;
+
+	rte_spinlock_lock(&container_lock);
+	ret = container_map(addr, iova, len);
+	rte_spinlock_unlock(&container_lock);
+	return ret;
+}
+
+static int
+kernel_dma_unmap(struct vfio_transport_dev *tdev __rte_unused, void *addr,
+		uint64_t iova, size_t len)
+{
+	int ret;
+
+	rte_spinlock_lock(&container_lock);
+	ret = container_unmap(addr, iova, len);
+	rte_spinlock_unlock(&container_lock);
+	return ret;
+}
+
+const struct vfio_transport_ops vfio_kernel_ops = {
+	.name = "kernel",
+	.match = kernel_match,
+	.open = kernel_open,
+	.close = kernel_close,
+	.get_info = kernel_get_info,
+	.get_region_info = kernel_get_region_info,
+	.region_read = kernel_region_read,
+	.region_write = kernel_region_write,
+	.region_mmap = kernel_region_mmap,
+	.get_irq_info = kernel_get_irq_info,
+	.set_irqs = kernel_set_irqs,
+	.reset = kernel_reset,
+	.dma_map = kernel_dma_map,
+	.dma_unmap = kernel_dma_unmap,
+};

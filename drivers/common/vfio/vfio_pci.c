@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* PCI configuration space. */
+
+#include <errno.h>
+
+#include <linux/pci_regs.h>
+
+#include <rte_byteorder.h>
+
+#include "vfio_pci.h"
+#include "vfio_private.h"
+
+/* PCI 3.0, s. 6.7: the two low bits of a capability pointer are reserved. */
+#define PCI_CAP_POINTER_MASK 0xfc
+
+static int
+pci_config_region(struct vfio_dev *dev, struct vfio_region **region)
+{
+	if ((dev->flags & VFIO_DEVICE_FLAGS_PCI) == 0 ||
+			dev->num_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
+		return -ENOTSUP;
+	return vfio_region_get(dev, VFIO_PCI_CONFIG_REGION_INDEX, region);
+}
+
+int
+vfio_pci_read(struct vfio_dev *dev, uint32_t offset, void *buf, size_t len)
+{
+	struct vfio_region *region;
+	int ret;
+
+	ret = pci_config_region(dev, &region);
+	if (ret < 0)
+		return ret;
+	return vfio_region_read(region, offset, buf, len);
+}
+
+int
+vfio_pci_write(struct vfio_dev *dev, uint32_t offset, const void *buf,
+		size_t len)
+{
+	struct vfio_region *region;
+	int ret;
+
+	ret = pci_config_region(dev, &region);
+	if (ret < 0)
+		return ret;
+	return vfio_region_write(region, offset, buf, len);
+}
+
+static int
+pci_read16(struct vfio_dev *dev, uint32_t offset, uint16_t *value)
+{
+	rte_le16_t raw;
+	int ret;
+
+	ret = vfio_pci_read(dev, offset, &raw, sizeof(raw));
+	if (ret < 0)
+		return ret;
+	*value = rte_le_to_cpu_16(raw);
+	return 0;
+}
+
+int
+vfio_pci_read_ids(struct vfio_dev *dev, struct vfio_pci_ids *ids)
+{
+	rte_le32_t class_revision;
+	int ret;
+
+	ret = pci_read16(dev, PCI_VENDOR_ID, &ids->vendor);
+	if (ret == 0)
+		ret = pci_read16(dev, PCI_DEVICE_ID, &ids->device);
+	if (ret == 0)
+		ret = pci_read16(dev, PCI_SUBSYSTEM_VENDOR_ID,
+				&ids->subsystem_vendor);
+	if (ret == 0)
+		ret = pci_read16(dev, PCI_SUBSYSTEM_ID, &ids->subsystem_device);
+	if (ret == 0)
+		ret = vfio_pci_read(dev, PCI_CLASS_REVISION, &class_revision,
+				sizeof(class_revision));
+	if (ret < 0)
+		return ret;
+	ids->class_code = rte_le_to_cpu_32(class_revision) >> 8;
+	ids->revision = rte_le_to_cpu_32(class_revision) & 0xff;
+	return 0;
+}
+
+/*
+ * Always walks from the head, so that a list that loops is noticed although each
+ * call finds only one capability.
+ */
+int
+vfio_pci_find_cap(struct vfio_dev *dev, uint8_t id, uint32_t start)
+{
+	uint64_t visited = 0; /* one bit for each of the 64 places */
+	bool passed = start == 0;
+	uint8_t pos, header[2];
+	uint16_t status;
+	int ret;
+
+	ret = pci_read16(dev, PCI_STATUS, &status);
+	if (ret < 0)
+		return ret;
+	if ((status & PCI_STATUS_CAP_LIST) == 0)
+		return -ENOENT;
+	ret = vfio_pci_read(dev, PCI_CAPABILITY_LIST, &pos, sizeof(pos));
+	if (ret < 0)
+		return ret;
+	for (pos &= PCI_CAP_POINTER_MASK; pos != 0;
+			pos = header[PCI_CAP_LIST_NEXT] & PCI_CAP_POINTER_MASK) {
+		if (pos < PCI_STD_HEADER_SIZEOF ||
+				(visited & (UINT64_C(1) << pos / 4)) != 0)
+			return -EPROTO;
+		visited |= UINT64_C(1) << pos / 4;
+		ret = vfio_pci_read(dev, pos, header, sizeof(header));
+		if (ret < 0)
+			return ret;
+		if (passed && header[PCI_CAP_LIST_ID] == id)
+			return pos;
+		if (pos == start)
+			passed = true;
+	}
+	return -ENOENT;
+}
+
+int
+vfio_pci_command(struct vfio_dev *dev, uint16_t set, uint16_t clear)
+{
+	uint16_t old, new;
+	rte_le16_t raw;
+	int ret;
+
+	ret = pci_read16(dev, PCI_COMMAND, &old);
+	if (ret < 0)
+		return ret;
+	new = (old & ~clear) | set;
+	if (new == old || dev->owner == VFIO_DEV_BORROWED)
+		return 0;
+	raw = rte_cpu_to_le_16(new);
+	return vfio_pci_write(dev, PCI_COMMAND, &raw, sizeof(raw));
+}

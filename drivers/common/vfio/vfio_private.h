@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VFIO_PRIVATE_H
+#define VFIO_PRIVATE_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <rte_common.h>
+#include <rte_log.h>
+
+#include "vfio_dev.h"
+#include "vfio_dma.h"
+#include "vfio_irq.h"
+#include "vfio_region.h"
+#include "vfio_transport.h"
+
+extern int vfio_common_logtype;
+
+#define VFIO_LOG(level, ...) \
+	rte_log(RTE_LOG_ ## level, vfio_common_logtype, \
+		RTE_FMT("vfio: " RTE_FMT_HEAD(__VA_ARGS__ ,) "\n", \
+			RTE_FMT_TAIL(__VA_ARGS__ ,)))
+
+/*
+ * More than any known device has: vfio-pci has 9 regions and 5 interrupt
+ * indices, and adds a few regions for graphics devices.
+ */
+#define VFIO_DEV_MAX_REGIONS 1024
+#define VFIO_DEV_MAX_IRQS 64
+
+/* A range that vfio_dma_map() mapped for a device. */
+struct vfio_dma_range {
+	TAILQ_ENTRY(vfio_dma_range) next;
+	void *addr;
+	uint64_t iova;
+	size_t len;
+};
+
+struct vfio_dev {
+	const struct vfio_transport_ops *ops;
+	struct vfio_transport_dev tdev;
+	enum vfio_dev_owner owner;
+	uint32_t flags;                /* VFIO_DEVICE_FLAGS_* */
+	uint32_t num_regions;
+	uint32_t num_irqs;
+	uint64_t irqs_enabled;         /* one bit for each interrupt index */
+	struct vfio_region **regions;  /* num_regions entries, NULL until asked */
+	TAILQ_HEAD(, vfio_dma_range) dma_ranges;
+	char name[];
+};
+
+/* The kernel's transport; attached fds are always its. */
+extern const struct vfio_transport_ops vfio_kernel_ops;
+
+/* Disable what was enabled through this handle. */
+void vfio_irq_release(struct vfio_dev *dev);
+/* Unmap and free all regions. */
+void vfio_region_release(struct vfio_dev *dev);
+/* End all DMA mappings of the device. */
+void vfio_dma_release(struct vfio_dev *dev);
+
+#endif /* VFIO_PRIVATE_H */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VFIO_TRANSPORT_H
+#define VFIO_TRANSPORT_H
+
+/**
+ * @file
+ * What a transport of VFIO operations provides: the kernel's in
+ * vfio_kernel.c, others in libraries of their own that register here.
+ *
+ * Structures are those of ``linux/vfio.h``, with the kernel's semantics: argsz,
+ * flags, capability offsets. A transport need not check what a device answers;
+ * common/vfio does. It does check what it needs for its own safety.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <linux/vfio.h>
+
+#include <rte_compat.h>
+
+#include <vfio_dev.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a transport keeps of an open device. */
+struct vfio_transport_dev {
+	const char *name; /**< For messages. Set by common/vfio. */
+	int fd;           /**< Device fd, -1 if the transport has none. */
+	void *priv;       /**< Of the transport. */
+};
+
+/**
+ * Operations of a transport. All that return int return 0 on success and a
+ * negative errno on failure. None logs a failure that common/vfio can describe
+ * by itself, except open, which knows the remedy.
+ */
+struct vfio_transport_ops {
+	/** Name, shown to users. */
+	const char *name;
+
+	/**
+	 * Does this transport serve the device? Must have no side effect and must
+	 * not open the device.
+	 */
+	bool (*match)(const char *base, const char *addr);
+
+	/**
+	 * Open a device. Sets fd and priv. On failure logs one line with the
+	 * device's address and the remedy, and leaves nothing behind.
+	 */
+	int (*open)(struct vfio_transport_dev *tdev, const char *base,
+			const char *addr);
+
+	/** Close a device, after all its regions were unmapped. */
+	void (*close)(struct vfio_transport_dev *tdev);
+
+	/** VFIO_DEVICE_GET_INFO; argsz is set by the caller. */
+	int (*get_info)(struct vfio_transport_dev *tdev,
+			struct vfio_device_info *info);
+
+	/**
+	 * VFIO_DEVICE_GET_REGION_INFO. The buffer has info->argsz bytes; a larger
+	 * argsz in the answer asks for a second call with as many.
+	 */
+	int (*get_region_info)(struct vfio_transport_dev *tdev,
+			struct vfio_region_info *info);
+
+	/**
+	 * Read from a region the device does not let us map there.
+	 * @return Number of bytes read, or a negative errno.
+	 */
+	ssize_t (*region_read)(struct vfio_transport_dev *tdev, uint32_t index,
+			uint64_t region_offset, uint64_t offset, void *buf,
+			size_t len);
+
+	/** Write to a region; see region_read. */
+	ssize_t (*region_write)(struct vfio_transport_dev *tdev, uint32_t index,
+			uint64_t region_offset, uint64_t offset, const void *buf,
+			size_t len);
+
+	/**
+	 * Map part of a region at a fixed address, which is reserved already.
+	 *
+	 * @param tdev
+	 *   The device.
+	 * @param index
+	 *   Region index.
+	 * @param region_offset
+	 *   Offset of the region, as get_region_info answered.
+	 * @param offset
+	 *   Offset of the part into the region, a multiple of the page size.
+	 * @param len
+	 *   Length in bytes, a multiple of the page size.
+	 * @param prot
+	 *   PROT_READ, PROT_WRITE.
+	 * @param at
+	 *   Address.
+	 */
+	int (*region_mmap)(struct vfio_transport_dev *tdev, uint32_t index,
+			uint64_t region_offset, uint64_t offset, size_t len,
+			int prot, void *at);
+
+	/** VFIO_DEVICE_GET_IRQ_INFO; argsz and index are set by the caller. */
+	int (*get_irq_info)(struct vfio_transport_dev *tdev,
+			struct vfio_irq_info *info);
+
+	/** VFIO_DEVICE_SET_IRQS. */
+	int (*set_irqs)(struct vfio_transport_dev *tdev,
+			const struct vfio_irq_set *set);
+
+	/** VFIO_DEVICE_RESET. */
+	int (*reset)(struct vfio_transport_dev *tdev);
+
+	/** Map memory that EAL does not map by itself. */
+	int (*dma_map)(struct vfio_transport_dev *tdev, void *addr, uint64_t iova,
+			size_t len);
+
+	/** End a mapping of dma_map. */
+	int (*dma_unmap)(struct vfio_transport_dev *tdev, void *addr,
+			uint64_t iova, size_t len);
+};
+
+/** A registered transport; belongs to the library that registers it. */
+struct vfio_transport {
+	TAILQ_ENTRY(vfio_transport) next; /**< Owned by common/vfio. */
+	const struct vfio_transport_ops *ops; /**< All of them are needed. */
+};
+
+/**
+ * Register a transport. It is asked before those that were registered earlier.
+ * To be called from a constructor, or while no device is opened.
+ */
+__rte_internal
+void vfio_transport_register(struct vfio_transport *transport);
+
+/** Unregister a transport that serves no open device. */
+__rte_internal
+void vfio_transport_unregister(struct vfio_transport *transport);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VFIO_TRANSPORT_H */
