@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The bus: match, probe, plug, unplug, cleanup, and its registration with EAL. */
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#include <rte_bus.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_interrupts.h>
+#include <rte_log.h>
+#include <rte_version.h>
+
+#include <vfio_dma.h>
+#include <vfio_pci.h>
+
+#include "private.h"
+
+RTE_LOG_REGISTER_DEFAULT(mdev_bus_logtype, NOTICE)
+
+bool
+mdev_is_named(const struct rte_mdev_device *mdev)
+{
+	const struct rte_devargs *da = mdev->device.devargs;
+
+	return da != NULL && da->policy == RTE_DEV_ALLOWED;
+}
+
+static bool
+glob_fits(const char *glob, const char *text)
+{
+	return glob == NULL || fnmatch(glob, text, 0) == 0;
+}
+
+/* What sysfs says; an entry for PCI ids alone serves only devices that are named. */
+static bool
+id_fits(const struct rte_mdev_id *id, const struct rte_mdev_device *mdev)
+{
+	if (strcmp(id->device_api, mdev->device_api) != 0)
+		return false;
+	if (id->type == NULL && id->parent == NULL && !mdev_is_named(mdev))
+		return false;
+	return glob_fits(id->type, mdev->type) &&
+		glob_fits(id->parent, mdev->parent);
+}
+
+bool
+mdev_match(const struct rte_mdev_driver *drv, const struct rte_mdev_device *mdev)
+{
+	const struct rte_devargs *da = mdev->device.devargs;
+	const struct rte_mdev_id *id;
+
+	if (!mdev_devargs_take_driver(da, &drv->driver) ||
+			!mdev_devargs_fit(da, mdev))
+		return false;
+	for (id = drv->id_table; id->device_api != NULL; id++) {
+		if (id_fits(id, mdev))
+			return true;
+	}
+	return false;
+}
+
+static bool
+pci_id_fits(uint16_t wanted, uint16_t is)
+{
+	return wanted == RTE_MDEV_ANY_ID || wanted == is;
+}
+
+/*
+ * The rest of the match, which takes an open device: PCI ids.
+ * Returns 0, a positive value if none fits, or a negative errno.
+ */
+static int
+match_open(const struct rte_mdev_driver *drv, const struct rte_mdev_device *mdev)
+{
+	const struct rte_mdev_id *id;
+	struct vfio_pci_ids pci = { 0 };
+	bool known = false;
+	int ret;
+
+	for (id = drv->id_table; id->device_api != NULL; id++) {
+		if (!id_fits(id, mdev))
+			continue;
+		if (id->vendor_id == RTE_MDEV_ANY_ID &&
+				id->device_id == RTE_MDEV_ANY_ID)
+			return 0;
+		if (!known) {
+			ret = vfio_pci_read_ids(mdev->vfio, &pci);
+			if (ret < 0) {
+				MDEV_LOG(ERR, "mdev:%s: cannot read its PCI ids: %s",
+					mdev->name, strerror(-ret));
+				return ret;
+			}
+			known = true;
+		}
+		if (pci_id_fits(id->vendor_id, pci.vendor) &&
+				pci_id_fits(id->device_id, pci.device))
+			return 0;
+	}
+	MDEV_LOG(DEBUG, "mdev:%s: PCI ids %04x:%04x are not for %s", mdev->name,
+		pci.vendor, pci.device, drv->driver.name);
+	return 1;
+}
+
+/*
+ * The type leaves eventfds to whoever registers them; EAL's own VFIO types would
+ * talk to the device behind the transport's back.
+ */
+static int
+intr_alloc(struct rte_mdev_device *mdev)
+{
+	struct rte_intr_handle *handle;
+
+	handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	if (handle == NULL)
+		goto fail;
+	if (rte_intr_type_set(handle, RTE_INTR_HANDLE_VDEV) != 0 ||
+			rte_intr_efd_counter_size_set(handle, sizeof(uint64_t)) != 0 ||
+			rte_intr_fd_set(handle, -1) != 0) {
+		rte_intr_instance_free(handle);
+		goto fail;
+	}
+	mdev->intr_handle = handle;
+	return 0;
+
+fail:
+	MDEV_LOG(ERR, "mdev:%s: no memory for its interrupt handle", mdev->name);
+	return -ENOMEM;
+}
+
+int
+mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
+{
+	int ret;
+
+	if (mdev->driver != NULL)
+		return -EEXIST;
+	if (!mdev_match(drv, mdev))
+		return 1;
+	ret = vfio_dev_open(mdev->root, mdev->name, &mdev->vfio);
+	if (ret < 0)
+		return ret; /* common/vfio said why */
+	ret = match_open(drv, mdev);
+	if (ret != 0)
+		goto close_dev;
+	ret = intr_alloc(mdev);
+	if (ret < 0)
+		goto close_dev;
+	mdev->driver = drv;
+	MDEV_LOG(INFO, "mdev:%s: probe by %s (type %s, NUMA node %d)", mdev->name,
+		drv->driver.name, mdev->type, mdev->device.numa_node);
+	ret = drv->probe(drv, mdev);
+	if (ret != 0)
+		goto free_intr;
+	mdev->device.driver = &drv->driver;
+	return 0;
+
+free_intr:
+	mdev->driver = NULL;
+	rte_intr_instance_free(mdev->intr_handle);
+	mdev->intr_handle = NULL;
+close_dev:
+	vfio_dev_close(mdev->vfio);
+	mdev->vfio = NULL;
+	return ret;
+}
+
+int
+mdev_probe_drivers(struct rte_mdev_device *mdev)
+{
+	struct rte_driver *drv;
+	int ret;
+
+	TAILQ_FOREACH(drv, MDEV_DRIVERS, next) {
+		ret = mdev_probe_device(container_of(drv, struct rte_mdev_driver,
+			driver), mdev);
+		if (ret <= 0)
+			return ret;
+	}
+	if (mdev_is_named(mdev))
+		MDEV_LOG(WARNING, "mdev:%s: no loaded driver serves it (device API %s, type %s, parent %s): load its driver with -d",
+			mdev->name, mdev->device_api, mdev->type, mdev->parent);
+	return 1;
+}
+
+int
+mdev_probe_all(void)
+{
+	struct rte_mdev_device *mdev;
+	size_t probed = 0, failed = 0;
+	int ret;
+
+	mdev_devargs_warn_missing();
+	MDEV_FOREACH(mdev) {
+		if (mdev_is_ignored(mdev) || mdev->driver != NULL)
+			continue;
+		ret = mdev_probe_drivers(mdev);
+		probed += ret <= 0;
+		failed += ret < 0;
+	}
+	return probed > 0 && probed == failed ? -1 : 0;
+}
+
+int
+mdev_unplug_device(struct rte_mdev_device *mdev)
+{
+	struct rte_mdev_driver *drv = mdev->driver;
+	int ret;
+
+	if (drv == NULL)
+		return 0;
+	ret = drv->remove(mdev);
+	if (ret != 0) {
+		MDEV_LOG(ERR, "mdev:%s: %s does not let go of it: %s", mdev->name,
+			drv->driver.name, strerror(-ret));
+		return ret;
+	}
+	mdev->driver = NULL;
+	mdev->device.driver = NULL;
+	rte_intr_instance_free(mdev->intr_handle);
+	mdev->intr_handle = NULL;
+	vfio_dev_close(mdev->vfio);
+	mdev->vfio = NULL;
+	return 0;
+}
+
+int
+mdev_cleanup(void)
+{
+	struct rte_mdev_device *mdev, *next;
+	int failed = 0;
+
+	for (mdev = mdev_first(); mdev != NULL; mdev = next) {
+		next = mdev_next(mdev);
+		if (mdev_unplug_device(mdev) != 0) {
+			failed = -1; /* it stays with its driver */
+			continue;
+		}
+		TAILQ_REMOVE(MDEV_DEVICES, &mdev->device, next);
+		mdev_free_device(mdev);
+	}
+	return failed;
+}
+
+static bool
+will_be_driven(const struct rte_mdev_device *mdev)
+{
+	const struct rte_driver *drv;
+
+	if (mdev_is_ignored(mdev))
+		return false;
+	TAILQ_FOREACH(drv, MDEV_DRIVERS, next) {
+		if (mdev_match(container_of(drv, const struct rte_mdev_driver,
+				driver), mdev))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A process without a device for this bus must get the mode that it would get
+ * without the bus.
+ */
+static enum rte_iova_mode
+mdev_get_iommu_class(void)
+{
+	const struct rte_mdev_device *mdev;
+
+	MDEV_FOREACH(mdev) {
+		if (will_be_driven(mdev))
+			return RTE_IOVA_VA;
+	}
+	return RTE_IOVA_DC;
+}
+
+static int
+mdev_dma_map(struct rte_device *dev, void *addr, uint64_t iova, size_t len)
+{
+	struct rte_mdev_device *mdev = RTE_DEV_TO_MDEV(dev);
+	int ret = -EINVAL;
+
+	if (mdev->vfio != NULL)
+		ret = vfio_dma_map(mdev->vfio, addr, iova, len);
+	if (ret < 0)
+		rte_errno = -ret;
+	return ret < 0 ? -1 : 0;
+}
+
+static int
+mdev_dma_unmap(struct rte_device *dev, void *addr, uint64_t iova, size_t len)
+{
+	struct rte_mdev_device *mdev = RTE_DEV_TO_MDEV(dev);
+	int ret = -EINVAL;
+
+	if (mdev->vfio != NULL)
+		ret = vfio_dma_unmap(mdev->vfio, addr, iova, len);
+	if (ret < 0)
+		rte_errno = -ret;
+	return ret < 0 ? -1 : 0;
+}
+
+void
+rte_mdev_register(struct rte_mdev_driver *driver)
+{
+	MDEV_SET_DRIVER_BUS(&driver->driver, &mdev_bus.bus);
+	TAILQ_INSERT_TAIL(MDEV_DRIVERS, &driver->driver, next);
+}
+
+void
+rte_mdev_unregister(struct rte_mdev_driver *driver)
+{
+	TAILQ_REMOVE(MDEV_DRIVERS, &driver->driver, next);
+	MDEV_SET_DRIVER_BUS(&driver->driver, NULL);
+}
+
+struct mdev_bus mdev_bus = {
+	.bus = {
+		.name = RTE_BUS_MDEV_NAME,
+		.scan = mdev_scan,
+		.parse = mdev_parse,
+		.devargs_parse = mdev_devargs_parse,
+		.dma_map = mdev_dma_map,
+		.dma_unmap = mdev_dma_unmap,
+		.get_iommu_class = mdev_get_iommu_class,
+		MDEV_BUS_RELEASE_OPS,
+	},
+};
+
+/* struct rte_bus is not part of the ABI: it may differ from release to release. */
+static bool
+release_fits(void)
+{
+	return rte_version_year() == RTE_VER_YEAR &&
+		rte_version_month() == RTE_VER_MONTH;
+}
+
+/*
+ * Drivers may register themselves in any case; on a bus that EAL does not know they
+ * are never asked.
+ */
+RTE_INIT_PRIO(mdev_bus_register, BUS)
+{
+	TAILQ_INIT(MDEV_DEVICES);
+	TAILQ_INIT(MDEV_DRIVERS);
+	if (!release_fits())
+		RTE_LOG(ERR, EAL, "mdev bus: built for DPDK %d.%02d, but this is %s: not used; build it against this release\n",
+			RTE_VER_YEAR, RTE_VER_MONTH, rte_version());
+	else if (rte_bus_find_by_name(RTE_BUS_MDEV_NAME) != NULL)
+		RTE_LOG(ERR, EAL, "mdev bus: loaded twice, from two places: this one is not used; is -d needed although it is installed?\n");
+	else
+		rte_bus_register(&mdev_bus.bus);
+}

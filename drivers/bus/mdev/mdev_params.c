@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Addresses, devargs, and the iteration over devices. */
+
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_kvargs.h>
+#include <rte_string_fns.h>
+
+#include "private.h"
+
+#define KEY_BUS "bus"
+#define KEY_UUID "uuid"
+#define KEY_TYPE "type"
+#define KEY_PARENT "parent"
+#define KEY_DRIVER "driver"
+
+#define UUID_HINT "a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in /sys/bus/mdev/devices"
+
+static const char * const bus_keys[] = {
+	KEY_BUS, KEY_UUID, KEY_TYPE, KEY_PARENT, NULL,
+};
+
+const char *
+mdev_printable(const char *text, char *buf, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len - 1 && text[i] != '\0'; i++)
+		buf[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
+	buf[i] = '\0';
+	return buf;
+}
+
+static int
+uuid_parse(const char *text, rte_uuid_t uuid)
+{
+	/* rte_uuid_parse() wants exactly this length, but does not say so */
+	if (strlen(text) != RTE_UUID_STRLEN - 1)
+		return -EINVAL;
+	return rte_uuid_parse(text, uuid) == 0 ? 0 : -EINVAL;
+}
+
+/*
+ * A UUID alone is no address: the parser of another bus (vmbus) takes it too, and
+ * which one EAL asks first depends on the order in which they were loaded.
+ */
+int
+mdev_parse(const char *name, void *addr)
+{
+	char printable[MDEV_PRINTABLE_LEN];
+	rte_uuid_t uuid;
+
+	if (strncmp(name, MDEV_ADDR_PREFIX, strlen(MDEV_ADDR_PREFIX)) != 0)
+		return -EINVAL;
+	name += strlen(MDEV_ADDR_PREFIX);
+	if (uuid_parse(name, uuid) != 0) {
+		MDEV_LOG(ERR, "mdev:%s: not a device address: " UUID_HINT,
+			mdev_printable(name, printable, sizeof(printable)));
+		return -EINVAL;
+	}
+	if (addr != NULL)
+		memcpy(addr, uuid, sizeof(uuid));
+	return 0;
+}
+
+/* Parse "bus=mdev,uuid=...,type=...,parent=..."; the caller frees the result. */
+static struct rte_kvargs *
+bus_layer_parse(const char *str)
+{
+	char printable[MDEV_PRINTABLE_LEN];
+	struct rte_kvargs *kvargs;
+
+	kvargs = rte_kvargs_parse(str, bus_keys);
+	if (kvargs == NULL)
+		MDEV_LOG(ERR, "mdev bus: cannot parse '%s': its keys are uuid, type and parent",
+			mdev_printable(str, printable, sizeof(printable)));
+	return kvargs;
+}
+
+int
+mdev_devargs_parse(struct rte_devargs *da)
+{
+	char printable[MDEV_PRINTABLE_LEN];
+	struct rte_kvargs *kvargs;
+	const char *text;
+	rte_uuid_t uuid;
+	int ret = 0;
+
+	if (da == NULL || da->bus_str == NULL)
+		return 0;
+	kvargs = bus_layer_parse(da->bus_str);
+	if (kvargs == NULL) {
+		ret = -EINVAL;
+		goto out;
+	}
+	text = rte_kvargs_get(kvargs, KEY_UUID);
+	if (text == NULL)
+		goto out; /* an iteration over devices names none */
+	ret = uuid_parse(text, uuid);
+	if (ret == 0)
+		rte_uuid_unparse(uuid, da->name, sizeof(da->name));
+	else
+		MDEV_LOG(ERR, "mdev bus: uuid=%s: not a UUID: " UUID_HINT,
+			mdev_printable(text, printable, sizeof(printable)));
+out:
+	rte_kvargs_free(kvargs);
+	if (ret != 0)
+		rte_errno = -ret;
+	return ret;
+}
+
+static bool
+glob_fits(const struct rte_kvargs *kvargs, const char *key, const char *text)
+{
+	const char *glob = rte_kvargs_get(kvargs, key);
+
+	return glob == NULL || fnmatch(glob, text, 0) == 0;
+}
+
+static bool
+layer_fits(const struct rte_kvargs *kvargs, const struct rte_mdev_device *mdev)
+{
+	return glob_fits(kvargs, KEY_TYPE, mdev->type) &&
+		glob_fits(kvargs, KEY_PARENT, mdev->parent);
+}
+
+bool
+mdev_devargs_fit(const struct rte_devargs *da, const struct rte_mdev_device *mdev)
+{
+	struct rte_kvargs *kvargs;
+	bool fits;
+
+	if (da == NULL || da->bus_str == NULL)
+		return true;
+	kvargs = rte_kvargs_parse(da->bus_str, bus_keys);
+	if (kvargs == NULL)
+		return false;
+	fits = layer_fits(kvargs, mdev);
+	rte_kvargs_free(kvargs);
+	return fits;
+}
+
+/*
+ * The driver layer begins with "driver=<name>"; in the short form of devargs the
+ * same field holds the driver's arguments alone.
+ */
+bool
+mdev_devargs_take_driver(const struct rte_devargs *da,
+		const struct rte_driver *drv)
+{
+	const char *name;
+	size_t len;
+
+	if (da == NULL || da->drv_str == NULL ||
+			strncmp(da->drv_str, KEY_DRIVER "=", strlen(KEY_DRIVER "=")) != 0)
+		return true;
+	name = da->drv_str + strlen(KEY_DRIVER "=");
+	len = strcspn(name, ",");
+	return strlen(drv->name) == len && strncmp(name, drv->name, len) == 0;
+}
+
+/* One of the bus's devargs, and which of them was given later. */
+struct devargs_entry {
+	struct rte_devargs *da;
+	size_t order;
+};
+
+static int
+devargs_cmp(const void *a, const void *b)
+{
+	const struct devargs_entry *left = a, *right = b;
+	int cmp = strcmp(left->da->name, right->da->name);
+
+	if (cmp != 0)
+		return cmp;
+	return (left->order > right->order) - (left->order < right->order);
+}
+
+static void
+devargs_canonical(struct rte_devargs *da)
+{
+	rte_uuid_t uuid;
+
+	if (strncmp(da->name, MDEV_ADDR_PREFIX, strlen(MDEV_ADDR_PREFIX)) == 0 &&
+			uuid_parse(da->name + strlen(MDEV_ADDR_PREFIX), uuid) == 0)
+		rte_uuid_unparse(uuid, da->name, sizeof(da->name));
+}
+
+/* Devices and devargs are both in the order of UUIDs: one pass. */
+static void
+devargs_assign(const struct devargs_entry *entry, size_t count)
+{
+	const struct devargs_entry *end = entry + count;
+	struct rte_mdev_device *mdev;
+
+	MDEV_FOREACH(mdev) {
+		while (entry != end && strcmp(entry->da->name, mdev->name) < 0)
+			entry++;
+		mdev->device.devargs = NULL;
+		/* of several, the newest is the last */
+		for (; entry != end && strcmp(entry->da->name, mdev->name) == 0;
+				entry++)
+			mdev->device.devargs = entry->da;
+	}
+}
+
+/*
+ * EAL compares names as strings: when a device is attached at run time, devargs of
+ * the same device by another spelling are not found by it and become double.
+ */
+static void
+devargs_drop_older(const struct devargs_entry *entry, size_t count)
+{
+	size_t i;
+
+	for (i = 1; i < count; i++) {
+		if (strcmp(entry[i - 1].da->name, entry[i].da->name) == 0) {
+			/* removes the first of that name, which is the oldest */
+			rte_devargs_remove(entry[i].da);
+		}
+	}
+}
+
+int
+mdev_devargs_refresh(void)
+{
+	struct devargs_entry *entry = NULL;
+	struct rte_devargs *da;
+	size_t count = 0, i = 0;
+
+	RTE_EAL_DEVARGS_FOREACH(RTE_BUS_MDEV_NAME, da)
+		count++;
+	if (count > 0) {
+		entry = calloc(count, sizeof(*entry));
+		if (entry == NULL)
+			return -ENOMEM;
+	}
+	RTE_EAL_DEVARGS_FOREACH(RTE_BUS_MDEV_NAME, da) {
+		devargs_canonical(da);
+		entry[i].da = da;
+		entry[i].order = i;
+		i++;
+	}
+	if (count > 0)
+		qsort(entry, count, sizeof(*entry), devargs_cmp);
+	devargs_assign(entry, count);
+	devargs_drop_older(entry, count);
+	free(entry);
+	return 0;
+}
+
+static int
+cmp_name(const struct rte_device *dev, const void *name)
+{
+	return strcmp(dev->name, name);
+}
+
+void
+mdev_devargs_warn_missing(void)
+{
+	char printable[MDEV_PRINTABLE_LEN];
+	struct rte_devargs *da;
+
+	RTE_EAL_DEVARGS_FOREACH(RTE_BUS_MDEV_NAME, da) {
+		if (da->policy != RTE_DEV_ALLOWED ||
+				mdev_find(NULL, cmp_name, da->name) != NULL)
+			continue;
+		if (da->name[0] == '\0')
+			MDEV_LOG(WARNING, "mdev bus: '%s' names no device: add uuid=<uuid>",
+				mdev_printable(da->bus_str, printable,
+					sizeof(printable)));
+		else
+			MDEV_LOG(WARNING, "mdev:%s: no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices",
+				mdev_printable(da->name, printable,
+					sizeof(printable)));
+	}
+}
+
+static int
+iterate_cmp(const struct rte_device *dev, const void *data)
+{
+	const struct rte_mdev_device *mdev =
+		container_of(dev, const struct rte_mdev_device, device);
+	const struct rte_kvargs *kvargs = data;
+	rte_uuid_t uuid;
+	const char *text;
+
+	if (kvargs == NULL)
+		return 0;
+	text = rte_kvargs_get(kvargs, KEY_UUID);
+	if (text != NULL && (uuid_parse(text, uuid) != 0 ||
+			rte_uuid_compare(uuid, mdev->uuid) != 0))
+		return -1;
+	return layer_fits(kvargs, mdev) ? 0 : -1;
+}
+
+void *
+mdev_dev_iterate(const void *start, const char *str,
+		const struct rte_dev_iterator *it)
+{
+	struct rte_kvargs *kvargs = NULL;
+	struct rte_device *dev;
+
+	RTE_SET_USED(it);
+	if (str != NULL) {
+		kvargs = bus_layer_parse(str);
+		if (kvargs == NULL) {
+			rte_errno = EINVAL;
+			return NULL;
+		}
+	}
+	dev = mdev_find(start, iterate_cmp, kvargs);
+	rte_kvargs_free(kvargs);
+	return dev;
+}

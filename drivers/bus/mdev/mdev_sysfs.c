@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Scan: from the folders that list devices to the bus's list. */
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_memory.h>
+#include <rte_string_fns.h>
+
+#include "private.h"
+
+#define MDEV_SYSFS_DEVICES "/sys/bus/mdev/devices"
+#define MDEV_SYSFS_DEVICES_ENV "SYSFS_MDEV_DEVICES"
+
+/* A device that a folder lists. */
+struct mdev_entry {
+	rte_uuid_t uuid;
+	const char *root;
+	char name[RTE_UUID_STRLEN]; /* as spelt there */
+};
+
+struct mdev_entries {
+	struct mdev_entry *entry;
+	size_t count, room;
+};
+
+static const char *
+sysfs_root(void)
+{
+	const char *root = getenv(MDEV_SYSFS_DEVICES_ENV);
+
+	return root != NULL ? root : MDEV_SYSFS_DEVICES;
+}
+
+static int
+entries_add(struct mdev_entries *entries, const char *root, const char *name)
+{
+	struct mdev_entry *grown;
+	rte_uuid_t uuid;
+	size_t room;
+
+	if (strlen(name) != RTE_UUID_STRLEN - 1 || rte_uuid_parse(name, uuid) != 0) {
+		MDEV_LOG(DEBUG, "mdev bus: %s/%s is no UUID, ignored", root, name);
+		return 0;
+	}
+	if (entries->count == entries->room) {
+		room = entries->room == 0 ? 64 : 2 * entries->room;
+		grown = reallocarray(entries->entry, room, sizeof(*grown));
+		if (grown == NULL)
+			return -ENOMEM;
+		entries->entry = grown;
+		entries->room = room;
+	}
+	grown = &entries->entry[entries->count++];
+	rte_uuid_copy(grown->uuid, uuid);
+	grown->root = root;
+	rte_strscpy(grown->name, name, sizeof(grown->name));
+	return 0;
+}
+
+/* A folder that is not there lists nothing: no mediated devices on this machine. */
+static int
+entries_read(struct mdev_entries *entries, const char *root)
+{
+	struct dirent *dirent;
+	int ret = 0;
+	DIR *dir;
+
+	dir = opendir(root);
+	if (dir == NULL) {
+		MDEV_LOG(DEBUG, "mdev bus: %s: %s", root, strerror(errno));
+		return 0;
+	}
+	while (ret == 0 && (dirent = readdir(dir)) != NULL) {
+		if (dirent->d_name[0] != '.')
+			ret = entries_add(entries, root, dirent->d_name);
+	}
+	closedir(dir);
+	return ret;
+}
+
+static int
+entry_cmp(const void *a, const void *b)
+{
+	const struct mdev_entry *left = a, *right = b;
+
+	return rte_uuid_compare(left->uuid, right->uuid);
+}
+
+/* Cut at the end of the line; text that is not printable is no attribute. */
+static void
+attr_clean(char *attr)
+{
+	char *c;
+
+	attr[strcspn(attr, "\n")] = '\0';
+	for (c = attr; *c != '\0'; c++) {
+		if (!isprint((unsigned char)*c)) {
+			attr[0] = '\0';
+			return;
+		}
+	}
+}
+
+/* Read a small file below a device's folder; empty if there is none. */
+static void
+attr_read(const struct rte_mdev_device *mdev, const char *entry,
+		const char *file, char *attr)
+{
+	char path[PATH_MAX];
+	ssize_t len;
+	int fd;
+
+	attr[0] = '\0';
+	if (snprintf(path, sizeof(path), "%s/%s/%s", mdev->root, entry, file) >=
+			(int)sizeof(path))
+		return;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	len = read(fd, attr, RTE_MDEV_ATTR_LEN);
+	close(fd);
+	if (len <= 0 || (len == RTE_MDEV_ATTR_LEN &&
+			memchr(attr, '\n', len) == NULL)) {
+		attr[0] = '\0'; /* more than a name would have */
+		return;
+	}
+	attr[RTE_MIN(len, RTE_MDEV_ATTR_LEN - 1)] = '\0';
+	attr_clean(attr);
+}
+
+/* Last component but skip of a link's target; empty if it is no link. */
+static void
+attr_link(const struct rte_mdev_device *mdev, const char *entry,
+		const char *file, unsigned int skip, char *attr)
+{
+	char path[PATH_MAX], target[PATH_MAX], *slash;
+	ssize_t len;
+
+	attr[0] = '\0';
+	if (snprintf(path, sizeof(path), "%s/%s%s", mdev->root, entry, file) >=
+			(int)sizeof(path))
+		return;
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return;
+	target[len] = '\0';
+	for (; ; skip--) {
+		slash = strrchr(target, '/');
+		if (skip == 0)
+			break;
+		if (slash == NULL)
+			return;
+		*slash = '\0';
+	}
+	if (rte_strscpy(attr, slash == NULL ? target : slash + 1,
+			RTE_MDEV_ATTR_LEN) < 0)
+		attr[0] = '\0';
+	attr_clean(attr);
+}
+
+/* A device has no NUMA node of its own; its parent may have one. */
+static int
+numa_node(const struct rte_mdev_device *mdev, const char *entry)
+{
+	char text[RTE_MDEV_ATTR_LEN], *end;
+	long node;
+
+	attr_read(mdev, entry, "../numa_node", text);
+	errno = 0;
+	node = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || node < 0 ||
+			node >= RTE_MAX_NUMA_NODES)
+		return SOCKET_ID_ANY;
+	return node;
+}
+
+static void
+device_read(struct rte_mdev_device *mdev, const char *entry)
+{
+	struct mdev_private *priv = MDEV_PRIVATE(mdev);
+
+	attr_read(mdev, entry, "mdev_type/device_api", mdev->device_api);
+	attr_link(mdev, entry, "/mdev_type", 0, mdev->type);
+	attr_link(mdev, entry, "", 1, mdev->parent);
+	mdev->device.numa_node = numa_node(mdev, entry);
+	snprintf(priv->bus_info, sizeof(priv->bus_info),
+		"type=%s,parent=%s,device_api=%s", mdev->type, mdev->parent,
+		mdev->device_api);
+	mdev->device.bus_info = priv->bus_info;
+}
+
+static struct rte_mdev_device *
+device_new(const struct mdev_entry *entry)
+{
+	size_t root_len = strlen(entry->root) + 1;
+	struct mdev_private *priv;
+	struct rte_mdev_device *mdev;
+
+	priv = calloc(1, sizeof(*priv) + root_len);
+	if (priv == NULL)
+		return NULL;
+	memcpy(priv->root, entry->root, root_len);
+	mdev = &priv->pub;
+	mdev->root = priv->root;
+	rte_uuid_copy(mdev->uuid, entry->uuid);
+	rte_uuid_unparse(mdev->uuid, mdev->name, sizeof(mdev->name));
+	mdev->device.name = mdev->name;
+	mdev->device.bus = &mdev_bus.bus;
+	device_read(mdev, entry->name);
+	return mdev;
+}
+
+void
+mdev_free_device(struct rte_mdev_device *mdev)
+{
+	free(MDEV_PRIVATE(mdev));
+}
+
+/* No longer listed. Whoever drives it keeps it until it is unplugged. */
+static void
+device_gone(struct rte_mdev_device *mdev)
+{
+	if (mdev->driver != NULL) {
+		mdev->gone = true;
+		return;
+	}
+	TAILQ_REMOVE(MDEV_DEVICES, &mdev->device, next);
+	mdev_free_device(mdev);
+}
+
+/* Still listed. The same UUID may belong to a device of another type by now. */
+static void
+device_still(struct rte_mdev_device *mdev, const struct mdev_entry *entry)
+{
+	mdev->gone = false;
+	if (mdev->driver == NULL)
+		device_read(mdev, entry->name);
+}
+
+/*
+ * Both lists are sorted by UUID: one pass, however many devices there are. An
+ * unused device that another folder lists by now is replaced.
+ */
+static int
+merge(const struct mdev_entries *entries)
+{
+	struct rte_mdev_device *mdev = mdev_first(), *next, *new;
+	const struct mdev_entry *entry = entries->entry;
+	const struct mdev_entry *end = entry + entries->count;
+	int cmp;
+
+	while (entry != end || mdev != NULL) {
+		next = mdev == NULL ? NULL : mdev_next(mdev);
+		cmp = entry == end ? 1 : mdev == NULL ? -1 :
+			rte_uuid_compare(entry->uuid, mdev->uuid);
+		if (cmp == 0 && mdev->driver == NULL &&
+				strcmp(mdev->root, entry->root) != 0)
+			cmp = 1;
+		if (cmp > 0) {
+			device_gone(mdev);
+			mdev = next;
+			continue;
+		}
+		if (cmp == 0) {
+			device_still(mdev, entry++);
+			mdev = next;
+			continue;
+		}
+		new = device_new(entry++);
+		if (new == NULL)
+			return -ENOMEM;
+		if (mdev != NULL)
+			TAILQ_INSERT_BEFORE(&mdev->device, &new->device, next);
+		else
+			TAILQ_INSERT_TAIL(MDEV_DEVICES, &new->device, next);
+	}
+	return 0;
+}
+
+/* Two spellings of one UUID are one device. */
+static void
+entries_sort(struct mdev_entries *entries)
+{
+	size_t i, kept = 0;
+
+	if (entries->count == 0)
+		return;
+	qsort(entries->entry, entries->count, sizeof(*entries->entry), entry_cmp);
+	for (i = 1; i < entries->count; i++) {
+		if (entry_cmp(&entries->entry[kept], &entries->entry[i]) != 0)
+			entries->entry[++kept] = entries->entry[i];
+	}
+	entries->count = kept + 1;
+}
+
+int
+mdev_scan(void)
+{
+	struct mdev_entries entries = { .entry = NULL };
+	int ret;
+
+	ret = entries_read(&entries, sysfs_root());
+	if (ret == 0) {
+		entries_sort(&entries);
+		ret = merge(&entries);
+	}
+	free(entries.entry);
+	if (ret == 0)
+		ret = mdev_devargs_refresh();
+	if (ret < 0)
+		MDEV_LOG(ERR, "mdev bus: scan of %s failed: %s", sysfs_root(),
+			strerror(-ret));
+	return ret;
+}

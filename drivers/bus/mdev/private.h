@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef BUS_MDEV_PRIVATE_H
+#define BUS_MDEV_PRIVATE_H
+
+/**
+ * @file
+ * What the files of the mdev bus share. All of it runs in the thread that scans or
+ * probes, as EAL has it for every bus; nothing here takes a lock.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_devargs.h>
+#include <rte_log.h>
+
+#include "bus_mdev_driver.h"
+
+extern int mdev_bus_logtype;
+
+/* A message is one whole line and begins with "mdev:<uuid>: " or "mdev bus: ". */
+#define MDEV_LOG(level, ...) \
+	rte_log(RTE_LOG_ ## level, mdev_bus_logtype, \
+		RTE_FMT(RTE_FMT_HEAD(__VA_ARGS__, ) "\n", \
+			RTE_FMT_TAIL(__VA_ARGS__, )))
+
+/** Text put in front of a UUID to make it an address. */
+#define MDEV_ADDR_PREFIX RTE_BUS_MDEV_NAME ":"
+
+/** Room for any text that comes from outside, made printable. */
+#define MDEV_PRINTABLE_LEN 64
+
+/** What the bus keeps of a device besides what drivers see. */
+struct mdev_private {
+	struct rte_mdev_device pub;
+	char bus_info[3 * RTE_MDEV_ATTR_LEN + 32]; /**< For rte_device. */
+	char root[];                  /**< Storage of pub.root. */
+};
+
+/** Get what the bus keeps of a device. */
+#define MDEV_PRIVATE(mdev) container_of(mdev, struct mdev_private, pub)
+
+/* mdev_sysfs.c */
+
+/** Bring the list of devices up to date; see rte_bus_scan_t. */
+int mdev_scan(void);
+
+/* mdev_params.c */
+
+/** Is it "mdev:<uuid>"? See rte_bus_parse_t; addr is an rte_uuid_t. */
+int mdev_parse(const char *name, void *addr);
+
+/** Check the bus layer and name the device; see rte_bus_devargs_parse_t. */
+int mdev_devargs_parse(struct rte_devargs *da);
+
+/**
+ * Next device that fits "uuid=...,type=...,parent=..."; see rte_dev_iterate_t.
+ * type and parent are globs.
+ */
+void *mdev_dev_iterate(const void *start, const char *str,
+		const struct rte_dev_iterator *it);
+
+/**
+ * Give the bus's devargs their canonical names, drop all but the newest of each
+ * device, and point the devices to theirs.
+ *
+ * @return
+ *   0, or -ENOMEM; nothing has changed then.
+ */
+int mdev_devargs_refresh(void);
+
+/** Warn of each allowed device that does not exist. */
+void mdev_devargs_warn_missing(void);
+
+/** Do the devargs of a device agree with its type and parent? NULL agrees. */
+bool mdev_devargs_fit(const struct rte_devargs *da,
+		const struct rte_mdev_device *mdev);
+
+/** Do the devargs leave a device to this driver? NULL does. */
+bool mdev_devargs_take_driver(const struct rte_devargs *da,
+		const struct rte_driver *drv);
+
+/**
+ * Copy text from outside, for a message: bytes that do not print become '?', and
+ * what does not fit is cut.
+ *
+ * @return
+ *   buf.
+ */
+const char *mdev_printable(const char *text, char *buf, size_t len);
+
+/* mdev.c */
+
+/** Does a driver serve a device, as far as sysfs and devargs can tell? */
+bool mdev_match(const struct rte_mdev_driver *drv,
+		const struct rte_mdev_device *mdev);
+
+/** Is the device named by -a, or by the application at run time? */
+bool mdev_is_named(const struct rte_mdev_device *mdev);
+
+/**
+ * Open a device and hand it to a driver.
+ *
+ * @return
+ *   0; a positive value if it is none of this driver's; else a negative errno,
+ *   logged already. Unless 0 nothing is left open.
+ */
+int mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev);
+
+/** Hand a device to the first driver that takes it; as mdev_probe_device(). */
+int mdev_probe_drivers(struct rte_mdev_device *mdev);
+
+/** Probe all devices that are to be used; see rte_bus_probe_t. */
+int mdev_probe_all(void);
+
+/**
+ * Take a device back from its driver and close it.
+ *
+ * @return
+ *   0, or what the driver returned; the driver keeps the device then.
+ */
+int mdev_unplug_device(struct rte_mdev_device *mdev);
+
+/** Free a device that is in no list. */
+void mdev_free_device(struct rte_mdev_device *mdev);
+
+/** Take all devices back and free them; see rte_bus_cleanup_t. */
+int mdev_cleanup(void);
+
+#include "mdev_compat.h"
+
+/** The bus. */
+extern struct mdev_bus mdev_bus;
+
+/** First device of the list, which is sorted by UUID; NULL if it is empty. */
+static inline struct rte_mdev_device *
+mdev_first(void)
+{
+	struct rte_device *dev = TAILQ_FIRST(MDEV_DEVICES);
+
+	return dev == NULL ? NULL : RTE_DEV_TO_MDEV(dev);
+}
+
+/** Device that follows; NULL after the last. */
+static inline struct rte_mdev_device *
+mdev_next(const struct rte_mdev_device *mdev)
+{
+	struct rte_device *dev = TAILQ_NEXT(&mdev->device, next);
+
+	return dev == NULL ? NULL : RTE_DEV_TO_MDEV(dev);
+}
+
+#define MDEV_FOREACH(mdev) \
+	for (mdev = mdev_first(); mdev != NULL; mdev = mdev_next(mdev))
+
+/** First device after start (NULL: of all) for which cmp returns 0. */
+static inline struct rte_device *
+mdev_find(const struct rte_device *start, rte_dev_cmp_t cmp, const void *data)
+{
+	struct rte_device *dev;
+
+	dev = start == NULL ? TAILQ_FIRST(MDEV_DEVICES) : TAILQ_NEXT(start, next);
+	while (dev != NULL && cmp(dev, data) != 0)
+		dev = TAILQ_NEXT(dev, next);
+	return dev;
+}
+
+#endif /* BUS_MDEV_PRIVATE_H */
