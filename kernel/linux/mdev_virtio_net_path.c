@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames between the host interface and the client's virtqueues. All of it runs
+ * in the device's worker. VIRTIO 1.2 s. 5.1.6.
+ */
+#include "mdev_virtio_net.h"
+
+/* Frames moved in one direction before others get the processor and the lock. */
+#define BUDGET		64
+
+/*
+ * How long frames wait for a client that gives no buffers. A network card would
+ * not wait at all; a client that refills its ring in large steps needs a bit.
+ */
+#define STALL_LIMIT	(HZ / 5)
+
+/* --- from the client to the host --- */
+
+/* Fetch one frame. *skb is NULL if there is no error but nothing to deliver. */
+static int fetch_frame(struct mvnet *nd, const struct mdev_virtio_chain *chain,
+		       struct sk_buff **skb)
+{
+	u32 len = chain->out_len;
+	int ret;
+
+	*skb = NULL;
+	/* A transmit buffer is for the device to read. */
+	if (chain->nr_in)
+		return -EPROTO;
+	if (len < MVNET_HDR_LEN + ETH_HLEN ||
+	    len > MVNET_HDR_LEN + MVNET_MAX_FRAME) {
+		atomic64_inc(&nd->stats.rx_errors);
+		return 0;
+	}
+	if (READ_ONCE(nd->link_up))
+		*skb = __netdev_alloc_skb_ip_align(nd->host, len, GFP_KERNEL);
+	if (!*skb) {
+		atomic64_inc(&nd->stats.rx_dropped);
+		return 0;
+	}
+	/* The header goes in, too, and is stepped over: no offload is offered. */
+	ret = mdev_virtio_read(&nd->mvdev, nd->scratch->iov, chain->nr_out,
+			       skb_put(*skb, len), len);
+	if (ret) {
+		kfree_skb(*skb);
+		return ret;
+	}
+	skb_pull(*skb, MVNET_HDR_LEN);
+	return 0;
+}
+
+/* Show what was pushed, and interrupt if that is wanted. */
+static int publish(struct mvnet_vq *vq)
+{
+	int ret = mdev_virtio_ring_publish(&vq->ring);
+
+	if (ret > 0)
+		vq->cb.callback(vq->cb.private);
+	return min(ret, 0);
+}
+
+/* Return how many chains were taken, or a negative errno. */
+static int from_client(struct mvnet *nd, u16 pair, struct sk_buff_head *frames)
+{
+	struct mvnet_vq *vq = mvnet_tx_vq(nd, pair);
+	struct mdev_virtio_chain chain;
+	struct sk_buff *skb;
+	int ret = 0;
+	int done;
+
+	for (done = 0; vq->ring.ready && done < BUDGET; done++) {
+		ret = mdev_virtio_ring_pop(&vq->ring, &chain, nd->scratch->iov,
+					   ARRAY_SIZE(nd->scratch->iov));
+		if (ret <= 0)
+			break;
+		ret = fetch_frame(nd, &chain, &skb);
+		if (ret)
+			break;
+		if (skb)
+			__skb_queue_tail(frames, skb);
+		ret = mdev_virtio_ring_push(&vq->ring, chain.head, 0);
+		if (ret)
+			break;
+	}
+	if (ret >= 0)
+		ret = publish(vq);
+	return ret < 0 ? ret : done;
+}
+
+static void deliver(struct mvnet *nd, struct sk_buff_head *frames)
+{
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(frames))) {
+		unsigned int len = skb->len;
+
+		skb->protocol = eth_type_trans(skb, nd->host);
+		if (netif_rx(skb) == NET_RX_SUCCESS) {
+			atomic64_inc(&nd->stats.rx_packets);
+			atomic64_add(len, &nd->stats.rx_bytes);
+		} else {
+			atomic64_inc(&nd->stats.rx_dropped);
+		}
+	}
+}
+
+/* --- from the host to the client --- */
+
+enum fit { FITS, FITS_LATER, FITS_NEVER };
+
+/*
+ * Take chains for @need bytes: one, or as many as it takes with mergeable
+ * buffers. Return an enum fit, or a negative errno; unless it FITS, nothing
+ * stays taken.
+ */
+static int take_buffers(struct mvnet *nd, struct mdev_virtio_ring *ring,
+			u32 need, u16 *nr_chains, unsigned int *nr_iov)
+{
+	const bool merge = nd->features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+	struct mvnet_scratch *s = nd->scratch;
+	unsigned int iovs = 0;
+	u16 chains = 0;
+	u32 room = 0;
+	int ret;
+
+	while (room < need) {
+		struct mdev_virtio_chain *chain = &s->chains[chains];
+
+		ret = FITS_NEVER;
+		if (chains == ring->num || (chains && !merge))
+			goto put_back;
+		ret = mdev_virtio_ring_pop(ring, chain, s->iov + iovs,
+					   ARRAY_SIZE(s->iov) - iovs);
+		if (ret == 0) {
+			ret = FITS_LATER;
+			goto put_back;
+		}
+		if (ret == -ENOSPC) {
+			ret = FITS_NEVER;
+			goto put_back;
+		}
+		if (ret < 0)
+			return ret;
+		/* s. 5.1.6.3.1: writable, and room for the header in each */
+		if (chain->nr_out || chain->in_len < MVNET_HDR_LEN)
+			return -EPROTO;
+		chains++;
+		iovs += chain->nr_in;
+		room += min(chain->in_len, need);
+	}
+	*nr_chains = chains;
+	*nr_iov = iovs;
+	return FITS;
+
+put_back:
+	mdev_virtio_ring_unpop(ring, chains);
+	return ret;
+}
+
+static int push_buffers(struct mvnet *nd, struct mdev_virtio_ring *ring,
+			u32 len, u16 nr_chains)
+{
+	int ret = 0;
+	u16 i;
+
+	for (i = 0; i < nr_chains && !ret; i++) {
+		const struct mdev_virtio_chain *chain = &nd->scratch->chains[i];
+		u32 part = min(len, chain->in_len);
+
+		ret = mdev_virtio_ring_push(ring, chain->head, part);
+		len -= part;
+	}
+	return ret;
+}
+
+/* Return an enum fit, or a negative errno. The frame stays the caller's. */
+static int send_frame(struct mvnet *nd, struct mdev_virtio_ring *ring,
+		      struct sk_buff *skb)
+{
+	struct virtio_net_hdr_v1 *hdr;
+	unsigned int nr_iov;
+	u16 nr_chains;
+	int ret;
+
+	/* Room for the header, so that it can be written with the data. */
+	if (skb_cow_head(skb, MVNET_HDR_LEN))
+		return FITS_NEVER;
+	ret = take_buffers(nd, ring, skb->len + MVNET_HDR_LEN, &nr_chains,
+			   &nr_iov);
+	if (ret != FITS)
+		return ret;
+
+	hdr = skb_push(skb, MVNET_HDR_LEN);
+	memset(hdr, 0, MVNET_HDR_LEN);
+	hdr->num_buffers = (__force __virtio16)cpu_to_le16(nr_chains);
+	ret = mdev_virtio_write(&nd->mvdev, nd->scratch->iov, nr_iov, 0,
+				skb->data, skb->len);
+	if (ret)
+		return ret;
+	ret = push_buffers(nd, ring, skb->len, nr_chains);
+	if (ret)
+		return ret;
+	atomic64_inc(&nd->stats.tx_packets);
+	atomic64_add(skb->len - MVNET_HDR_LEN, &nd->stats.tx_bytes);
+	return FITS;
+}
+
+static void wake_host(struct mvnet *nd, u16 pair)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(nd->host, pair);
+
+	/* Pairs with mvnet_host_xmit(). */
+	smp_mb();
+	if (netif_tx_queue_stopped(txq) && READ_ONCE(nd->link_up) &&
+	    skb_queue_len_lockless(&nd->backlogs[pair].skbs) < MVNET_BACKLOG / 2)
+		netif_tx_wake_queue(txq);
+}
+
+void mvnet_backlog_purge(struct mvnet *nd, u16 pair)
+{
+	struct mvnet_backlog *backlog = &nd->backlogs[pair];
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&backlog->skbs))) {
+		atomic64_inc(&nd->stats.tx_dropped);
+		kfree_skb(skb);
+	}
+	backlog->stalled = false;
+	wake_host(nd, pair);
+}
+
+/* The first frame found no buffers. */
+static void stall(struct mvnet *nd, u16 pair)
+{
+	struct mvnet_backlog *backlog = &nd->backlogs[pair];
+
+	if (!backlog->stalled) {
+		backlog->stalled = true;
+		backlog->deadline = jiffies + STALL_LIMIT;
+	} else if (time_after(jiffies, backlog->deadline)) {
+		mvnet_backlog_purge(nd, pair);
+	}
+}
+
+/* Return how many frames were taken off the backlog, or a negative errno. */
+static int to_client(struct mvnet *nd, u16 pair)
+{
+	struct mvnet_backlog *backlog = &nd->backlogs[pair];
+	struct mvnet_vq *vq = mvnet_rx_vq(nd, pair);
+	struct sk_buff *skb;
+	int ret = 0;
+	int done;
+
+	for (done = 0; done < BUDGET; done++) {
+		skb = skb_dequeue(&backlog->skbs);
+		if (!skb)
+			break;
+		ret = vq->ring.ready ? send_frame(nd, &vq->ring, skb) :
+				       FITS_LATER;
+		if (ret == FITS_LATER) {
+			skb_queue_head(&backlog->skbs, skb);
+			stall(nd, pair);
+			break;
+		}
+		backlog->stalled = false;
+		if (ret == FITS) {
+			consume_skb(skb);
+			continue;
+		}
+		atomic64_inc(&nd->stats.tx_dropped);
+		kfree_skb(skb);
+		if (ret < 0)
+			break;
+	}
+	if (ret >= 0 && vq->ring.ready)
+		ret = publish(vq);
+	if (done)
+		wake_host(nd, pair);
+	return ret < 0 ? ret : done;
+}
+
+/* --- the worker --- */
+
+/* Return whether anything moved, or a negative errno. */
+static int move_frames(struct mvnet *nd, struct sk_buff_head *frames)
+{
+	bool moved = false;
+	u16 pair;
+	int ret;
+
+	for (pair = 0; pair < nd->active_pairs; pair++) {
+		ret = to_client(nd, pair);
+		if (ret < 0)
+			return ret;
+		moved |= ret > 0;
+		ret = from_client(nd, pair, frames);
+		if (ret < 0)
+			return ret;
+		moved |= ret > 0;
+	}
+	return moved;
+}
+
+static bool any_stalled(struct mvnet *nd)
+{
+	u16 pair;
+
+	for (pair = 0; pair < nd->active_pairs; pair++)
+		if (nd->backlogs[pair].stalled)
+			return true;
+	return false;
+}
+
+enum mdev_virtio_work mvnet_work(struct mdev_virtio_device *mvdev)
+{
+	enum mdev_virtio_work next = MDEV_VIRTIO_WORK_SLEEP;
+	struct mvnet *nd = to_mvnet(mvdev);
+	struct sk_buff_head frames;
+	int ret;
+
+	__skb_queue_head_init(&frames);
+	mutex_lock(&mvdev->lock);
+	if (mdev_virtio_may_dma(mvdev)) {
+		if (test_and_clear_bit(MVNET_LINK_CHANGED, &nd->events))
+			nd->config_cb.callback(nd->config_cb.private);
+		ret = move_frames(nd, &frames);
+		if (ret < 0)
+			mvnet_broken(nd, ret);
+		else if (ret)
+			next = MDEV_VIRTIO_WORK_MORE;
+		else if (mvdev->map_doorbells || any_stalled(nd))
+			next = MDEV_VIRTIO_WORK_POLL;
+	}
+	mutex_unlock(&mvdev->lock);
+
+	/* Into the stack without the lock: it may transmit on our interface. */
+	deliver(nd, &frames);
+	return next;
+}
