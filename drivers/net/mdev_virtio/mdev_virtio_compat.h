@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef MDEV_VIRTIO_COMPAT_H
+#define MDEV_VIRTIO_COMPAT_H
+
+/*
+ * What differs between DPDK releases from 22.11 on. No other file of this driver
+ * looks at RTE_VERSION.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+#include <rte_version.h>
+#include <ethdev_driver.h>
+
+/*
+ * The mbuf field that holds the IOVA of the buffer. Builds that never use
+ * physical addresses may have none (since 23.03); the address is the IOVA there.
+ */
+#if !defined(RTE_IOVA_IN_MBUF) || RTE_IOVA_IN_MBUF
+#define MDEV_VIRTIO_MBUF_IOVA_OFFSET offsetof(struct rte_mbuf, buf_iova)
+#else
+#define MDEV_VIRTIO_MBUF_IOVA_OFFSET offsetof(struct rte_mbuf, buf_addr)
+#endif
+
+/*
+ * Statistics of queues: fields of struct rte_eth_stats until 25.11, an argument
+ * of stats_get with the same fields since.
+ */
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
+typedef struct eth_queue_stats mdev_virtio_qstats;
+#define MDEV_VIRTIO_STATS_GET(dev, stats, qstats) \
+	struct rte_eth_dev *dev, struct rte_eth_stats *stats, \
+	struct eth_queue_stats *qstats
+#define MDEV_VIRTIO_QSTATS(stats, qstats) (qstats)
+#else
+typedef struct rte_eth_stats mdev_virtio_qstats;
+#define MDEV_VIRTIO_STATS_GET(dev, stats, qstats) \
+	struct rte_eth_dev *dev, struct rte_eth_stats *stats
+#define MDEV_VIRTIO_QSTATS(stats, qstats) (stats)
+#endif
+
+#endif /* MDEV_VIRTIO_COMPAT_H */

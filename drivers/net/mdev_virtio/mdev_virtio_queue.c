@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Queues of a port: set-up, release, hand-over to the device. */
+
+#include <errno.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include <rte_errno.h>
+#include <rte_ether.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
+
+#define DEFAULT_FREE_THRESH 32
+
+static uint16_t
+free_thresh(uint16_t wanted, uint16_t nb_desc)
+{
+	if (wanted == 0)
+		wanted = DEFAULT_FREE_THRESH;
+	return RTE_MIN(wanted, nb_desc / 2);
+}
+
+static struct virtqueue *
+queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
+		enum virtqueue_kind kind, uint16_t nb_desc,
+		unsigned int socket_id)
+{
+	struct virtqueue *vq;
+
+	/* VIRTIO 1.2 s. 2.7: the size of a split ring is a power of 2 */
+	if (!rte_is_power_of_2(nb_desc)) {
+		INIT_LOG(ERR, "%s: a ring of %u descriptors is not possible: its size is a power of two, %u for one",
+			dev->data->name, nb_desc,
+			(unsigned int)rte_align32pow2(nb_desc) / 2);
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	vq = virtqueue_create(dev->data->port_id, vq_index, kind, nb_desc,
+			socket_id);
+	if (vq == NULL)
+		INIT_LOG(ERR, "%s: no contiguous memory for a ring of %u descriptors: %s",
+			dev->data->name, nb_desc, rte_strerror(rte_errno));
+	return vq;
+}
+
+int
+mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
+		uint16_t nb_desc, unsigned int socket_id,
+		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
+{
+	struct virtqueue *vq;
+
+	mdev_virtio_rx_queue_release(dev, index);
+	vq = queue_create(dev, VIRTIO_NET_RX_VQ(index), VIRTQUEUE_RX, nb_desc,
+			socket_id);
+	if (vq == NULL)
+		return -rte_errno;
+	vq->mp = mp;
+	vq->free_thresh = free_thresh(conf->rx_free_thresh, nb_desc);
+	dev->data->rx_queues[index] = vq;
+	return 0;
+}
+
+int
+mdev_virtio_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
+		uint16_t nb_desc, unsigned int socket_id,
+		const struct rte_eth_txconf *conf)
+{
+	struct virtqueue *vq;
+
+	mdev_virtio_tx_queue_release(dev, index);
+	vq = queue_create(dev, VIRTIO_NET_TX_VQ(index), VIRTQUEUE_TX, nb_desc,
+			socket_id);
+	if (vq == NULL)
+		return -rte_errno;
+	vq->free_thresh = free_thresh(conf->tx_free_thresh, nb_desc);
+	dev->data->tx_queues[index] = vq;
+	return 0;
+}
+
+void
+mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index)
+{
+	virtqueue_free(dev->data->rx_queues[index]);
+	dev->data->rx_queues[index] = NULL;
+}
+
+void
+mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index)
+{
+	virtqueue_free(dev->data->tx_queues[index]);
+	dev->data->tx_queues[index] = NULL;
+}
+
+/* VIRTIO 1.2 s. 4.1.5.1.3: size, addresses, then enabled. */
+static int
+queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	struct mdev_virtio_process *process = dev->process_private;
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct virtio_transport *tr = process->tr;
+	struct virtio_vq_addr addr;
+	int ret;
+
+	if (vq == NULL) {
+		INIT_LOG(ERR, "%s: a queue was not set up", dev->data->name);
+		return -EINVAL;
+	}
+	virtqueue_reset(vq);
+	vq->platform_order = virtio_has_feature(hw->features,
+			VIRTIO_F_ORDER_PLATFORM);
+	virtqueue_addresses(vq, &addr);
+	ret = tr->ops->set_vq_num(tr, vq->index, vq->size);
+	if (ret == 0)
+		ret = tr->ops->set_vq_address(tr, vq->index, &addr);
+	if (ret == 0)
+		ret = tr->ops->get_vq_doorbell(tr, vq->index,
+				&process->doorbells[vq->index]);
+	if (ret == 0)
+		ret = tr->ops->set_vq_ready(tr, vq->index);
+	if (ret < 0)
+		INIT_LOG(ERR, "%s: virtqueue %u of %u descriptors was not accepted: %s",
+			dev->data->name, vq->index, vq->size,
+			rte_strerror(-ret));
+	return ret;
+}
+
+int
+mdev_virtio_queues_start(struct rte_eth_dev *dev)
+{
+	uint16_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < dev->data->nb_rx_queues; i++)
+		ret = queue_start(dev, dev->data->rx_queues[i]);
+	for (i = 0; ret == 0 && i < dev->data->nb_tx_queues; i++)
+		ret = queue_start(dev, dev->data->tx_queues[i]);
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
+	return 0;
+}
+
+void
+mdev_virtio_queues_stop(struct rte_eth_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		virtqueue_free_mbufs(dev->data->rx_queues[i]);
+		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+	}
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		virtqueue_free_mbufs(dev->data->tx_queues[i]);
+		dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+	}
+}
+
+int
+mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint32_t frame = mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+	const struct virtqueue *vq;
+	uint32_t room;
+	uint16_t i;
+
+	dev->data->scattered_rx = 0;
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		vq = dev->data->rx_queues[i];
+		if (vq == NULL)
+			continue;
+		room = rte_pktmbuf_data_room_size(vq->mp) - RTE_PKTMBUF_HEADROOM;
+		if (frame <= room)
+			continue;
+		if (!virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF)) {
+			INIT_LOG(ERR, "%s: frames of MTU %u do not fit receive buffers of %u bytes without VIRTIO_NET_F_MRG_RXBUF: use a smaller MTU or larger mbufs",
+				dev->data->name, mtu, room);
+			return -EINVAL;
+		}
+		dev->data->scattered_rx = 1;
+	}
+	return 0;
+}

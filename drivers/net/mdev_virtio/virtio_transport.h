@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VIRTIO_TRANSPORT_H
+#define VIRTIO_TRANSPORT_H
+
+/*
+ * A virtio device, whatever carries its registers: the operations of a transport
+ * and the status machine on top of them.
+ *
+ * A device is brought up in this order (VIRTIO 1.2 s. 3.1.1):
+ *
+ *	virtio_device_negotiate()         reset ... FEATURES_OK
+ *	virtio_device_config_read()
+ *	ops->set_vectors(), ops->set_config_vector()
+ *	for each queue: ops->set_vq_num(), ops->set_vq_address(),
+ *		ops->get_vq_doorbell(), ops->set_vq_ready()
+ *	virtio_device_add_status(VIRTIO_CONFIG_S_DRIVER_OK)
+ *
+ * and goes down with virtio_device_reset(). A transport belongs to one process;
+ * one thread at a time calls it, except that get_status, get_config,
+ * get_generation and get_isr may be called by another thread at any time.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_bitops.h>
+#include <rte_common.h>
+
+struct virtio_transport;
+
+/* Transports. Shared data name one by its number, never by an address. */
+enum virtio_transport_type {
+	VIRTIO_TRANSPORT_PCI_MODERN,
+	VIRTIO_TRANSPORT_TYPES,
+};
+
+/*
+ * Where the driver tells the device of new buffers (VIRTIO 1.2 s. 2.7.13.4). Set
+ * by the transport, valid in its process only.
+ */
+struct virtio_doorbell {
+	volatile void *addr; /* 16 bits wide; NULL: through ring */
+	uint16_t value;      /* what to write there */
+	/* Ring without a mapped address; 0 or a negative errno. */
+	int (*ring)(const struct virtio_doorbell *doorbell);
+	void *ctx;           /* of ring */
+	uint64_t offset;     /* of ring */
+};
+
+/* Addresses of a virtqueue's areas, as the device sees them. */
+struct virtio_vq_addr {
+	uint64_t desc;  /* descriptor area */
+	uint64_t avail; /* driver area */
+	uint64_t used;  /* device area */
+};
+
+/*
+ * Operations, named after the kernel's vdpa_config_ops. All that return int
+ * return 0 or a negative errno, which is what access to the device gave unless
+ * an operation says more. None logs, but for what only it knows.
+ */
+struct virtio_transport_ops {
+	const char *name;
+
+	/* Device feature bits (VIRTIO 1.2 s. 2.2). */
+	int (*get_device_features)(struct virtio_transport *tr,
+			uint64_t *features);
+	/* Driver feature bits; before FEATURES_OK only. */
+	int (*set_driver_features)(struct virtio_transport *tr,
+			uint64_t features);
+
+	/* Device status (s. 2.1). */
+	int (*get_status)(struct virtio_transport *tr, uint8_t *status);
+	/* Setting 0 asks for a reset and does not wait for its end. */
+	int (*set_status)(struct virtio_transport *tr, uint8_t status);
+	/*
+	 * Reset by means outside virtio, for a device that does not answer.
+	 * -ENOTSUP if there is none.
+	 */
+	int (*hard_reset)(struct virtio_transport *tr);
+
+	/* Configuration generation (s. 2.5). */
+	int (*get_generation)(struct virtio_transport *tr, uint8_t *generation);
+	/*
+	 * Read device-specific configuration, little endian, field by field as
+	 * its layout asks. -EINVAL beyond tr->config_len.
+	 */
+	int (*get_config)(struct virtio_transport *tr, uint32_t offset,
+			void *buf, uint32_t len);
+
+	/* Number of virtqueues that the device has. */
+	int (*get_vq_count)(struct virtio_transport *tr, uint16_t *count);
+	/* Largest size of a virtqueue, as the device says it; 0: no such queue. */
+	int (*get_vq_num_max)(struct virtio_transport *tr, uint16_t index,
+			uint16_t *num);
+	/* Size of a virtqueue; -EPROTO if the device keeps another one. */
+	int (*set_vq_num)(struct virtio_transport *tr, uint16_t index,
+			uint16_t num);
+	int (*set_vq_address)(struct virtio_transport *tr, uint16_t index,
+			const struct virtio_vq_addr *addr);
+	/* Enable a virtqueue; -EPROTO if it stays disabled. */
+	int (*set_vq_ready)(struct virtio_transport *tr, uint16_t index);
+	/* -EPROTO if the device puts the doorbell where there can be none. */
+	int (*get_vq_doorbell)(struct virtio_transport *tr, uint16_t index,
+			struct virtio_doorbell *doorbell);
+
+	/* Number of interrupt vectors, 0 if there are no interrupts. */
+	int (*get_vector_count)(struct virtio_transport *tr, uint32_t *count);
+	/* Signal vector i to the eventfd fds[i]; count 0 disables all. */
+	int (*set_vectors)(struct virtio_transport *tr, const int *fds,
+			uint32_t count);
+	/* -EBUSY if the device has no room for the vector (NO_VECTOR). */
+	int (*set_config_vector)(struct virtio_transport *tr, uint16_t vector);
+	int (*set_vq_vector)(struct virtio_transport *tr, uint16_t index,
+			uint16_t vector);
+	/*
+	 * After an interrupt: what it was for, VIRTIO_PCI_ISR_CONFIG for one,
+	 * and let the next one come. With a vector of its own for the
+	 * configuration the answer needs no device access.
+	 */
+	int (*get_isr)(struct virtio_transport *tr, uint8_t *isr);
+
+	/* Free the transport, not what it was made from. The device is reset. */
+	void (*destroy)(struct virtio_transport *tr);
+};
+
+/* Set by the transport's create function; read-only for everybody else. */
+struct virtio_transport {
+	const struct virtio_transport_ops *ops;
+	const char *name;    /* of the device, for messages */
+	enum virtio_transport_type type;
+	uint32_t config_len; /* of device-specific configuration, bytes */
+};
+
+/* By enum virtio_transport_type. */
+extern const struct virtio_transport_ops *const
+	virtio_transport_table[VIRTIO_TRANSPORT_TYPES];
+
+static inline bool
+virtio_has_feature(uint64_t features, unsigned int bit)
+{
+	return (features & RTE_BIT64(bit)) != 0;
+}
+
+/*
+ * Reset the device and wait until it says so, for a bounded time; by other means
+ * if it does not (s. 2.4). -ETIMEDOUT: the device may still use its buffers.
+ */
+int virtio_device_reset(struct virtio_transport *tr);
+
+/* Set bits of the device status. */
+int virtio_device_add_status(struct virtio_transport *tr, uint8_t bits);
+
+/* Tell the device that the driver gave up on it. Errors have no consequence. */
+void virtio_device_fail(struct virtio_transport *tr);
+
+/*
+ * Reset the device and go up to FEATURES_OK. filter gets what the device offers
+ * and returns what the driver takes, which must include VIRTIO_F_VERSION_1.
+ * Logs a failure, and sets FAILED.
+ */
+int virtio_device_negotiate(struct virtio_transport *tr,
+		uint64_t (*filter)(uint64_t offered, void *arg), void *arg,
+		uint64_t *features);
+
+/*
+ * Read configuration of several fields as of one moment (s. 2.5.1): again while
+ * the generation changes, for a bounded number of times; -EAGAIN after that.
+ */
+int virtio_device_config_read(struct virtio_transport *tr, uint32_t offset,
+		void *buf, uint32_t len);
+
+#endif /* VIRTIO_TRANSPORT_H */

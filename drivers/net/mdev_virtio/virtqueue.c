@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Virtqueues: allocation, first state, last state. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "mdev_virtio_compat.h"
+#include "mdev_virtio_logs.h"
+#include "virtqueue.h"
+
+/* Rings, then headers: nothing that the device writes shares a line with them. */
+static size_t
+headers_offset(uint16_t size)
+{
+	return RTE_ALIGN_CEIL(vring_size(size, RTE_CACHE_LINE_SIZE),
+			RTE_CACHE_LINE_SIZE);
+}
+
+static const struct rte_memzone *
+reserve(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
+		uint16_t size, int socket_id)
+{
+	char name[RTE_MEMZONE_NAMESIZE];
+	size_t len = headers_offset(size);
+
+	if (kind == VIRTQUEUE_TX)
+		len += (size_t)size * VIRTIO_NET_HDR_LEN;
+	snprintf(name, sizeof(name), "mdev_virtio_p%u_q%u", port_id, index);
+	return rte_memzone_reserve_aligned(name, len, socket_id,
+			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
+}
+
+struct virtqueue *
+virtqueue_create(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
+		uint16_t size, int socket_id)
+{
+	struct virtqueue *vq;
+	struct vring vring;
+
+	vq = rte_zmalloc_socket("mdev_virtio_vq", sizeof(*vq),
+			RTE_CACHE_LINE_SIZE, socket_id);
+	if (vq == NULL)
+		goto no_memory;
+	vq->slot = rte_zmalloc_socket("mdev_virtio_slots",
+			size * sizeof(*vq->slot), RTE_CACHE_LINE_SIZE, socket_id);
+	if (vq->slot == NULL)
+		goto free_vq;
+	vq->mz = reserve(port_id, index, kind, size, socket_id);
+	if (vq->mz == NULL)
+		goto free_slots;
+
+	vring_init(&vring, size, vq->mz->addr, RTE_CACHE_LINE_SIZE);
+	vq->desc = vring.desc;
+	vq->avail = vring.avail;
+	vq->used = vring.used;
+	vq->ring_iova = vq->mz->iova;
+	vq->hdr_iova = vq->mz->iova + headers_offset(size);
+	vq->size = size;
+	vq->mask = size - 1;
+	vq->kind = kind;
+	vq->port_id = port_id;
+	vq->index = index;
+	vq->mbuf_addr = MDEV_VIRTIO_MBUF_IOVA_OFFSET;
+	virtqueue_reset(vq);
+	return vq;
+
+free_slots:
+	rte_free(vq->slot);
+free_vq:
+	rte_free(vq);
+no_memory:
+	rte_errno = ENOMEM;
+	return NULL;
+}
+
+void
+virtqueue_free(struct virtqueue *vq)
+{
+	if (vq == NULL)
+		return;
+	rte_memzone_free(vq->mz);
+	rte_free(vq->slot);
+	rte_free(vq);
+}
+
+void
+virtqueue_reset(struct virtqueue *vq)
+{
+	uint16_t i;
+
+	memset(vq->mz->addr, 0, vq->mz->len);
+	for (i = 0; i < vq->size; i++) {
+		vq->slot[i].mbuf = NULL;
+		vq->slot[i].next = i + 1;
+	}
+	vq->free_head = 0;
+	vq->free_count = vq->size;
+	vq->avail_idx = 0;
+	vq->used_idx = 0;
+	vq->broken = false;
+	/* all is polled: VIRTIO 1.2 s. 2.7.7 */
+	vq->avail->flags = rte_cpu_to_le_16(VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+void
+virtqueue_free_mbufs(struct virtqueue *vq)
+{
+	uint16_t i;
+
+	for (i = 0; i < vq->size; i++) {
+		rte_pktmbuf_free(vq->slot[i].mbuf);
+		vq->slot[i].mbuf = NULL;
+	}
+}
+
+void
+virtqueue_addresses(const struct virtqueue *vq, struct virtio_vq_addr *addr)
+{
+	addr->desc = vq->ring_iova;
+	addr->avail = vq->ring_iova + RTE_PTR_DIFF(vq->avail, vq->desc);
+	addr->used = vq->ring_iova + RTE_PTR_DIFF(vq->used, vq->desc);
+}
+
+void
+virtqueue_break(struct virtqueue *vq, const char *why, uint32_t value)
+{
+	if (vq->broken)
+		return;
+	vq->broken = true;
+	DRV_LOG(ERR, "%s: queue %u: the device returned %s (%u): the queue is not used any more; stop and start the port to try again",
+		rte_eth_devices[vq->port_id].data->name, vq->index, why, value);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VIRTQUEUE_H
+#define VIRTQUEUE_H
+
+/*
+ * A virtqueue: the memory that it shares with the device, and what the driver keeps
+ * of it for itself.
+ *
+ * It lies in memory that all processes of the application share, so it holds no
+ * address of a mapping that only one process has: the doorbell is looked up by port
+ * and index (virtqueue_kick()).
+ *
+ * Control (set-up, start, stop) and data path (bursts) never run at the same time,
+ * and a queue's bursts run on one core at a time, as in all of ethdev.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_io.h>
+#include <rte_mbuf.h>
+#include <rte_memzone.h>
+
+#include <ethdev_driver.h>
+
+#include "virtio_transport.h"
+
+/* VIRTIO 1.2 s. 2.7: the largest size of a split virtqueue. */
+#define VIRTQUEUE_MAX_SIZE 32768
+/* Below this, a burst would not fit. */
+#define VIRTQUEUE_MIN_SIZE 8
+
+/* s. 5.1.6: with VIRTIO_F_VERSION_1 the header always has num_buffers. */
+#define VIRTIO_NET_HDR_LEN ((uint32_t)sizeof(struct virtio_net_hdr_v1))
+
+enum virtqueue_kind {
+	VIRTQUEUE_RX,
+	VIRTQUEUE_TX,
+};
+
+/* What the driver remembers of a descriptor that the device may use. */
+struct virtqueue_slot {
+	struct rte_mbuf *mbuf; /* of a chain's head; NULL: not the device's */
+	uint16_t last;         /* of a chain's head: its last descriptor */
+	uint16_t next;         /* next in the chain or in the free list */
+	uint16_t count;        /* of a chain's head: number of descriptors */
+};
+
+/* Since the last reset. Written by bursts only, once for each burst. */
+struct virtqueue_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t errors;      /* frames dropped: too short, or not to be sent */
+	uint64_t nombuf;      /* mbufs that were wanted and not to be had */
+	uint64_t clamped;     /* lengths from the device beyond the buffer, cut */
+};
+
+struct virtqueue {
+	/* ring; set at set-up */
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	struct virtqueue_slot *slot;   /* size entries */
+	uint16_t size;
+	uint16_t mask;                 /* size - 1 */
+	/* data path */
+	uint16_t avail_idx;            /* next place in the available ring */
+	uint16_t used_idx;             /* next place in the used ring */
+	uint16_t free_head;            /* first free descriptor */
+	uint16_t free_count;
+	uint16_t free_thresh;          /* reclaim or refill from here on */
+	bool platform_order;           /* ORDER_PLATFORM: barriers for devices */
+	bool broken;                   /* the device lied: not used any more */
+	uint16_t mbuf_addr;            /* offset of the IOVA field in an mbuf */
+	uint16_t port_id;
+	uint16_t index;
+	struct rte_mempool *mp;        /* receive: where buffers come from */
+	rte_iova_t hdr_iova;           /* transmit: headers, one a descriptor */
+	struct virtqueue_stats stats;
+	/* set-up */
+	enum virtqueue_kind kind;
+	rte_iova_t ring_iova;
+	const struct rte_memzone *mz;  /* ring, and headers */
+};
+
+/* What a process has of a port. Set by probe, found by eth_dev->process_private. */
+struct mdev_virtio_process {
+	struct virtio_transport *tr;
+	uint32_t nr_doorbells;
+	struct virtio_doorbell doorbells[]; /* by queue index; set by start */
+};
+
+/*
+ * Allocate a queue of the given size, a power of two. Returns NULL, with the reason
+ * in rte_errno; the caller logs.
+ */
+struct virtqueue *virtqueue_create(uint16_t port_id, uint16_t index,
+		enum virtqueue_kind kind, uint16_t size, int socket_id);
+
+/* Free a queue; its mbufs must be gone. NULL does nothing. */
+void virtqueue_free(struct virtqueue *vq);
+
+/* Bring a queue to its first state. The device must not use it. */
+void virtqueue_reset(struct virtqueue *vq);
+
+/* Free all mbufs that the queue holds. The device must not use it any more. */
+void virtqueue_free_mbufs(struct virtqueue *vq);
+
+/* Addresses of the queue's areas for the device. */
+void virtqueue_addresses(const struct virtqueue *vq, struct virtio_vq_addr *addr);
+
+/*
+ * The device said something that cannot be: the queue is not used until the port is
+ * started again. Logs once. Not for the fast path.
+ */
+void virtqueue_break(struct virtqueue *vq, const char *why, uint32_t value);
+
+/* The address of a buffer as the device is to be given it: one load, one add. */
+static inline uint64_t
+virtqueue_buf_addr(const struct virtqueue *vq, const struct rte_mbuf *m)
+{
+	return *(const uint64_t *)((const char *)m + vq->mbuf_addr);
+}
+
+/* Tell the device (VIRTIO 1.2 s. 4.1.5.2). */
+static inline void
+virtqueue_kick(struct virtqueue *vq)
+{
+	const struct mdev_virtio_process *process =
+		rte_eth_devices[vq->port_id].process_private;
+	const struct virtio_doorbell *doorbell = &process->doorbells[vq->index];
+
+	if (likely(doorbell->addr != NULL))
+		rte_write16(rte_cpu_to_le_16(doorbell->value), doorbell->addr);
+	else if (unlikely(doorbell->ring(doorbell) < 0))
+		virtqueue_break(vq, "an error for its doorbell", doorbell->value);
+}
+
+#endif /* VIRTQUEUE_H */
