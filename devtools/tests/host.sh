@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# host.sh BUILD: checks of the built drivers on this machine, which needs no mediated
+# device, no hugepages and no permission. One line for each.
+
+. "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
+. "$REPO/devtools/tests/checks.sh"
+
+build=$1
+temp_dir work
+EAL=(--no-huge -m 256 --no-pci --no-shconf --no-telemetry -l 0,1)
+
+# run testpmd with the plugins and no port at all; what it printed
+testpmd_alone()
+{
+	echo quit | timeout 60 dpdk-testpmd "${EAL[@]}" "$@" -- -i --total-num-mbufs=2048 2>&1
+}
+
+pmdinfo()
+{
+	/usr/bin/python3 "$(command -v dpdk-pmdinfo.py)" \
+		"$build/drivers/librte_net_mdev_virtio.so" >"$work/pmdinfo"
+	cat "$work/pmdinfo"
+	grep -q '"name": "net_mdev_virtio"' "$work/pmdinfo"
+}
+
+# A machine without /sys/bus/mdev: the same output with the plugins as without them.
+loads_silently()
+{
+	[ ! -e /sys/bus/mdev/devices ] || skip "this machine has /sys/bus/mdev"
+	testpmd_alone >"$work/without"
+	testpmd_alone -d "$build/drivers" >"$work/with"
+	diff "$work/without" "$work/with"
+}
+
+# Each header alone, in C and in C++: whoever includes one needs no other first.
+headers_alone()
+{
+	local header sdk
+
+	sdk=$("$REPO/devtools/sdk-headers.sh")
+	# shellcheck disable=SC2046	# flags are words
+	set -- -Wall -Wextra -Werror -fsyntax-only -DALLOW_INTERNAL_API \
+		-DALLOW_EXPERIMENTAL_API \
+		$(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g') \
+		${sdk:+-isystem "$sdk"} -I"$REPO/drivers/common/vfio" \
+		-I"$REPO/drivers/bus/mdev"
+	for header in "$REPO"/drivers/common/vfio/vfio_{dev,dma,irq,pci,region,transport}.h \
+			"$REPO/drivers/bus/mdev/bus_mdev_driver.h"; do
+		gcc "$@" -x c "$header"
+		g++ "$@" -x c++ "$header"
+	done
+}
+
+# What the shared libraries export is what their version maps name.
+exports()
+{
+	local driver name map
+
+	for driver in common/vfio bus/mdev net/mdev_virtio; do
+		name=librte_${driver/\//_}.so
+		map=$REPO/drivers/$driver/version.map
+		nm -D --defined-only "$build/drivers/$name" | awk '$2 != "A" { print $3 }' |
+			sed 's/@.*//' | sort >"$work/exported"
+		grep -o '^	[a-z][a-z0-9_]*;' "$map" | tr -d '	;' | grep -v '^global$' |
+			sort >"$work/mapped" || true
+		diff "$work/mapped" "$work/exported"
+	done
+}
+
+installs()
+{
+	local dir
+
+	DESTDIR=$work/root meson install -C "$build" --no-rebuild
+	# shellcheck disable=SC2046	# flags are words
+	dir=$work/root$(echo '#include <rte_build_config.h>' |
+		gcc -E -dM -x c - $(pkg-config --cflags libdpdk) |
+		awk '$2 == "RTE_EAL_PMD_PATH" { gsub("\"", "", $3); print $3 }')
+	ls "$dir"
+	expect "drivers where EAL looks for them" test -e "$dir/librte_net_mdev_virtio.so"
+	expect "the bus beside them" test -e "$dir/librte_bus_mdev.so"
+}
+
+# A UUID that is none: one line that says so, and EAL does not start.
+malformed()
+{
+	local address=$1
+
+	if testpmd_alone -d "$build/drivers" -a "$address" >"$work/out"; then
+		cat "$work/out"
+		expect "EAL to refuse $address" false
+	fi
+	cat "$work/out"
+	expect "one line that names it" grep -q 'not-a-uuid' "$work/out"
+}
+
+check "PMD information by dpdk-pmdinfo.py" pmdinfo
+check "plugins load silently without /sys/bus/mdev" loads_silently
+check "headers compile alone, in C and C++" headers_alone
+check "shared libraries export what their version maps name" exports
+check "meson install puts the drivers where EAL loads them" installs
+check "malformed UUID: -a bus=mdev,uuid=not-a-uuid" malformed bus=mdev,uuid=not-a-uuid
+check "malformed UUID: -a mdev:not-a-uuid" malformed mdev:not-a-uuid
