@@ -112,7 +112,11 @@ testpmd_do()
 	asked=$(grep -c 'Bad arguments\|Command not found\|Ambiguous command' \
 		"$TESTPMD_LOG" || true)
 	printf '%s\nend_of_command\n' "$*" >&7
-	testpmd_wait $((asked + 1)) 'Bad arguments\|Command not found\|Ambiguous command'
+	testpmd_wait $((asked + 1)) \
+		'Bad arguments\|Command not found\|Ambiguous command' && return
+	cat "$TESTPMD_LOG"
+	echo "testpmd did not finish '$*'"
+	return 1
 }
 
 # testpmd_stat PORT NAME: print a counter of the port, RX-bytes for one
@@ -137,7 +141,7 @@ ping_loss()
 	local received
 
 	received=$(ip netns exec "$1" ping -n -q -c "$3" -i 0.05 -W 2 "$2" |
-		grep -o '[0-9]* received' | cut -d ' ' -f 1)
+		grep -o '[0-9]* received' | cut -d ' ' -f 1) || true
 	echo $(($3 - received))
 }
 

@@ -20,7 +20,7 @@ up_to_date()
 # The stamp's time is that of the start, so that an edit during the build counts.
 build_modules()
 {
-	local out=$1 stamp=$1/.stamp work depends
+	local out=$1 stamp=$1/.stamp work depends repo=$REPO headers=$kernel/headers
 
 	! up_to_date "$stamp" || return 0
 	mapfile -t depends <"$kernel/build-depends"
@@ -29,12 +29,15 @@ build_modules()
 	echo "$release $kernel" >"$work/stamp"
 	mkdir -p "$out"
 	rm -f "$stamp"
-	# make cannot handle blanks in names, so it gets to see others
-	ln -s "$REPO" "$work/repository"
-	ln -s "$kernel" "$work/kernel"
+	if [[ $repo$headers =~ [[:space:]] ]]; then
+		# make cannot handle blanks in names, so it gets to see others
+		ln -s "$repo" "$work/repository"
+		ln -s "$headers" "$work/headers"
+		repo=$work/repository headers=$work/headers
+	fi
 	say "building the kernel mediator for $release"
-	make -s -C "$work/repository/kernel/linux" KDIR="$work/kernel/headers" \
-		BUILD_DIR="$work/repository/${out#"$REPO"/}" >&2 ||
+	make -s -C "$repo/kernel/linux" KDIR="$headers" \
+		BUILD_DIR="$repo/${out#"$REPO"/}" >&2 ||
 		die "the kernel modules cannot be built for $release"
 	for module in mdev_virtio mdev_virtio_net; do
 		[ -e "$out/$module.ko" ] || die "kernel/linux made no $module.ko"

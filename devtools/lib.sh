@@ -120,8 +120,8 @@ quietly()
 # last_lines LOG: what apt said last, on one line, for an error message
 last_lines()
 {
-	grep -E '^(E|W|Err|dpkg|gpg)[: ]' "$1" 2>/dev/null | tail -n 4 | paste -sd '|' - ||
-		tail -n 4 "$1" | paste -sd '|' -
+	{ grep -E '^(E|W|Err|dpkg|gpg)[: ]' "$1" || cat "$1"; } 2>/dev/null |
+		tail -n 4 | paste -sd '|' -
 }
 
 package_installed()

@@ -15,7 +15,8 @@
 #   -m MODULES  modules to load besides, by name or as .ko files, each followed by its
 #               parameters if it has any: -m "tun mtty.ko". May be repeated; a file
 #               name with spaces needs a -m of its own.
-#   -n          do not load the kernel mediator
+#   -n          do not load the kernel mediator; with -m it can still be loaded, then with
+#               parameters
 #   -s DIR      share DIR for reading and writing, too; may be repeated
 #   -d FILE     write the guest's kernel log to FILE
 #   -e          keep stderr apart; without -e it comes out on stdout, in order
@@ -35,12 +36,15 @@ DIE_STATUS=125	# so that our errors are not taken for the command's
 
 # How the guest mounts what the host shares.
 NINE=trans=virtio,version=9p2000.L,msize=512000
-# What the root file system and the output of the guest take.
-BOOT_MODULES=(virtio_pci virtio_console 9p 9pnet_virtio overlay)
-# A processor that is taken away for seconds looks like a lockup to the guest.
-KERNEL_ARGS="console=ttyS0 panic=-1 quiet loglevel=5 mitigations=off nowatchdog \
-rcupdate.rcu_cpu_stall_suppress=1"
-TROUBLE='WARNING:|BUG:|kernel BUG|Oops|general protection fault|KASAN|UBSAN|Call Trace'
+# What the root file system and the output of the guest take, and what all are here for.
+BOOT_MODULES=(virtio_pci virtio_console 9p 9pnet_virtio overlay
+	vfio vfio_iommu_type1 mdev)
+# A processor that is taken away for seconds looks like a lockup, or like a timer that
+# does not work, to the guest. The last line saves two seconds of eleven under emulation.
+KERNEL_ARGS="console=ttyS0 panic=-1 quiet loglevel=5 \
+nowatchdog no_timer_check rcupdate.rcu_cpu_stall_suppress=1 \
+mitigations=off no5lvl cryptomgr.notests"
+TROUBLE='WARNING:|BUG:|kernel BUG|Oops|general protection fault|KASAN|UBSAN|Call Trace|Kernel panic'
 
 # shellcheck disable=SC2317	# it is called by way of with_lock
 # build_initramfs KERNEL RELEASE FILE
@@ -70,13 +74,31 @@ build_initramfs()
 	mv "$work/cpio" "$file"
 }
 
+# add_module NAME|FILE: append to modules[], what it depends on first: other modules of
+# the kernel, or files beside it
+add_module()
+{
+	local module=$1 name depends
+
+	if [[ $module == */* ]]; then
+		depends=$(modinfo -F depends "$module") || die "$module is not a module"
+		for name in ${depends//,/ }; do
+			if [ -f "${module%/*}/$name.ko" ]; then
+				name=${module%/*}/$name.ko
+			fi
+			[[ " ${modules[*]} " == *" $name "* ]] || add_module "$name"
+		done
+	fi
+	modules+=("$module")
+}
+
 # add_modules TEXT: append to modules[], one entry a module, its words separated by tabs
 add_modules()
 {
 	local word words
 
 	if [ -f "$1" ]; then
-		modules+=("$(realpath "$1")")
+		add_module "$(realpath "$1")"
 		return
 	fi
 	read -ra words <<<"$1"
@@ -87,9 +109,9 @@ add_modules()
 			modules[-1]+=$'\t'$word ;;
 		*/* | *.ko)
 			[ -f "$word" ] || die "no module file $word"
-			modules+=("$(realpath "$word")") ;;
+			add_module "$(realpath "$word")" ;;
 		*)
-			modules+=("$word") ;;
+			add_module "$word" ;;
 		esac
 	done
 }
@@ -228,7 +250,7 @@ report_kernel_log()
 	}
 }
 
-# died TEXT: end after something that is not the command's doing
+# died TEXT: tell of something that is not the command's doing, and keep the console
 died()
 {
 	local log
@@ -241,7 +263,7 @@ died()
 
 kernel=6.1 limit=120 memory=2048 cpus=2 separate=no mediator=yes
 dmesg_file='' kernel_args='' qemu_args=''
-shares=() modules=(vfio vfio_iommu_type1 mdev) wanted_modules=()
+shares=() modules=() wanted_modules=()
 share "$REPO"
 while getopts k:t:M:c:m:ns:d:ea:q:h option; do
 	case $option in
@@ -268,14 +290,16 @@ for number in "$limit" "$memory" "$cpus"; do
 done
 
 need_packages qemu-system-x86 busybox-static cpio kmod util-linux xz-utils
-[ -d "$kernel" ] || kernel=$("$REPO/devtools/vm-kernel.sh" "$kernel")
+[ -d "$kernel" ] || kernel=$("$REPO/devtools/vm-kernel.sh" "$kernel") ||
+	exit $DIE_STATUS
 kernel=$(realpath "$kernel")
 [ -s "$kernel/version" ] || die "$kernel is not a kernel of vm-kernel.sh"
 release=$(cat "$kernel/version")
 if [ $mediator = yes ]; then
 	if [ -e "$REPO/kernel/linux/Makefile" ]; then
-		mediator_dir=$("$REPO/devtools/kernel-modules.sh" "$kernel")
-		modules+=("$mediator_dir/mdev_virtio.ko" "$mediator_dir/mdev_virtio_net.ko")
+		mediator_dir=$("$REPO/devtools/kernel-modules.sh" "$kernel") ||
+			exit $DIE_STATUS
+		add_module "$mediator_dir/mdev_virtio_net.ko"
 	else
 		say "there is no kernel mediator in this tree"
 	fi
@@ -308,8 +332,7 @@ trap 'exit 143' TERM
 run_guest
 if [ "$guest_status" != 124 ] && [ ! -e "$control/status" ] &&
 		[ ! -e "$control/started" ]; then
-	say "the guest died before the command began; once more"
-	cat "$work/qemu" >&2
+	died "the guest died before the command began; once more"
 	accel=tcg	# in case KVM is there but does not work
 	run_guest
 fi

@@ -25,7 +25,7 @@ ports()
 		cat "$work/ports" >&2
 		return 1
 	}
-	sed -n 's/^Device name: *//p' "$work/ports" | paste -sd ' ' -
+	sed -n 's/^[[:space:]]*Device name: *//p' "$work/ports" | paste -sd ' ' -
 }
 
 # expect_ports WANTED EAL_ARGUMENT...
