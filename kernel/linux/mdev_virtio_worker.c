@@ -32,7 +32,7 @@ static bool woken(struct mdev_virtio_worker *worker)
 static void nap(struct mdev_virtio_worker *worker, unsigned int us)
 {
 	wait_event_interruptible_hrtimeout(worker->wait, woken(worker),
-					   us_to_ktime(us));
+					   ns_to_ktime((u64)us * NSEC_PER_USEC));
 }
 
 static int worker_thread(void *data)
