@@ -88,6 +88,8 @@ match_open(const struct rte_mdev_driver *drv, const struct rte_mdev_device *mdev
 			return 0;
 		if (!known) {
 			ret = vfio_pci_read_ids(mdev->vfio, &pci);
+			if (ret == -ENOTSUP)
+				continue; /* no PCI device, hence not this entry's */
 			if (ret < 0) {
 				MDEV_LOG(ERR, "mdev:%s: cannot read its PCI ids: %s",
 					mdev->name, strerror(-ret));
@@ -189,7 +191,7 @@ int
 mdev_probe_all(void)
 {
 	struct rte_mdev_device *mdev;
-	size_t probed = 0, failed = 0;
+	size_t named = 0, failed = 0;
 	int ret;
 
 	mdev_devargs_warn_missing();
@@ -197,10 +199,23 @@ mdev_probe_all(void)
 		if (mdev_is_ignored(mdev) || mdev->driver != NULL)
 			continue;
 		ret = mdev_probe_drivers(mdev);
-		probed += ret <= 0;
+		if (!mdev_is_named(mdev))
+			continue; /* nobody asked for it: no failure of the bus */
+		named += ret <= 0;
 		failed += ret < 0;
 	}
-	return probed > 0 && probed == failed ? -1 : 0;
+	return named > 0 && named == failed ? -1 : 0;
+}
+
+static void
+device_release(struct rte_mdev_device *mdev)
+{
+	mdev->driver = NULL;
+	mdev->device.driver = NULL;
+	rte_intr_instance_free(mdev->intr_handle);
+	mdev->intr_handle = NULL;
+	vfio_dev_close(mdev->vfio);
+	mdev->vfio = NULL;
 }
 
 int
@@ -217,26 +232,21 @@ mdev_unplug_device(struct rte_mdev_device *mdev)
 			drv->driver.name, strerror(-ret));
 		return ret;
 	}
-	mdev->driver = NULL;
-	mdev->device.driver = NULL;
-	rte_intr_instance_free(mdev->intr_handle);
-	mdev->intr_handle = NULL;
-	vfio_dev_close(mdev->vfio);
-	mdev->vfio = NULL;
+	device_release(mdev);
 	return 0;
 }
 
 int
 mdev_cleanup(void)
 {
-	struct rte_mdev_device *mdev, *next;
+	struct rte_mdev_device *mdev;
 	int failed = 0;
 
-	for (mdev = mdev_first(); mdev != NULL; mdev = next) {
-		next = mdev_next(mdev);
+	while ((mdev = mdev_first()) != NULL) {
 		if (mdev_unplug_device(mdev) != 0) {
-			failed = -1; /* it stays with its driver */
-			continue;
+			/* the process ends, whether its driver lets go or not */
+			failed = -1;
+			device_release(mdev);
 		}
 		TAILQ_REMOVE(MDEV_DEVICES, &mdev->device, next);
 		mdev_free_device(mdev);
@@ -304,6 +314,12 @@ mdev_dma_unmap(struct rte_device *dev, void *addr, uint64_t iova, size_t len)
 void
 rte_mdev_register(struct rte_mdev_driver *driver)
 {
+	if (driver->driver.name == NULL || driver->id_table == NULL ||
+			driver->probe == NULL || driver->remove == NULL) {
+		MDEV_LOG(ERR, "mdev bus: driver '%s' lacks its name, id table, probe or remove: not used",
+			driver->driver.name == NULL ? "" : driver->driver.name);
+		return;
+	}
 	MDEV_SET_DRIVER_BUS(&driver->driver, &mdev_bus.bus);
 	TAILQ_INSERT_TAIL(MDEV_DRIVERS, &driver->driver, next);
 }
@@ -311,8 +327,15 @@ rte_mdev_register(struct rte_mdev_driver *driver)
 void
 rte_mdev_unregister(struct rte_mdev_driver *driver)
 {
-	TAILQ_REMOVE(MDEV_DRIVERS, &driver->driver, next);
-	MDEV_SET_DRIVER_BUS(&driver->driver, NULL);
+	struct rte_driver *drv;
+
+	TAILQ_FOREACH(drv, MDEV_DRIVERS, next) {
+		if (drv == &driver->driver) {
+			TAILQ_REMOVE(MDEV_DRIVERS, drv, next);
+			MDEV_SET_DRIVER_BUS(drv, NULL);
+			return;
+		}
+	}
 }
 
 struct mdev_bus mdev_bus = {

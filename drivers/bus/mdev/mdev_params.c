@@ -69,17 +69,49 @@ mdev_parse(const char *name, void *addr)
 	return 0;
 }
 
+/* A key that is known, given once, and has a value. */
+static bool
+pair_is_good(const struct rte_kvargs *kvargs, const struct rte_kvargs_pair *pair)
+{
+	char key[MDEV_PRINTABLE_LEN];
+	unsigned int i = 0;
+
+	mdev_printable(pair->key, key, sizeof(key));
+	while (bus_keys[i] != NULL && strcmp(bus_keys[i], pair->key) != 0)
+		i++;
+	if (bus_keys[i] == NULL)
+		MDEV_LOG(ERR, "mdev bus: unknown key '%s': the keys are uuid, type and parent; a driver's follow /driver=<name>,",
+			key);
+	else if (pair->value == NULL)
+		MDEV_LOG(ERR, "mdev bus: key '%s' has no value: write %s=<value>",
+			key, key);
+	else if (rte_kvargs_count(kvargs, pair->key) > 1)
+		MDEV_LOG(ERR, "mdev bus: key '%s' is given more than once", key);
+	else
+		return true;
+	return false;
+}
+
 /* Parse "bus=mdev,uuid=...,type=...,parent=..."; the caller frees the result. */
 static struct rte_kvargs *
 bus_layer_parse(const char *str)
 {
 	char printable[MDEV_PRINTABLE_LEN];
 	struct rte_kvargs *kvargs;
+	unsigned int i;
 
-	kvargs = rte_kvargs_parse(str, bus_keys);
-	if (kvargs == NULL)
-		MDEV_LOG(ERR, "mdev bus: cannot parse '%s': its keys are uuid, type and parent",
+	kvargs = rte_kvargs_parse(str, NULL);
+	if (kvargs == NULL) {
+		MDEV_LOG(ERR, "mdev bus: '%s' is no list of key=value",
 			mdev_printable(str, printable, sizeof(printable)));
+		return NULL;
+	}
+	for (i = 0; i < kvargs->count; i++) {
+		if (!pair_is_good(kvargs, &kvargs->pairs[i])) {
+			rte_kvargs_free(kvargs);
+			return NULL;
+		}
+	}
 	return kvargs;
 }
 
@@ -196,17 +228,16 @@ devargs_canonical(struct rte_devargs *da)
 static void
 devargs_assign(const struct devargs_entry *entry, size_t count)
 {
-	const struct devargs_entry *end = entry + count;
 	struct rte_mdev_device *mdev;
+	size_t i = 0;
 
 	MDEV_FOREACH(mdev) {
-		while (entry != end && strcmp(entry->da->name, mdev->name) < 0)
-			entry++;
+		while (i < count && strcmp(entry[i].da->name, mdev->name) < 0)
+			i++;
 		mdev->device.devargs = NULL;
 		/* of several, the newest is the last */
-		for (; entry != end && strcmp(entry->da->name, mdev->name) == 0;
-				entry++)
-			mdev->device.devargs = entry->da;
+		for (; i < count && strcmp(entry[i].da->name, mdev->name) == 0; i++)
+			mdev->device.devargs = entry[i].da;
 	}
 }
 
@@ -227,59 +258,82 @@ devargs_drop_older(const struct devargs_entry *entry, size_t count)
 	}
 }
 
-int
-mdev_devargs_refresh(void)
+/* All of the bus's devargs, by canonical names. The caller frees the result. */
+static int
+devargs_sorted(struct devargs_entry **sorted, size_t *number)
 {
-	struct devargs_entry *entry = NULL;
+	struct devargs_entry *entry;
 	struct rte_devargs *da;
 	size_t count = 0, i = 0;
 
+	*sorted = NULL;
+	*number = 0;
 	RTE_EAL_DEVARGS_FOREACH(RTE_BUS_MDEV_NAME, da)
 		count++;
-	if (count > 0) {
-		entry = calloc(count, sizeof(*entry));
-		if (entry == NULL)
-			return -ENOMEM;
-	}
+	if (count == 0)
+		return 0;
+	entry = calloc(count, sizeof(*entry));
+	if (entry == NULL)
+		return -ENOMEM;
 	RTE_EAL_DEVARGS_FOREACH(RTE_BUS_MDEV_NAME, da) {
 		devargs_canonical(da);
 		entry[i].da = da;
 		entry[i].order = i;
 		i++;
 	}
-	if (count > 0)
-		qsort(entry, count, sizeof(*entry), devargs_cmp);
+	qsort(entry, count, sizeof(*entry), devargs_cmp);
+	*sorted = entry;
+	*number = count;
+	return 0;
+}
+
+int
+mdev_devargs_refresh(void)
+{
+	struct devargs_entry *entry;
+	size_t count;
+	int ret;
+
+	ret = devargs_sorted(&entry, &count);
+	if (ret < 0)
+		return ret;
 	devargs_assign(entry, count);
 	devargs_drop_older(entry, count);
 	free(entry);
 	return 0;
 }
 
-static int
-cmp_name(const struct rte_device *dev, const void *name)
+static void
+warn_missing(const struct rte_devargs *da)
 {
-	return strcmp(dev->name, name);
+	char printable[MDEV_PRINTABLE_LEN];
+
+	if (da->name[0] == '\0')
+		MDEV_LOG(WARNING, "mdev bus: '%s' names no device: add uuid=<uuid>",
+			mdev_printable(da->bus_str, printable,
+				sizeof(printable)));
+	else
+		MDEV_LOG(WARNING, "mdev:%s: no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices",
+			mdev_printable(da->name, printable, sizeof(printable)));
 }
 
 void
 mdev_devargs_warn_missing(void)
 {
-	char printable[MDEV_PRINTABLE_LEN];
-	struct rte_devargs *da;
+	const struct rte_mdev_device *mdev = mdev_first();
+	struct devargs_entry *entry;
+	size_t count, i;
 
-	RTE_EAL_DEVARGS_FOREACH(RTE_BUS_MDEV_NAME, da) {
-		if (da->policy != RTE_DEV_ALLOWED ||
-				mdev_find(NULL, cmp_name, da->name) != NULL)
-			continue;
-		if (da->name[0] == '\0')
-			MDEV_LOG(WARNING, "mdev bus: '%s' names no device: add uuid=<uuid>",
-				mdev_printable(da->bus_str, printable,
-					sizeof(printable)));
-		else
-			MDEV_LOG(WARNING, "mdev:%s: no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices",
-				mdev_printable(da->name, printable,
-					sizeof(printable)));
+	if (devargs_sorted(&entry, &count) < 0)
+		return;
+	for (i = 0; i < count; i++) {
+		while (mdev != NULL && strcmp(mdev->name, entry[i].da->name) < 0)
+			mdev = mdev_next(mdev);
+		if (entry[i].da->policy == RTE_DEV_ALLOWED && (mdev == NULL ||
+				strcmp(mdev->name, entry[i].da->name) != 0))
+			warn_missing(entry[i].da);
 	}
+	free(entry);
 }
 
 static int

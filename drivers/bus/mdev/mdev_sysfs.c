@@ -66,7 +66,10 @@ entries_add(struct mdev_entries *entries, const char *root, const char *name)
 	return 0;
 }
 
-/* A folder that is not there lists nothing: no mediated devices on this machine. */
+/*
+ * A folder that is not there lists nothing: no mediated devices on this machine. One
+ * that cannot be read for the moment is an error, or all devices would seem gone.
+ */
 static int
 entries_read(struct mdev_entries *entries, const char *root)
 {
@@ -76,10 +79,17 @@ entries_read(struct mdev_entries *entries, const char *root)
 
 	dir = opendir(root);
 	if (dir == NULL) {
+		ret = errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 		MDEV_LOG(DEBUG, "mdev bus: %s: %s", root, strerror(errno));
-		return 0;
+		return ret;
 	}
-	while (ret == 0 && (dirent = readdir(dir)) != NULL) {
+	while (ret == 0) {
+		errno = 0;
+		dirent = readdir(dir);
+		if (dirent == NULL) {
+			ret = -errno;
+			break;
+		}
 		if (dirent->d_name[0] != '.')
 			ret = entries_add(entries, root, dirent->d_name);
 	}
@@ -128,9 +138,10 @@ attr_read(const struct rte_mdev_device *mdev, const char *entry,
 		return;
 	len = read(fd, attr, RTE_MDEV_ATTR_LEN);
 	close(fd);
-	if (len <= 0 || (len == RTE_MDEV_ATTR_LEN &&
+	if (len <= 0 || memchr(attr, '\0', len) != NULL ||
+			(len == RTE_MDEV_ATTR_LEN &&
 			memchr(attr, '\n', len) == NULL)) {
-		attr[0] = '\0'; /* more than a name would have */
+		attr[0] = '\0'; /* no text, or more than a name would have */
 		return;
 	}
 	attr[RTE_MIN(len, RTE_MDEV_ATTR_LEN - 1)] = '\0';
@@ -254,13 +265,14 @@ static int
 merge(const struct mdev_entries *entries)
 {
 	struct rte_mdev_device *mdev = mdev_first(), *next, *new;
-	const struct mdev_entry *entry = entries->entry;
-	const struct mdev_entry *end = entry + entries->count;
+	const struct mdev_entry *entry;
+	size_t i = 0;
 	int cmp;
 
-	while (entry != end || mdev != NULL) {
+	while (i < entries->count || mdev != NULL) {
+		entry = i < entries->count ? &entries->entry[i] : NULL;
 		next = mdev == NULL ? NULL : mdev_next(mdev);
-		cmp = entry == end ? 1 : mdev == NULL ? -1 :
+		cmp = entry == NULL ? 1 : mdev == NULL ? -1 :
 			rte_uuid_compare(entry->uuid, mdev->uuid);
 		if (cmp == 0 && mdev->driver == NULL &&
 				strcmp(mdev->root, entry->root) != 0)
@@ -270,12 +282,13 @@ merge(const struct mdev_entries *entries)
 			mdev = next;
 			continue;
 		}
+		i++;
 		if (cmp == 0) {
-			device_still(mdev, entry++);
+			device_still(mdev, entry);
 			mdev = next;
 			continue;
 		}
-		new = device_new(entry++);
+		new = device_new(entry);
 		if (new == NULL)
 			return -ENOMEM;
 		if (mdev != NULL)
@@ -306,6 +319,7 @@ int
 mdev_scan(void)
 {
 	struct mdev_entries entries = { .entry = NULL };
+	struct rte_mdev_device *mdev;
 	int ret;
 
 	ret = entries_read(&entries, sysfs_root());
@@ -316,8 +330,12 @@ mdev_scan(void)
 	free(entries.entry);
 	if (ret == 0)
 		ret = mdev_devargs_refresh();
-	if (ret < 0)
+	if (ret < 0) {
 		MDEV_LOG(ERR, "mdev bus: scan of %s failed: %s", sysfs_root(),
 			strerror(-ret));
+		/* EAL frees the devargs whose attach made it scan */
+		MDEV_FOREACH(mdev)
+			mdev->device.devargs = NULL;
+	}
 	return ret;
 }
