@@ -29,8 +29,8 @@ failing(enum fake_vfio_op op)
 static bool
 fake_match(const char *base, const char *addr)
 {
-	return strcmp(base, FAKE_VFIO_BASE) == 0 &&
-		strcmp(addr, FAKE_VFIO_ADDR) == 0;
+	return strcmp(base, fake_vfio.base) == 0 && (fake_vfio.addr == NULL ||
+		strcmp(addr, fake_vfio.addr) == 0);
 }
 
 static int
@@ -41,6 +41,7 @@ fake_open(struct vfio_transport_dev *tdev, const char *base __rte_unused,
 		return -EACCES;
 	tdev->priv = &fake_vfio;
 	fake_vfio.opened++;
+	fake_vfio.opens++;
 	return 0;
 }
 
@@ -110,7 +111,10 @@ fake_region_read(struct vfio_transport_dev *tdev __rte_unused, uint32_t index,
 		return 0;
 	region->reads++;
 	len = fake_transfer(len);
-	memcpy(buf, region->mem + offset, len);
+	if (region->read != NULL)
+		region->read(offset, buf, len);
+	else
+		memcpy(buf, region->mem + offset, len);
 	return len;
 }
 
@@ -127,7 +131,10 @@ fake_region_write(struct vfio_transport_dev *tdev __rte_unused, uint32_t index,
 		return 0;
 	region->writes++;
 	len = fake_transfer(len);
-	memcpy(region->mem + offset, buf, len);
+	if (region->write != NULL)
+		region->write(offset, buf, len);
+	else
+		memcpy(region->mem + offset, buf, len);
 	return len;
 }
 
@@ -241,6 +248,8 @@ fake_vfio_start(void)
 	unsigned int i, j;
 
 	memset(&fake_vfio, 0, sizeof(fake_vfio));
+	fake_vfio.base = FAKE_VFIO_BASE;
+	fake_vfio.addr = FAKE_VFIO_ADDR;
 	fake_vfio.info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 	fake_vfio.info.num_regions = FAKE_VFIO_REGIONS;
 	fake_vfio.info.num_irqs = FAKE_VFIO_IRQS;

@@ -47,6 +47,9 @@ struct fake_vfio_region {
 	uint64_t backed;       /* bytes of memory behind it; 0 for none */
 	int fd;                /* that memory */
 	uint8_t *mem;
+	/* instead of that memory, where a test has registers; NULL: none */
+	void (*read)(uint64_t offset, void *buf, size_t len);
+	void (*write)(uint64_t offset, const void *buf, size_t len);
 	unsigned int reads, writes; /* through the transport */
 };
 
@@ -59,6 +62,8 @@ struct fake_vfio_irq {
 
 /* Set by tests between fake_vfio_start() and opening. */
 struct fake_vfio {
+	const char *base;        /* folder whose devices it serves */
+	const char *addr;        /* the only device there; NULL for all */
 	struct vfio_device_info info;
 	struct fake_vfio_region regions[FAKE_VFIO_REGIONS];
 	struct fake_vfio_irq irqs[FAKE_VFIO_IRQS];
@@ -67,6 +72,7 @@ struct fake_vfio {
 	size_t max_transfer;     /* reads and writes are cut to it; 0 for no limit */
 	bool strict_argsz;       /* refuse an argsz that is larger than needed */
 	int opened;              /* opens minus closes */
+	unsigned int opens;
 	int dma_mapped;          /* maps minus unmaps */
 	unsigned int resets;
 };

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+
+#include <rte_common.h>
+
+#include "fake_vfio.h"
+#include "fake_virtio.h"
+
+#define BAR0 VFIO_PCI_BAR0_REGION_INDEX
+#define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
+#define MULTIPLIER 4
+#define HEADER sizeof(struct virtio_net_hdr_v1)
+
+struct fake_virtio fake_virtio;
+
+static struct fake_virtio_queue no_queue;
+
+static struct fake_virtio_queue *
+selected(void)
+{
+	return fake_virtio.selected < fake_virtio.nr_queues ?
+		&fake_virtio.queue[fake_virtio.selected] : &no_queue;
+}
+
+/* s. 2.4: everything as it was first. */
+static void
+device_reset(void)
+{
+	unsigned int i;
+
+	fake_virtio.resets++;
+	if (fake_virtio.never_resets)
+		return;
+	fake_virtio.status = 0;
+	fake_virtio.accepted = 0;
+	fake_virtio.isr = 0;
+	fake_virtio.config_vector = VIRTIO_MSI_NO_VECTOR;
+	for (i = 0; i < FAKE_VIRTIO_QUEUES; i++) {
+		struct fake_virtio_queue *q = &fake_virtio.queue[i];
+
+		q->size = q->max;
+		q->enabled = 0;
+		q->vector = VIRTIO_MSI_NO_VECTOR;
+		q->desc = q->avail = q->used = 0;
+	}
+}
+
+static void
+set_status(uint8_t status)
+{
+	if (status == 0) {
+		device_reset();
+		return;
+	}
+	if ((status & VIRTIO_CONFIG_S_FEATURES_OK) != 0 &&
+			(fake_virtio.refuses_features ||
+			(fake_virtio.accepted & ~fake_virtio.offered) != 0))
+		status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+	fake_virtio.status = status;
+}
+
+static uint32_t
+half(uint64_t value, uint32_t select)
+{
+	return select < 2 ? (uint32_t)(value >> (32 * select)) : 0;
+}
+
+static uint64_t
+common_read(uint32_t offset)
+{
+	const struct fake_virtio_queue *q = selected();
+
+	switch (offset) {
+	case VIRTIO_PCI_COMMON_DF:
+		return half(fake_virtio.offered, fake_virtio.feature_select);
+	case VIRTIO_PCI_COMMON_MSIX:
+		return fake_virtio.config_vector;
+	case VIRTIO_PCI_COMMON_NUMQ:
+		return fake_virtio.nr_queues;
+	case VIRTIO_PCI_COMMON_STATUS:
+		return fake_virtio.status;
+	case VIRTIO_PCI_COMMON_CFGGENERATION:
+		fake_virtio.generation += fake_virtio.never_settles;
+		return fake_virtio.generation;
+	case VIRTIO_PCI_COMMON_Q_SIZE:
+		return q->size;
+	case VIRTIO_PCI_COMMON_Q_MSIX:
+		return q->vector;
+	case VIRTIO_PCI_COMMON_Q_ENABLE:
+		return q->enabled;
+	case VIRTIO_PCI_COMMON_Q_NOFF:
+		return q->notify_off;
+	default:
+		return 0;
+	}
+}
+
+static void
+write_half(uint64_t *value, bool high, uint32_t part)
+{
+	*value = high ? (*value & UINT32_MAX) | (uint64_t)part << 32 :
+		(*value & ~(uint64_t)UINT32_MAX) | part;
+}
+
+static void
+queue_enable(struct fake_virtio_queue *q)
+{
+	if (fake_virtio.never_enables)
+		return;
+	q->enabled = 1;
+	mirror_ring_init(&q->ring, q->size, q->desc, q->avail, q->used);
+}
+
+static uint16_t
+vector(uint32_t value)
+{
+	return fake_virtio.no_vectors ? VIRTIO_MSI_NO_VECTOR : value;
+}
+
+static void
+common_write(uint32_t offset, uint32_t value)
+{
+	struct fake_virtio_queue *q = selected();
+
+	switch (offset) {
+	case VIRTIO_PCI_COMMON_DFSELECT:
+		fake_virtio.feature_select = value;
+		break;
+	case VIRTIO_PCI_COMMON_GFSELECT:
+		fake_virtio.driver_feature_select = value;
+		break;
+	case VIRTIO_PCI_COMMON_GF:
+		if (fake_virtio.driver_feature_select < 2)
+			write_half(&fake_virtio.accepted,
+				fake_virtio.driver_feature_select == 1, value);
+		break;
+	case VIRTIO_PCI_COMMON_MSIX:
+		fake_virtio.config_vector = vector(value);
+		break;
+	case VIRTIO_PCI_COMMON_STATUS:
+		set_status(value);
+		break;
+	case VIRTIO_PCI_COMMON_Q_SELECT:
+		fake_virtio.selected = value;
+		break;
+	case VIRTIO_PCI_COMMON_Q_SIZE:
+		if (!fake_virtio.keeps_size)
+			q->size = value;
+		break;
+	case VIRTIO_PCI_COMMON_Q_MSIX:
+		q->vector = vector(value);
+		break;
+	case VIRTIO_PCI_COMMON_Q_ENABLE:
+		queue_enable(q);
+		break;
+	case VIRTIO_PCI_COMMON_Q_DESCLO:
+	case VIRTIO_PCI_COMMON_Q_DESCHI:
+		write_half(&q->desc, offset == VIRTIO_PCI_COMMON_Q_DESCHI, value);
+		break;
+	case VIRTIO_PCI_COMMON_Q_AVAILLO:
+	case VIRTIO_PCI_COMMON_Q_AVAILHI:
+		write_half(&q->avail, offset == VIRTIO_PCI_COMMON_Q_AVAILHI, value);
+		break;
+	case VIRTIO_PCI_COMMON_Q_USEDLO:
+	case VIRTIO_PCI_COMMON_Q_USEDHI:
+		write_half(&q->used, offset == VIRTIO_PCI_COMMON_Q_USEDHI, value);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+bar_read(uint64_t offset, void *buf, size_t len)
+{
+	uint64_t value = 0;
+
+	memset(buf, 0, len);
+	if (offset >= FAKE_VIRTIO_CONFIG && offset + len <=
+			FAKE_VIRTIO_CONFIG + sizeof(fake_virtio.config)) {
+		memcpy(buf, (uint8_t *)&fake_virtio.config +
+			(offset - FAKE_VIRTIO_CONFIG), len);
+		return;
+	}
+	if (offset == FAKE_VIRTIO_ISR) {
+		value = fake_virtio.isr;
+		fake_virtio.isr = 0;
+	} else if (offset < FAKE_VIRTIO_ISR) {
+		value = rte_cpu_to_le_64(common_read(offset));
+	}
+	memcpy(buf, &value, RTE_MIN(len, sizeof(value)));
+}
+
+static void
+bar_write(uint64_t offset, const void *buf, size_t len)
+{
+	rte_le32_t value = 0;
+
+	memcpy(&value, buf, RTE_MIN(len, sizeof(value)));
+	if (offset >= FAKE_VIRTIO_NOTIFY) {
+		fake_virtio.kicks++;
+		memcpy(fake_vfio.regions[BAR0].mem + offset, buf, len);
+	} else if (offset < FAKE_VIRTIO_ISR) {
+		common_write(offset, rte_le_to_cpu_32(value));
+	}
+}
+
+static void
+put_cap(uint8_t at, uint8_t next, uint8_t type, uint8_t len, uint32_t offset,
+		uint32_t length)
+{
+	struct virtio_pci_notify_cap cap = {
+		.cap.cap_vndr = PCI_CAP_ID_VNDR,
+		.cap.cap_next = next,
+		.cap.cap_len = len,
+		.cap.cfg_type = type,
+		.cap.bar = 0,
+		.cap.offset = rte_cpu_to_le_32(offset),
+		.cap.length = rte_cpu_to_le_32(length),
+		.notify_off_multiplier = rte_cpu_to_le_32(MULTIPLIER),
+	};
+
+	memcpy(fake_vfio.regions[CONFIG].mem + at, &cap, len);
+}
+
+static void
+put_config_space(void)
+{
+	uint8_t *config = fake_vfio.regions[CONFIG].mem;
+	const uint8_t ids[] = { 0xf4, 0x1a, 0x41, 0x10 };
+
+	memcpy(config, ids, sizeof(ids));
+	config[PCI_STATUS] = PCI_STATUS_CAP_LIST;
+	config[PCI_CAPABILITY_LIST] = FAKE_VIRTIO_CAP_COMMON;
+	put_cap(FAKE_VIRTIO_CAP_COMMON, FAKE_VIRTIO_CAP_ISR,
+		VIRTIO_PCI_CAP_COMMON_CFG, sizeof(struct virtio_pci_cap),
+		FAKE_VIRTIO_COMMON, 0x38);
+	put_cap(FAKE_VIRTIO_CAP_ISR, FAKE_VIRTIO_CAP_CONFIG,
+		VIRTIO_PCI_CAP_ISR_CFG, sizeof(struct virtio_pci_cap),
+		FAKE_VIRTIO_ISR, 1);
+	put_cap(FAKE_VIRTIO_CAP_CONFIG, FAKE_VIRTIO_CAP_NOTIFY,
+		VIRTIO_PCI_CAP_DEVICE_CFG, sizeof(struct virtio_pci_cap),
+		FAKE_VIRTIO_CONFIG, sizeof(struct virtio_net_config));
+	put_cap(FAKE_VIRTIO_CAP_NOTIFY, 0, VIRTIO_PCI_CAP_NOTIFY_CFG,
+		sizeof(struct virtio_pci_notify_cap), FAKE_VIRTIO_NOTIFY, 0x1000);
+}
+
+int
+fake_virtio_start(enum fake_virtio_map map)
+{
+	const uint64_t doorbells[] = { FAKE_VIRTIO_NOTIFY, 0x1000 };
+	const uint8_t mac[] = { 2, 0, 0, 0, 0, 7 };
+	uint32_t flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+	unsigned int i;
+
+	fake_vfio_start();
+	if (map == FAKE_VIRTIO_DOORBELLS)
+		flags |= VFIO_REGION_INFO_FLAG_MMAP;
+	if (fake_vfio_back(BAR0, FAKE_VIRTIO_BAR_SIZE, flags) < 0 ||
+			fake_vfio_back(CONFIG, PCI_CFG_SPACE_SIZE,
+				VFIO_REGION_INFO_FLAG_READ |
+				VFIO_REGION_INFO_FLAG_WRITE) < 0)
+		return -1;
+	if (map == FAKE_VIRTIO_DOORBELLS)
+		fake_vfio_add_sparse(BAR0, 1, doorbells);
+	fake_vfio.regions[BAR0].read = bar_read;
+	fake_vfio.regions[BAR0].write = bar_write;
+	put_config_space();
+	memset(fake_vfio.regions[BAR0].mem + FAKE_VIRTIO_NOTIFY, 0xff, 0x1000);
+	fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX].flags = VFIO_IRQ_INFO_EVENTFD;
+	fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count = 3;
+
+	memset(&fake_virtio, 0, sizeof(fake_virtio));
+	fake_virtio.offered = UINT64_C(1) << VIRTIO_F_VERSION_1 |
+		1 << VIRTIO_NET_F_MAC | 1 << VIRTIO_NET_F_STATUS |
+		1 << VIRTIO_NET_F_MTU | 1 << VIRTIO_NET_F_MRG_RXBUF;
+	memcpy(fake_virtio.config.mac, mac, sizeof(mac));
+	fake_virtio.config.status = rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
+	fake_virtio.config.mtu = rte_cpu_to_le_16(9000);
+	fake_virtio.nr_queues = FAKE_VIRTIO_QUEUES;
+	for (i = 0; i < FAKE_VIRTIO_QUEUES; i++) {
+		fake_virtio.queue[i].max = 256;
+		fake_virtio.queue[i].notify_off = i;
+	}
+	device_reset();
+	fake_virtio.resets = 0;
+	return 0;
+}
+
+void
+fake_virtio_stop(void)
+{
+	fake_vfio_stop();
+}
+
+static void
+config_interrupt(void)
+{
+	const struct fake_vfio_irq *irq = &fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX];
+	uint64_t one = 1;
+	int fd;
+
+	fake_virtio.isr |= VIRTIO_PCI_ISR_CONFIG;
+	if (fake_virtio.config_vector >= FAKE_VFIO_VECTORS)
+		return;
+	fd = irq->fds[fake_virtio.config_vector];
+	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+		fake_virtio.isr = 0xff; /* a test will wonder */
+}
+
+void
+fake_virtio_set_link(bool up)
+{
+	fake_virtio.config.status =
+		rte_cpu_to_le_16(up ? VIRTIO_NET_S_LINK_UP : 0);
+	fake_virtio.generation++;
+	config_interrupt();
+}
+
+void
+fake_virtio_ask_reset(void)
+{
+	fake_virtio.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	config_interrupt();
+}
+
+uint16_t
+fake_virtio_last_kick(void)
+{
+	const uint8_t *notify = fake_vfio.regions[BAR0].mem + FAKE_VIRTIO_NOTIFY;
+	uint16_t rx, tx;
+
+	memcpy(&rx, notify, sizeof(rx));
+	memcpy(&tx, notify + MULTIPLIER, sizeof(tx));
+	return (rx != 0xffff) + (tx != 0xffff);
+}
+
+uint16_t
+fake_virtio_receive(const void *data, uint32_t len)
+{
+	struct mirror_ring *ring = &fake_virtio.queue[FAKE_VIRTIO_RX].ring;
+	struct virtio_net_hdr_v1 header = { .num_buffers = 0 };
+	uint32_t left = len, skip = HEADER, part;
+	const uint8_t *from = data;
+	struct mirror_chain chain;
+	uint8_t *first = NULL;
+	uint16_t buffers = 0;
+
+	while (left > 0 || buffers == 0) {
+		if (mirror_ring_pop(ring, &chain) != 1 || chain.nr_in != 1 ||
+				chain.nr_out != 0 || chain.buf[0].len < HEADER)
+			return 0;
+		if (buffers++ == 0)
+			first = chain.buf[0].addr;
+		part = RTE_MIN(left, chain.buf[0].len - skip);
+		memcpy(chain.buf[0].addr + skip, from, part);
+		mirror_ring_push(ring, chain.head, part + skip);
+		from += part;
+		left -= part;
+		skip = 0;
+	}
+	header.num_buffers = rte_cpu_to_le_16(buffers);
+	memcpy(first, &header, HEADER);
+	mirror_ring_publish(ring);
+	return buffers;
+}
+
+int
+fake_virtio_sent(void *data, uint32_t room)
+{
+	struct mirror_ring *ring = &fake_virtio.queue[FAKE_VIRTIO_TX].ring;
+	struct mirror_chain chain;
+	uint32_t len = 0;
+	uint8_t all[HEADER + 65536];
+	uint16_t i;
+
+	if (mirror_ring_pop(ring, &chain) != 1 || chain.nr_in != 0)
+		return -1;
+	for (i = 0; i < chain.nr_out; i++) {
+		if (chain.buf[i].len > sizeof(all) - len)
+			return -1;
+		memcpy(all + len, chain.buf[i].addr, chain.buf[i].len);
+		len += chain.buf[i].len;
+	}
+	mirror_ring_push(ring, chain.head, 0);
+	mirror_ring_publish(ring);
+	if (len < HEADER || len - HEADER > room)
+		return -1;
+	for (i = 0; i < HEADER; i++) {
+		if (all[i] != 0)
+			return -1; /* nothing was negotiated that it could ask for */
+	}
+	memcpy(data, all + HEADER, len - HEADER);
+	return len - HEADER;
+}

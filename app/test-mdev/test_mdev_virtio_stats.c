@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <rte_mbuf.h>
+
+#include "test.h"
+#include "virtio_port.h"
+
+static int
+setup(void)
+{
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0 ||
+			virtio_port_attach("") != 0)
+		return TEST_FAILED;
+	return virtio_port_start(64);
+}
+
+static int
+test_counters(void)
+{
+	struct rte_eth_stats stats;
+	uint8_t data[1000] = { 0 };
+	struct rte_mbuf *m[2];
+
+	fake_virtio_receive(data, 60);
+	fake_virtio_receive(data, 1000);
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, m, 2), 2, "recv");
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, m, 2), 2, "send");
+	TEST_ASSERT_SUCCESS(rte_eth_stats_get(virtio_port.id, &stats), "stats");
+	TEST_ASSERT_EQUAL(stats.ipackets, 2, "in");
+	TEST_ASSERT_EQUAL(stats.ibytes, 1060, "in");
+	TEST_ASSERT_EQUAL(stats.opackets, 2, "out");
+	TEST_ASSERT_EQUAL(stats.obytes, 1060, "out");
+	TEST_ASSERT_EQUAL(stats.ierrors + stats.oerrors + stats.rx_nombuf, 0,
+		"errors");
+	TEST_ASSERT_SUCCESS(rte_eth_stats_reset(virtio_port.id), "reset");
+	TEST_ASSERT_SUCCESS(rte_eth_stats_get(virtio_port.id, &stats), "stats");
+	TEST_ASSERT_EQUAL(stats.ipackets + stats.opackets + stats.ibytes +
+		stats.obytes, 0, "not reset");
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "net/mdev_virtio: statistics",
+	.unit_test_cases = {
+		TEST_CASE_ST(setup, virtio_port_stop, test_counters),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_mdev_virtio_stats(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(mdev_virtio_stats_autotest, test_mdev_virtio_stats);

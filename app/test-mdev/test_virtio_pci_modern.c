@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <string.h>
+
+#include <linux/pci_regs.h>
+#include <linux/virtio_pci.h>
+
+#include <rte_byteorder.h>
+
+#include <virtio_pci_modern.h>
+
+#include "fake_vfio.h"
+#include "fake_virtio.h"
+#include "test.h"
+
+static struct virtio_transport *tr;
+static struct vfio_dev *vfio;
+static uint8_t *config;
+
+static int
+start(enum fake_virtio_map map)
+{
+	tr = NULL;
+	if (fake_virtio_start(map) < 0)
+		return TEST_FAILED;
+	config = fake_vfio.regions[VFIO_PCI_CONFIG_REGION_INDEX].mem;
+	return vfio_dev_open(FAKE_VFIO_BASE, FAKE_VFIO_ADDR, &vfio);
+}
+
+static int
+setup(void)
+{
+	return start(FAKE_VIRTIO_TRAPPED);
+}
+
+static int
+setup_mapped(void)
+{
+	return start(FAKE_VIRTIO_DOORBELLS);
+}
+
+static void
+teardown(void)
+{
+	if (tr != NULL)
+		tr->ops->destroy(tr);
+	vfio_dev_close(vfio);
+	fake_virtio_stop();
+}
+
+static void
+put32(unsigned int at, uint32_t value)
+{
+	value = rte_cpu_to_le_32(value);
+	memcpy(config + at, &value, sizeof(value));
+}
+
+static int
+test_create(void)
+{
+	uint16_t count;
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_EQUAL(tr->config_len, sizeof(struct virtio_net_config),
+		"%u bytes of configuration", tr->config_len);
+	TEST_ASSERT_EQUAL(config[PCI_COMMAND],
+		PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, "command %02x",
+		config[PCI_COMMAND]);
+	TEST_ASSERT_EQUAL(fake_virtio.resets, 0, "it was reset");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_count(tr, &count), "queues");
+	TEST_ASSERT_EQUAL(count, 2, "%u queues", count);
+	return TEST_SUCCESS;
+}
+
+static int
+expect_refused(int error)
+{
+	int ret = virtio_pci_modern_create(vfio, &tr);
+
+	TEST_ASSERT_EQUAL(ret, error, "returned %d", ret);
+	tr = NULL;
+	return TEST_SUCCESS;
+}
+
+static int
+test_other_ids(void)
+{
+	config[PCI_DEVICE_ID] = 0x42; /* a block device */
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "taken");
+	config[PCI_DEVICE_ID] = 0x00; /* transitional, with modern capabilities */
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	return TEST_SUCCESS;
+}
+
+/* Structures that do not lie in their BAR are passed over, and then missing. */
+static int
+test_outside_bar(void)
+{
+	const unsigned int offset = offsetof(struct virtio_pci_cap, offset);
+	const unsigned int length = offsetof(struct virtio_pci_cap, length);
+	const unsigned int bar = offsetof(struct virtio_pci_cap, bar);
+
+	put32(FAKE_VIRTIO_CAP_COMMON + offset, FAKE_VIRTIO_BAR_SIZE);
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "offset at the end");
+	put32(FAKE_VIRTIO_CAP_COMMON + offset, UINT32_MAX - 3);
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "offset that wraps");
+	put32(FAKE_VIRTIO_CAP_COMMON + offset, 2);
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "offset not aligned");
+	put32(FAKE_VIRTIO_CAP_COMMON + offset, 0);
+	put32(FAKE_VIRTIO_CAP_COMMON + length, UINT32_MAX);
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "length");
+	put32(FAKE_VIRTIO_CAP_COMMON + length, 0x37);
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "too short");
+	put32(FAKE_VIRTIO_CAP_COMMON + length, 0x38);
+	config[FAKE_VIRTIO_CAP_COMMON + bar] = 6;
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "BAR 6");
+	config[FAKE_VIRTIO_CAP_COMMON + bar] = 5;
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "a BAR that is not there");
+	config[FAKE_VIRTIO_CAP_COMMON + bar] = 0;
+	config[FAKE_VIRTIO_CAP_NOTIFY + offsetof(struct virtio_pci_cap, cap_len)] =
+		sizeof(struct virtio_pci_cap);
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "no multiplier");
+	return TEST_SUCCESS;
+}
+
+static int
+test_no_capabilities(void)
+{
+	config[PCI_CAPABILITY_LIST] = 0;
+	TEST_ASSERT_SUCCESS(expect_refused(-ENOTSUP), "a legacy device");
+	config[PCI_CAPABILITY_LIST] = FAKE_VIRTIO_CAP_COMMON;
+	config[FAKE_VIRTIO_CAP_NOTIFY + 1] = FAKE_VIRTIO_CAP_COMMON;
+	TEST_ASSERT_SUCCESS(expect_refused(-EPROTO), "a list that loops");
+	return TEST_SUCCESS;
+}
+
+static int
+test_queue_registers(void)
+{
+	const struct virtio_vq_addr addr = {
+		.desc = UINT64_C(0x1122334455667000),
+		.avail = UINT64_C(0x2233445566778000),
+		.used = UINT64_C(0x3344556677889000),
+	};
+	struct fake_virtio_queue *q = &fake_virtio.queue[1];
+	uint16_t num;
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_num_max(tr, 1, &num), "max");
+	TEST_ASSERT_EQUAL(num, 256, "max is %u", num);
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_num_max(tr, 2, &num), "max");
+	TEST_ASSERT_EQUAL(num, 0, "a queue that is not there has %u", num);
+	TEST_ASSERT_SUCCESS(tr->ops->set_vq_num(tr, 1, 64), "size");
+	TEST_ASSERT_EQUAL(q->size, 64, "size is %u", q->size);
+	TEST_ASSERT_SUCCESS(tr->ops->set_vq_address(tr, 1, &addr), "address");
+	TEST_ASSERT(q->desc == addr.desc && q->avail == addr.avail &&
+		q->used == addr.used, "addresses");
+	fake_virtio.keeps_size = true;
+	TEST_ASSERT_EQUAL(tr->ops->set_vq_num(tr, 1, 32), -EPROTO,
+		"a size that was not taken");
+	fake_virtio.never_enables = true;
+	TEST_ASSERT_EQUAL(tr->ops->set_vq_ready(tr, 1), -EPROTO,
+		"a queue that stays disabled");
+	TEST_ASSERT_SUCCESS(tr->ops->set_vq_vector(tr, 1, 2), "vector");
+	TEST_ASSERT_EQUAL(q->vector, 2, "vector is %u", q->vector);
+	fake_virtio.no_vectors = true;
+	TEST_ASSERT_EQUAL(tr->ops->set_vq_vector(tr, 1, 1), -EBUSY,
+		"a vector that was not taken");
+	TEST_ASSERT_EQUAL(tr->ops->set_config_vector(tr, 0), -EBUSY,
+		"a vector that was not taken");
+	return TEST_SUCCESS;
+}
+
+static int
+test_doorbell_trapped(void)
+{
+	struct virtio_doorbell doorbell;
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_doorbell(tr, 1, &doorbell), "none");
+	TEST_ASSERT_NULL(doorbell.addr, "mapped");
+	TEST_ASSERT_EQUAL(doorbell.value, 1, "value %u", doorbell.value);
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
+	TEST_ASSERT_EQUAL(fake_virtio.kicks, 1, "%u kicks", fake_virtio.kicks);
+	return TEST_SUCCESS;
+}
+
+static int
+test_doorbell_mapped(void)
+{
+	struct virtio_doorbell doorbell;
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_doorbell(tr, 1, &doorbell), "none");
+	TEST_ASSERT_NOT_NULL(doorbell.addr, "not mapped");
+	*(volatile uint16_t *)doorbell.addr = doorbell.value;
+	TEST_ASSERT_EQUAL(fake_virtio_last_kick(), 1, "it went elsewhere");
+	return TEST_SUCCESS;
+}
+
+/* A doorbell outside of the notification structure is none. */
+static int
+test_doorbell_outside(void)
+{
+	struct virtio_doorbell doorbell;
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	fake_virtio.queue[1].notify_off = 0x400;
+	TEST_ASSERT_EQUAL(tr->ops->get_vq_doorbell(tr, 1, &doorbell), -EPROTO,
+		"behind the end");
+	fake_virtio.queue[1].notify_off = 0xffff;
+	TEST_ASSERT_EQUAL(tr->ops->get_vq_doorbell(tr, 1, &doorbell), -EPROTO,
+		"far behind the end");
+	fake_virtio.queue[1].notify_off = 0x3ff;
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_doorbell(tr, 1, &doorbell), "last");
+	return TEST_SUCCESS;
+}
+
+static int
+test_config_bounds(void)
+{
+	uint8_t buf[64];
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_SUCCESS(tr->ops->get_config(tr, 1, buf, 5), "odd offset");
+	TEST_ASSERT_SUCCESS(memcmp(buf, fake_virtio.config.mac + 1, 5), "bytes");
+	TEST_ASSERT_EQUAL(tr->ops->get_config(tr, tr->config_len, buf, 1),
+		-EINVAL, "behind the end");
+	TEST_ASSERT_EQUAL(tr->ops->get_config(tr, UINT32_MAX, buf, 2), -EINVAL,
+		"an offset that wraps");
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "net/mdev_virtio: virtio over PCI",
+	.unit_test_cases = {
+		TEST_CASE_ST(setup, teardown, test_create),
+		TEST_CASE_ST(setup, teardown, test_other_ids),
+		TEST_CASE_ST(setup, teardown, test_outside_bar),
+		TEST_CASE_ST(setup, teardown, test_no_capabilities),
+		TEST_CASE_ST(setup, teardown, test_queue_registers),
+		TEST_CASE_ST(setup, teardown, test_doorbell_trapped),
+		TEST_CASE_ST(setup_mapped, teardown, test_doorbell_mapped),
+		TEST_CASE_ST(setup, teardown, test_doorbell_outside),
+		TEST_CASE_ST(setup, teardown, test_config_bounds),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_virtio_pci_modern(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(virtio_pci_modern_autotest, test_virtio_pci_modern);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <rte_memory.h>
+
+#include <virtqueue.h>
+
+#include "test.h"
+
+#define PORT 7
+#define INDEX 3
+
+/* Areas as VIRTIO 1.2 s. 2.7 wants them, for all sizes. */
+static int
+test_layout(void)
+{
+	struct virtio_vq_addr addr;
+	struct virtqueue *vq;
+	uint32_t size;
+
+	for (size = VIRTQUEUE_MIN_SIZE; size <= VIRTQUEUE_MAX_SIZE; size *= 2) {
+		vq = virtqueue_create(PORT, INDEX, VIRTQUEUE_TX, size,
+				SOCKET_ID_ANY);
+		TEST_ASSERT_NOT_NULL(vq, "size %u", size);
+		virtqueue_addresses(vq, &addr);
+		TEST_ASSERT_EQUAL(addr.desc % 16, 0, "descriptor area");
+		TEST_ASSERT_EQUAL(addr.avail % 2, 0, "driver area");
+		TEST_ASSERT_EQUAL(addr.used % 4, 0, "device area");
+		TEST_ASSERT(addr.avail >= addr.desc + 16 * size, "overlap");
+		TEST_ASSERT(addr.used >= addr.avail + 6 + 2 * size, "overlap");
+		TEST_ASSERT(vq->hdr_iova >= addr.used + 6 + 8 * size, "overlap");
+		TEST_ASSERT(vq->mz->iova + vq->mz->len >= vq->hdr_iova +
+			size * VIRTIO_NET_HDR_LEN, "no room for headers");
+		TEST_ASSERT_EQUAL(vq->free_count, size, "free descriptors");
+		virtqueue_free(vq);
+	}
+	virtqueue_free(NULL);
+	return TEST_SUCCESS;
+}
+
+/* A name that is taken: the second queue is refused, and nothing is left of it. */
+static int
+test_no_memzone(void)
+{
+	struct virtqueue *vq;
+
+	vq = virtqueue_create(PORT, INDEX, VIRTQUEUE_RX, 64, SOCKET_ID_ANY);
+	TEST_ASSERT_NOT_NULL(vq, "not created");
+	TEST_ASSERT_NULL(virtqueue_create(PORT, INDEX, VIRTQUEUE_RX, 64,
+		SOCKET_ID_ANY), "created twice");
+	virtqueue_free(vq);
+	vq = virtqueue_create(PORT, INDEX, VIRTQUEUE_RX, 64, SOCKET_ID_ANY);
+	TEST_ASSERT_NOT_NULL(vq, "not created again");
+	virtqueue_free(vq);
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "net/mdev_virtio: virtqueues",
+	.unit_test_cases = {
+		TEST_CASE(test_layout),
+		TEST_CASE(test_no_memzone),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_virtqueue(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(virtqueue_autotest, test_virtqueue);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_dev.h>
+#include <rte_mbuf.h>
+#include <bus_driver.h>
+
+#include "fake_vfio.h"
+#include "made_up_sysfs.h"
+#include "virtio_port.h"
+
+#define POOL_SIZE 1023
+
+struct virtio_port virtio_port;
+
+int
+virtio_port_prepare(enum fake_virtio_map map)
+{
+	static const char api[] = "vfio-pci\n";
+
+	memset(&virtio_port, 0, sizeof(virtio_port));
+	if (made_up_sysfs_start() < 0 || fake_virtio_start(map) < 0)
+		return -1;
+	fake_vfio.base = made_up_sysfs_root();
+	fake_vfio.addr = VIRTIO_PORT_UUID;
+	virtio_port.pool = rte_pktmbuf_pool_create("virtio_port", POOL_SIZE, 0, 0,
+			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (virtio_port.pool == NULL ||
+			made_up_device(VIRTIO_PORT_UUID, MADE_UP_PARENT,
+				MADE_UP_TYPE) < 0)
+		return -1;
+	return made_up_write(VIRTIO_PORT_UUID, "mdev_type/device_api", api,
+			strlen(api));
+}
+
+int
+virtio_port_attach(const char *args)
+{
+	char devargs[128];
+	int ret;
+
+	snprintf(devargs, sizeof(devargs), "mdev:%s,%s", VIRTIO_PORT_UUID, args);
+	ret = rte_dev_probe(devargs);
+	if (ret != 0)
+		return ret;
+	if (rte_eth_dev_get_port_by_name(VIRTIO_PORT_UUID, &virtio_port.id) != 0)
+		return -1;
+	virtio_port.dev = &rte_eth_devices[virtio_port.id];
+	return 0;
+}
+
+int
+virtio_port_start(uint16_t nb_desc)
+{
+	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
+	int ret;
+
+	ret = rte_eth_dev_configure(virtio_port.id, 1, 1, &conf);
+	if (ret == 0)
+		ret = rte_eth_rx_queue_setup(virtio_port.id, 0, nb_desc,
+				SOCKET_ID_ANY, NULL, virtio_port.pool);
+	if (ret == 0)
+		ret = rte_eth_tx_queue_setup(virtio_port.id, 0, nb_desc,
+				SOCKET_ID_ANY, NULL);
+	if (ret == 0)
+		ret = rte_eth_dev_start(virtio_port.id);
+	return ret;
+}
+
+void
+virtio_port_stop(void)
+{
+	struct rte_bus *bus = rte_bus_find_by_name("mdev");
+
+	if (virtio_port.dev != NULL && virtio_port.dev->device != NULL)
+		rte_dev_remove(virtio_port.dev->device);
+	else
+		bus->cleanup();
+	rte_mempool_free(virtio_port.pool);
+	fake_virtio_stop();
+	made_up_sysfs_stop();
+}
+
+struct rte_mbuf *
+virtio_port_frame(uint32_t len, uint8_t fill)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(virtio_port.pool);
+
+	if (m != NULL)
+		memset(rte_pktmbuf_append(m, len), fill, len);
+	return m;
+}

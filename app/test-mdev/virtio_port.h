@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VIRTIO_PORT_H
+#define VIRTIO_PORT_H
+
+/*
+ * A port of the driver on the fake virtio device, found by the bus in a made-up tree:
+ * what users have, without a kernel.
+ */
+
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+
+#include <ethdev_driver.h>
+
+#include "fake_virtio.h"
+
+#define VIRTIO_PORT_UUID "12345678-0000-4000-8000-00000000000f"
+
+struct virtio_port {
+	uint16_t id;
+	struct rte_eth_dev *dev;
+	struct rte_mempool *pool;
+};
+
+extern struct virtio_port virtio_port;
+
+/* Make the device and the tree; nothing is probed. 0 or -1. */
+int virtio_port_prepare(enum fake_virtio_map map);
+/* Have EAL attach the device, with these driver arguments. What EAL returned. */
+int virtio_port_attach(const char *args);
+/* Configure one queue pair of this size and start. What ethdev returned. */
+int virtio_port_start(uint16_t nb_desc);
+/* Detach the port if there is one, and remove everything. */
+void virtio_port_stop(void);
+/* A frame of this length from the pool, all bytes the same; NULL if there is none. */
+struct rte_mbuf *virtio_port_frame(uint32_t len, uint8_t fill);
+
+#endif /* VIRTIO_PORT_H */
