@@ -22,10 +22,16 @@ wait_until()
 	done
 }
 
+# uuid: print a new one
+uuid()
+{
+	cat /proc/sys/kernel/random/uuid
+}
+
 # mdev_create TYPE [UUID]: create a mediated device of the kernel mediator, print its UUID
 mdev_create()
 {
-	local uuid=${2:-$(cat /proc/sys/kernel/random/uuid)}
+	local uuid=${2:-$(uuid)}
 
 	echo "$uuid" >"$(echo $MDEV_PARENT/mdev_supported_types/*-"$1")/create"
 	echo "$uuid"
@@ -125,6 +131,23 @@ testpmd_stat()
 	testpmd_do "show port stats $1"
 	grep -A 8 "NIC statistics for port $1 " "$TESTPMD_LOG" | tail -n 8 |
 		grep -o "$2: *[0-9]*" | tail -n 1 | grep -o '[0-9]*$'
+}
+
+# testpmd_statistics: print what went through each port, one line a direction
+testpmd_statistics()
+{
+	testpmd_do show port stats all
+	awk '/NIC statistics for port/ { port = $6 }
+		/[RT]X-packets:/ {
+			way = substr($1, 1, 2) == "RX" ? "received" : "sent    "
+			line[port, way] = sprintf("    port %s %s %9d packets, %10d bytes",
+				port, way, $2, $NF)
+			if (!(port in seen)) { seen[port] = 1; order[++ports] = port }
+		}
+		END { for (i = 1; i <= ports; i++) {
+			print line[order[i], "received"]
+			print line[order[i], "sent    "]
+		} }' "$TESTPMD_LOG"
 }
 
 # testpmd_quit: end it in order; its exit status

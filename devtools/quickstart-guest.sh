@@ -15,7 +15,10 @@ plugins=$1
 temp_dir work
 
 say "creating two mediated devices"
-uuids=("$(mdev_create net-mmap)" "$(mdev_create net-trap)")
+# ports are numbered in the order of the UUIDs, not of the -a options
+mapfile -t uuids < <(printf '%s\n' "$(uuid)" "$(uuid)" | sort)
+mdev_create net-mmap "${uuids[0]}" >/dev/null
+mdev_create net-trap "${uuids[1]}" >/dev/null
 host_side "${uuids[0]}" left $LEFT/24
 host_side "${uuids[1]}" right $RIGHT/24
 for i in 0 1; do
@@ -26,7 +29,8 @@ done
 hugepages 192
 say "starting dpdk-testpmd -d $plugins -a mdev:${uuids[0]} -a mdev:${uuids[1]}"
 testpmd_start "$work/testpmd" -l 0,1 --no-telemetry -d "$plugins" \
-	-a "mdev:${uuids[0]}" -a "mdev:${uuids[1]}" -- -i --total-num-mbufs=8192
+	-a "mdev:${uuids[0]}" -a "mdev:${uuids[1]}" -- -i --total-num-mbufs=8192 \
+	--txd=1024
 
 # what testpmd said, where something went wrong
 fail()
@@ -65,9 +69,7 @@ loss=$(ping_loss left $RIGHT 3)
 testpmd_do start || fail "testpmd does not answer"
 loss=$(ping_loss left $RIGHT 3)
 [ "$loss" = 0 ] || fail "$loss of 3 pings were lost after forwarding was started again"
-testpmd_do show port stats all
-sed -n '/NIC statistics for port 0/,$p' "$work/testpmd" | tail -n 22 |
-	grep -e NIC -e packets >"$work/statistics" || true
+statistics=$(testpmd_statistics)
 testpmd_quit || fail "testpmd ended with an error"
 
 rate=$(awk -v mib=$MIB -v s="$started" -v e="$ended" 'BEGIN { printf "%.1f s, %.0f Mbit/s", e - s, mib * 8.388608 / (e - s) }')
@@ -83,8 +85,8 @@ It works. What you have seen:
   ping, forwarding stopped    3 sent, 0 received: all packets go through testpmd
   TCP transfer                $MIB MiB in $rate
                               SHA-256 ${sent:0:16}... on both sides
-  testpmd                     port 0 received $rx bytes, port 1 sent $tx
-$(sed 's/^ */    /' "$work/statistics")
+  testpmd's statistics
+$statistics
 
 The drivers are in $plugins; an unchanged DPDK application loads them
 with -d, and takes a device with -a mdev:<uuid>.

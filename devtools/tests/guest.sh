@@ -79,7 +79,7 @@ foreign_create()
 	for sample in mtty mdpy mbochs; do
 		insmod "$samples/$sample.ko"
 		type=$(echo /sys/class/mdev_bus/$sample/mdev_supported_types/* | cut -d ' ' -f 1)
-		uuid=$(cat /proc/sys/kernel/random/uuid)
+		uuid=$(uuid)
 		echo "$uuid" >"$type/create"
 		echo "$uuid" >"$work/$sample"
 	done
