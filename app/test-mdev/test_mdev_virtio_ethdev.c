@@ -235,6 +235,19 @@ test_never_stops(void)
 	TEST_ASSERT_FAIL(rte_eth_dev_stop(virtio_port.id), "it stopped");
 	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs", mbufs_in_use());
 	fake_virtio.never_resets = false;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "not started");
+	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "not stopped");
+	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "not started");
+	fake_virtio.never_resets = true;
+	TEST_ASSERT_FAIL(rte_eth_dev_stop(virtio_port.id), "it stopped");
+	TEST_ASSERT_EQUAL(rte_eth_rx_queue_setup(virtio_port.id, 0, RING,
+		SOCKET_ID_ANY, NULL, virtio_port.pool), -EBUSY,
+		"its ring was replaced");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_close(virtio_port.id), "not closed");
+	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs", mbufs_in_use());
+	fake_virtio.never_resets = false;
 	return TEST_SUCCESS;
 }
 

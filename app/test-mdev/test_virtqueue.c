@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
+
+#include <rte_errno.h>
 #include <rte_memory.h>
 
 #include <virtqueue.h>
@@ -37,20 +40,32 @@ test_layout(void)
 	return TEST_SUCCESS;
 }
 
-/* A name that is taken: the second queue is refused, and nothing is left of it. */
-static int
-test_no_memzone(void)
+/* Create the largest queues until memory runs out; how many, all freed again. */
+static unsigned int
+exhaust(void)
 {
-	struct virtqueue *vq;
+	static struct virtqueue *vq[2048];
+	unsigned int count = 0, i;
 
-	vq = virtqueue_create(PORT, INDEX, VIRTQUEUE_RX, 64, SOCKET_ID_ANY);
-	TEST_ASSERT_NOT_NULL(vq, "not created");
-	TEST_ASSERT_NULL(virtqueue_create(PORT, INDEX, VIRTQUEUE_RX, 64,
-		SOCKET_ID_ANY), "created twice");
-	virtqueue_free(vq);
-	vq = virtqueue_create(PORT, INDEX, VIRTQUEUE_RX, 64, SOCKET_ID_ANY);
-	TEST_ASSERT_NOT_NULL(vq, "not created again");
-	virtqueue_free(vq);
+	rte_errno = 0;
+	while (count < RTE_DIM(vq) && (vq[count] = virtqueue_create(PORT, INDEX,
+			VIRTQUEUE_TX, VIRTQUEUE_MAX_SIZE, SOCKET_ID_ANY)) != NULL)
+		count++;
+	for (i = 0; i < count; i++)
+		virtqueue_free(vq[i]);
+	return count;
+}
+
+/* Memory runs out: the queue is refused, and nothing is left of it. */
+static int
+test_no_memory(void)
+{
+	unsigned int count = exhaust(), again;
+
+	TEST_ASSERT(count > 0, "no queue at all");
+	TEST_ASSERT_EQUAL(rte_errno, ENOMEM, "error %d", rte_errno);
+	again = exhaust();
+	TEST_ASSERT_EQUAL(count, again, "%u queues, then %u", count, again);
 	return TEST_SUCCESS;
 }
 
@@ -58,7 +73,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: virtqueues",
 	.unit_test_cases = {
 		TEST_CASE(test_layout),
-		TEST_CASE(test_no_memzone),
+		TEST_CASE(test_no_memory),
 		TEST_CASES_END()
 	}
 };

@@ -199,6 +199,7 @@ device_up(struct rte_eth_dev *dev)
 	ret = virtio_device_negotiate(tr, choose_features, hw, &hw->features);
 	if (ret < 0)
 		return ret;
+	hw->runaway = false;
 	ret = mdev_virtio_check_mtu(dev, dev->data->mtu);
 	if (ret == 0)
 		ret = mdev_virtio_intr_enable(dev);
@@ -215,7 +216,7 @@ disable_intr:
 	mdev_virtio_intr_disable(dev);
 fail:
 	virtio_device_fail(tr);
-	virtio_device_reset(tr);
+	hw->runaway = virtio_device_reset(tr) < 0;
 	return ret;
 }
 
@@ -248,6 +249,7 @@ static int
 dev_stop(struct rte_eth_dev *dev)
 {
 	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
 	if (dev->data->dev_started == 0)
@@ -258,6 +260,7 @@ dev_stop(struct rte_eth_dev *dev)
 	rte_wmb();
 	mdev_virtio_intr_disable(dev);
 	ret = virtio_device_reset(mdev_virtio_transport(dev));
+	hw->runaway = ret < 0;
 	if (ret == 0)
 		mdev_virtio_queues_stop(dev);
 	else
@@ -272,21 +275,18 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_process *process = dev->process_private;
 	uint16_t i;
-	int ret;
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY || process == NULL)
 		return 0;
-	ret = dev_stop(dev);
-	if (ret == 0) {
-		for (i = 0; i < dev->data->nb_rx_queues; i++)
-			mdev_virtio_rx_queue_release(dev, i);
-		for (i = 0; i < dev->data->nb_tx_queues; i++)
-			mdev_virtio_tx_queue_release(dev, i);
-	}
+	dev_stop(dev);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		mdev_virtio_rx_queue_release(dev, i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		mdev_virtio_tx_queue_release(dev, i);
 	process->tr->ops->destroy(process->tr);
 	free(process);
 	dev->process_private = NULL;
-	return ret;
+	return 0;
 }
 
 static int

@@ -30,6 +30,7 @@ struct mdev_virtio_hw {
 	uint32_t vectors;         /* interrupt vectors that the device has */
 	int config_efd;           /* primary: config interrupt; -1: none */
 	bool needs_reset;         /* DEVICE_NEEDS_RESET was seen since start */
+	bool runaway;             /* was not reset: may still use its queues */
 };
 
 static inline struct mdev_virtio_hw *

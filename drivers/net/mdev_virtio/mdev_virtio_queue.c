@@ -30,6 +30,12 @@ queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
 {
 	struct virtqueue *vq;
 
+	if (mdev_virtio_hw(dev)->runaway) {
+		INIT_LOG(ERR, "%s: the device could not be reset and still has its queues: close the port",
+			dev->data->name);
+		rte_errno = EBUSY;
+		return NULL;
+	}
 	/* VIRTIO 1.2 s. 2.7: the size of a split ring is a power of 2 */
 	if (!rte_is_power_of_2(nb_desc)) {
 		INIT_LOG(ERR, "%s: a ring of %u descriptors is not possible: its size is a power of two, %u for one",
@@ -81,17 +87,25 @@ mdev_virtio_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 	return 0;
 }
 
+/* The memory of a queue that the device may still use is lost, not reused. */
+static void
+queue_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	if (!mdev_virtio_hw(dev)->runaway)
+		virtqueue_free(vq);
+}
+
 void
 mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 {
-	virtqueue_free(dev->data->rx_queues[index]);
+	queue_free(dev, dev->data->rx_queues[index]);
 	dev->data->rx_queues[index] = NULL;
 }
 
 void
 mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 {
-	virtqueue_free(dev->data->tx_queues[index]);
+	queue_free(dev, dev->data->tx_queues[index]);
 	dev->data->tx_queues[index] = NULL;
 }
 
@@ -109,6 +123,8 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 		INIT_LOG(ERR, "%s: a queue was not set up", dev->data->name);
 		return -EINVAL;
 	}
+	/* what a device kept that could not be reset when it was stopped */
+	virtqueue_free_mbufs(vq);
 	virtqueue_reset(vq);
 	vq->platform_order = virtio_has_feature(hw->features,
 			VIRTIO_F_ORDER_PLATFORM);

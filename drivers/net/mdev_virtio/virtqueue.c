@@ -25,12 +25,14 @@ static const struct rte_memzone *
 reserve(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
 		uint16_t size, int socket_id)
 {
+	static uint32_t serial; /* a queue that is lost to its device keeps its name */
 	char name[RTE_MEMZONE_NAMESIZE];
 	size_t len = headers_offset(size);
 
 	if (kind == VIRTQUEUE_TX)
 		len += (size_t)size * VIRTIO_NET_HDR_LEN;
-	snprintf(name, sizeof(name), "mdev_virtio_p%u_q%u", port_id, index);
+	snprintf(name, sizeof(name), "mdev_virtio_%u_%u_%x", port_id, index,
+		__atomic_fetch_add(&serial, 1, __ATOMIC_RELAXED));
 	return rte_memzone_reserve_aligned(name, len, socket_id,
 			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
 }
