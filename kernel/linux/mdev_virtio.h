@@ -15,7 +15,7 @@
 #include <linux/vfio.h>
 #include <linux/wait.h>
 
-struct mdev_device;
+struct attribute_group;
 struct mdev_virtio_core;
 struct mdev_virtio_device;
 struct task_struct;
@@ -131,11 +131,17 @@ struct mdev_virtio_device {
 	u32 pci_class;
 	u16 nvqs;
 	bool map_doorbells;
-	struct mutex lock;
+	struct mutex lock;	/* see @lock */
 	struct mdev_virtio_core *core;
 };
 
 extern const struct vfio_device_ops mdev_virtio_vfio_ops;
+
+/*
+ * For device_driver.dev_groups. The driver data of the mdev's device is then
+ * its struct mdev_virtio_device, registered.
+ */
+extern const struct attribute_group *mdev_virtio_groups[];
 
 /**
  * mdev_virtio_alloc - allocate a structure that begins with a mdev_virtio_device
@@ -230,7 +236,8 @@ struct mdev_virtio_worker {
  */
 void mdev_virtio_worker_init(struct mdev_virtio_worker *worker,
 			     struct mdev_virtio_device *mvdev,
-			     enum mdev_virtio_work (*work)(struct mdev_virtio_device *mvdev));
+			     enum mdev_virtio_work
+			     (*work)(struct mdev_virtio_device *mvdev));
 
 /**
  * mdev_virtio_worker_start - start the thread

@@ -100,7 +100,7 @@ struct mdev_virtio_core {
 	u32 seen_generation;
 	struct mdev_virtio_core_vq *vqs;
 
-	spinlock_t irq_lock;
+	spinlock_t irq_lock;	/* of all that follows */
 	u8 isr;
 	u16 config_vector;
 	enum mvdev_irq_type irq_type;

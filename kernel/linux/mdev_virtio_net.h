@@ -10,6 +10,7 @@
 #include <linux/mdev.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
 #include "mdev_virtio.h"

@@ -85,7 +85,7 @@ static int mvnet_probe(struct mdev_device *mdev)
 	ret = mvnet_host_create(nd, &mdev->dev);
 	if (ret)
 		goto err_queues;
-	dev_set_drvdata(&mdev->dev, nd);
+	dev_set_drvdata(&mdev->dev, &nd->mvdev);
 	ret = mdev_virtio_register(&nd->mvdev);
 	if (ret)
 		goto err_host;
@@ -102,7 +102,7 @@ err_put:
 
 static void mvnet_remove(struct mdev_device *mdev)
 {
-	struct mvnet *nd = dev_get_drvdata(&mdev->dev);
+	struct mvnet *nd = to_mvnet(dev_get_drvdata(&mdev->dev));
 
 	mdev_virtio_unregister(&nd->mvdev);
 	mvnet_host_destroy(nd);
@@ -117,6 +117,7 @@ static struct mdev_driver mvnet_driver = {
 		.name = "mdev_virtio_net",
 		.owner = THIS_MODULE,
 		.mod_name = KBUILD_MODNAME,
+		.dev_groups = mdev_virtio_groups,
 	},
 	.probe = mvnet_probe,
 	.remove = mvnet_remove,

@@ -4,7 +4,6 @@
  * status, configuration. VIRTIO 1.2 s. 5.1.
  */
 #include <linux/pci_ids.h>
-#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
 #include "mdev_virtio_net.h"
@@ -184,13 +183,13 @@ static void mvnet_get_config(struct mdev_virtio_device *mvdev,
 {
 	struct mvnet *nd = to_mvnet(mvdev);
 	struct virtio_net_config config = {
-		.max_virtqueue_pairs = (__force __u16)cpu_to_le16(nd->type->pairs),
-		.mtu = (__force __u16)cpu_to_le16(MVNET_MAX_MTU),
+		.max_virtqueue_pairs = __cpu_to_virtio16(true, nd->type->pairs),
+		.mtu = __cpu_to_virtio16(true, MVNET_MAX_MTU),
 	};
 
 	memcpy(config.mac, nd->mac, sizeof(config.mac));
 	if (READ_ONCE(nd->link_up))
-		config.status = (__force __u16)cpu_to_le16(VIRTIO_NET_S_LINK_UP);
+		config.status = __cpu_to_virtio16(true, VIRTIO_NET_S_LINK_UP);
 	memcpy(buf, (u8 *)&config + offset, len);
 }
 

@@ -6,7 +6,7 @@
 #include "mdev_virtio_net.h"
 
 /* Frames moved in one direction before others get the processor and the lock. */
-#define BUDGET		64
+#define BUDGET		32
 
 /*
  * How long frames wait for a client that gives no buffers. A network card would
@@ -192,7 +192,7 @@ static int send_frame(struct mvnet *nd, struct mdev_virtio_ring *ring,
 
 	hdr = skb_push(skb, MVNET_HDR_LEN);
 	memset(hdr, 0, MVNET_HDR_LEN);
-	hdr->num_buffers = (__force __virtio16)cpu_to_le16(nr_chains);
+	hdr->num_buffers = __cpu_to_virtio16(true, nr_chains);
 	ret = mdev_virtio_write(&nd->mvdev, nd->scratch->iov, nr_iov, 0,
 				skb->data, skb->len);
 	if (ret)

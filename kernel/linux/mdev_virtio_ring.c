@@ -299,7 +299,8 @@ EXPORT_SYMBOL_GPL(mdev_virtio_ring_push);
 /*
  * Flags, index and the first element's id share a word of eight bytes. The
  * flags are ours and always 0, the id is the one written last, so the whole
- * word can be written to change the index at once.
+ * word can be written to change the index at once. In an area that is aligned to
+ * four only, which no known driver has, a client may see a half-changed index.
  */
 static int write_used_idx(struct mdev_virtio_ring *ring)
 {
@@ -325,6 +326,7 @@ int mdev_virtio_ring_publish(struct mdev_virtio_ring *ring)
 	if (ret)
 		return ret;
 	ring->published = ring->used_idx;
+	/* A client that allows interrupts looks at the index after that. */
 	smp_mb();
 	ret = read_avail(ring, &flags);
 	if (ret)

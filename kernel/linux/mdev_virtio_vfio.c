@@ -112,6 +112,9 @@ int mdev_virtio_register(struct mdev_virtio_device *mvdev)
 	ret = mvdev_core_create(mvdev);
 	if (ret)
 		return ret;
+	mutex_lock(&mvdev->lock);
+	mvdev_regs_reset(mvdev);
+	mutex_unlock(&mvdev->lock);
 	return vfio_register_emulated_iommu_dev(&mvdev->vdev);
 }
 EXPORT_SYMBOL_GPL(mdev_virtio_register);
