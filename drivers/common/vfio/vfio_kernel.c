@@ -5,6 +5,7 @@
  * keeps them. The only file that knows rte_vfio.h.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 
 #include <rte_eal.h>
+#include <rte_memory.h>
 #include <rte_spinlock.h>
 #include <rte_string_fns.h>
 #include <rte_vfio.h>
@@ -24,9 +26,12 @@
 
 #define VFIO_MODULE "vfio"
 
-/* What is needed to give a device back, also when sysfs lists it no more. */
+/*
+ * What is needed to give a device back. While the kernel removes a device it takes it
+ * off the bus's list first, and then waits for us: its own folder is there longer.
+ */
 struct kernel_dev {
-	char base[PATH_MAX];
+	char base[PATH_MAX]; /* real path, without the last component */
 	char addr[NAME_MAX + 1];
 	int group;
 };
@@ -69,6 +74,51 @@ kernel_group(const char *base, const char *addr)
 	if (errno != 0 || end == number || *end != '\0' || group > INT_MAX)
 		return -ENODEV;
 	return group;
+}
+
+/* Does this process have a VFIO group open, by whatever way? */
+static bool
+group_is_open(void)
+{
+	static const char group_path[] = "/dev/vfio/";
+	char link[PATH_MAX], target[PATH_MAX];
+	struct dirent *dirent;
+	bool found = false;
+	ssize_t len;
+	DIR *dir;
+
+	dir = opendir("/proc/self/fd");
+	if (dir == NULL)
+		return true; /* not known: touch nothing */
+	while (!found && (dirent = readdir(dir)) != NULL) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%s", dirent->d_name);
+		len = readlink(link, target, sizeof(target) - 1);
+		if (len < 0)
+			continue;
+		target[len] = '\0';
+		found = strncmp(target, group_path, strlen(group_path)) == 0 &&
+			strcmp(target, "/dev/vfio/vfio") != 0;
+	}
+	closedir(dir);
+	return found;
+}
+
+/*
+ * What EAL leaves behind when setting up a device fails, or when it cannot find the
+ * group of one that it is to release: the group in its table, and the callback that
+ * maps new memory, whose second registration would fail for the next first device.
+ */
+static void
+kernel_clear_group(int group)
+{
+	int fd = rte_vfio_get_group_fd(group); /* as it was, or opened again */
+
+	if (fd >= 0) {
+		close(fd);
+		rte_vfio_clear_group(fd);
+	}
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY && !group_is_open())
+		rte_mem_event_callback_unregister("vfio_mem_event_clb", NULL);
 }
 
 static bool
@@ -140,10 +190,29 @@ kernel_setup(struct vfio_transport_dev *tdev, const char *base, const char *addr
 	ret = rte_vfio_setup_device(base, addr, &tdev->fd, &info);
 	if (ret != 0) {
 		tdev->fd = -1;
+		kernel_clear_group(group);
 		VFIO_LOG(ERR, "%s: EAL could not set up VFIO group %d: its messages above say why",
 			addr, group);
 		return ret > 0 ? -ENODEV : -EIO;
 	}
+	return 0;
+}
+
+/* Where the device really is, as opposed to the list that links to it. */
+static int
+kernel_locate(struct kernel_dev *kdev, const char *base, const char *addr)
+{
+	char link[PATH_MAX], *slash;
+
+	if (snprintf(link, sizeof(link), "%s/%s", base, addr) >= (int)sizeof(link))
+		return -ENAMETOOLONG;
+	if (realpath(link, kdev->base) == NULL)
+		return -errno;
+	slash = strrchr(kdev->base, '/');
+	if (slash == NULL || rte_strscpy(kdev->addr, slash + 1,
+			sizeof(kdev->addr)) < 0)
+		return -ENODEV;
+	*slash = '\0';
 	return 0;
 }
 
@@ -160,12 +229,9 @@ kernel_open(struct vfio_transport_dev *tdev, const char *base, const char *addr)
 	if (kdev == NULL)
 		return -ENOMEM;
 	kdev->group = group;
-	if (rte_strscpy(kdev->base, base, sizeof(kdev->base)) < 0 ||
-			rte_strscpy(kdev->addr, addr, sizeof(kdev->addr)) < 0) {
-		ret = -ENAMETOOLONG;
-		goto fail;
-	}
-	ret = kernel_check_group(addr, group);
+	ret = kernel_locate(kdev, base, addr);
+	if (ret == 0)
+		ret = kernel_check_group(addr, group);
 	if (ret == 0)
 		ret = kernel_setup(tdev, base, addr, group);
 	if (ret < 0)
@@ -182,7 +248,6 @@ static void
 kernel_close(struct vfio_transport_dev *tdev)
 {
 	struct kernel_dev *kdev = tdev->priv;
-	int group_fd;
 
 	if (kernel_group(kdev->base, kdev->addr) == kdev->group) {
 		if (rte_vfio_release_device(kdev->base, kdev->addr, tdev->fd) != 0)
@@ -191,11 +256,7 @@ kernel_close(struct vfio_transport_dev *tdev)
 	} else {
 		/* EAL finds the group through sysfs, which has no device any more */
 		close(tdev->fd);
-		group_fd = rte_vfio_get_group_fd(kdev->group);
-		if (group_fd >= 0) {
-			close(group_fd);
-			rte_vfio_clear_group(group_fd);
-		}
+		kernel_clear_group(kdev->group);
 	}
 	free(kdev);
 	tdev->priv = NULL;
