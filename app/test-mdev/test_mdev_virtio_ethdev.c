@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <linux/virtio_config.h>
@@ -124,25 +125,26 @@ test_probe_steps_fail(void)
 		FAKE_OP_GET_REGION_INFO, FAKE_OP_REGION_MMAP,
 	};
 	unsigned int i, step;
-	int ret = -1;
+	bool reached;
 
 	for (i = 0; i < RTE_DIM(ops); i++) {
-		for (step = 0; step < 200; step++) {
+		reached = true;
+		for (step = 0; step < 200 && reached; step++) {
 			fake_vfio.fail = ops[i];
 			fake_vfio.fail_after = step;
-			ret = virtio_port_attach("");
-			if (ret == 0)
-				break;
+			if (virtio_port_attach("") == 0) {
+				/* all went well, or the device was reset by other means */
+				reached = fake_vfio.fail == FAKE_OP_NONE;
+				fake_vfio.fail = FAKE_OP_NONE;
+				TEST_ASSERT_SUCCESS(
+					rte_dev_remove(virtio_port.dev->device),
+					"remove");
+				virtio_port.dev = NULL;
+			}
 			TEST_ASSERT_EQUAL(fake_vfio.opened, 0,
 				"operation %u, step %u: left open", i, step);
 		}
-		TEST_ASSERT_SUCCESS(ret, "operation %u never went well", i);
-		TEST_ASSERT(step > 0, "operation %u is not used", i);
-		fake_vfio.fail = FAKE_OP_NONE;
-		TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device),
-			"remove");
-		virtio_port.dev = NULL;
-		TEST_ASSERT_EQUAL(fake_vfio.opened, 0, "left open");
+		TEST_ASSERT(!reached && step > 1, "operation %u: step %u", i, step);
 	}
 	return TEST_SUCCESS;
 }

@@ -55,8 +55,13 @@ int
 virtio_port_start(uint16_t nb_desc)
 {
 	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
+	struct rte_eth_dev_info info;
 	int ret;
 
+	ret = rte_eth_dev_info_get(virtio_port.id, &info);
+	if (ret != 0)
+		return ret;
+	conf.rxmode.offloads = info.rx_offload_capa;
 	ret = rte_eth_dev_configure(virtio_port.id, 1, 1, &conf);
 	if (ret == 0)
 		ret = rte_eth_rx_queue_setup(virtio_port.id, 0, nb_desc,

@@ -13,6 +13,7 @@
 #include <rte_byteorder.h>
 #include <rte_errno.h>
 #include <rte_ether.h>
+#include <rte_interrupts.h>
 #include <rte_malloc.h>
 
 #include "mdev_virtio_ethdev.h"
@@ -28,24 +29,32 @@ RTE_LOG_REGISTER_SUFFIX(mdev_virtio_logtype_driver, driver, NOTICE)
 /* Without VIRTIO_NET_F_MTU: the largest frame that the header's users agree on. */
 #define MAX_MTU_UNKNOWN RTE_ETHER_MAX_JUMBO_FRAME_LEN
 
-/* An Ethernet header with one VLAN tag. */
-#define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
-
 #define FEATURES_TAKEN \
 	(RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) | \
 	 RTE_BIT64(VIRTIO_F_ORDER_PLATFORM) | RTE_BIT64(VIRTIO_NET_F_MAC) | \
 	 RTE_BIT64(VIRTIO_NET_F_STATUS) | RTE_BIT64(VIRTIO_NET_F_MTU) | \
 	 RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX))
 
+/*
+ * Before the port is configured, all that could be taken; then what its configuration
+ * needs: frames over several buffers go to applications that asked for them only.
+ */
 static uint64_t
 choose_features(uint64_t offered, void *arg)
 {
-	const struct mdev_virtio_hw *hw = arg;
-	uint64_t features = FEATURES_TAKEN;
+	const struct rte_eth_dev *dev = arg;
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint64_t features = offered & FEATURES_TAKEN;
 
-	if (hw->devargs.mrg_rxbuf)
-		features |= RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
-	return offered & features;
+	if (hw->devargs.mrg_rxbuf && (dev->data->dev_configured == 0 ||
+			(dev->data->dev_conf.rxmode.offloads &
+			RTE_ETH_RX_OFFLOAD_SCATTER) != 0))
+		features |= offered & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
+	/* s. 5.1.4.2: who takes the MTU must have room for such frames */
+	if (!virtio_has_feature(features, VIRTIO_NET_F_MRG_RXBUF) &&
+			!mdev_virtio_buffers_hold(dev, hw->max_mtu))
+		features &= ~RTE_BIT64(VIRTIO_NET_F_MTU);
+	return features;
 }
 
 /* A field of the configuration, little endian as it is there. */
@@ -106,6 +115,14 @@ read_mtu(struct rte_eth_dev *dev)
 }
 
 static int
+access_failed(const struct rte_eth_dev *dev, const char *what, int ret)
+{
+	INIT_LOG(ERR, "%s: cannot read %s: %s", dev->data->name, what,
+		rte_strerror(-ret));
+	return ret;
+}
+
+static int
 read_ring_max(struct rte_eth_dev *dev, uint16_t vq_index, uint16_t *max)
 {
 	struct virtio_transport *tr = mdev_virtio_transport(dev);
@@ -113,7 +130,7 @@ read_ring_max(struct rte_eth_dev *dev, uint16_t vq_index, uint16_t *max)
 
 	ret = tr->ops->get_vq_num_max(tr, vq_index, max);
 	if (ret < 0)
-		return ret;
+		return access_failed(dev, "a queue's size", ret);
 	if (*max < VIRTQUEUE_MIN_SIZE || *max > VIRTQUEUE_MAX_SIZE ||
 			!rte_is_power_of_2(*max)) {
 		INIT_LOG(ERR, "%s: virtqueue %u has a size of %u, which is not a power of two from %u to %u: the device is broken",
@@ -134,7 +151,7 @@ read_queues(struct rte_eth_dev *dev)
 
 	ret = tr->ops->get_vq_count(tr, &count);
 	if (ret < 0)
-		return ret;
+		return access_failed(dev, "the number of queues", ret);
 	if (count <= VIRTIO_NET_TX_VQ(0)) {
 		INIT_LOG(ERR, "%s: the device has %u virtqueues, a network device needs 2",
 			dev->data->name, count);
@@ -154,9 +171,11 @@ examine(struct rte_eth_dev *dev)
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
-	ret = virtio_device_negotiate(tr, choose_features, hw, &hw->features);
+	ret = virtio_device_negotiate(tr, choose_features, dev, &hw->features);
 	if (ret < 0)
 		return ret;
+	if (virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF))
+		hw->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
 	ret = read_queues(dev);
 	if (ret == 0)
 		ret = read_mac(dev);
@@ -196,7 +215,7 @@ device_up(struct rte_eth_dev *dev)
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
-	ret = virtio_device_negotiate(tr, choose_features, hw, &hw->features);
+	ret = virtio_device_negotiate(tr, choose_features, dev, &hw->features);
 	if (ret < 0)
 		return ret;
 	hw->runaway = false;
@@ -220,12 +239,28 @@ fail:
 	return ret;
 }
 
+/*
+ * Whoever waits there for the end of a callback waits for himself: a stop or start from
+ * a link event's callback would hang EAL's interrupt thread for ever.
+ */
+static bool
+in_interrupt(const struct rte_eth_dev *dev)
+{
+	if (!rte_thread_is_intr())
+		return false;
+	INIT_LOG(ERR, "%s: cannot be started or stopped from an interrupt's callback: do it in another thread",
+		dev->data->name);
+	return true;
+}
+
 static int
 dev_start(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
+	if (in_interrupt(dev))
+		return -EBUSY;
 	hw->needs_reset = false;
 	ret = device_up(dev);
 	if (ret < 0) {
@@ -254,6 +289,8 @@ dev_stop(struct rte_eth_dev *dev)
 
 	if (dev->data->dev_started == 0)
 		return 0;
+	if (in_interrupt(dev))
+		return -EBUSY;
 	dev->data->dev_started = 0;
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
@@ -278,7 +315,10 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY || process == NULL)
 		return 0;
-	dev_stop(dev);
+	if (dev_stop(dev) == -EBUSY)
+		return -EBUSY;
+	if (virtio_device_reset(process->tr) == 0)
+		mdev_virtio_hw(dev)->runaway = false;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		mdev_virtio_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
@@ -297,12 +337,11 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_mtu = hw->max_mtu;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
-	info->max_rx_pktlen = hw->max_mtu + FRAME_OVERHEAD;
+	info->max_rx_pktlen = hw->max_mtu + MDEV_VIRTIO_FRAME_OVERHEAD;
 	info->max_rx_queues = 1;
 	info->max_tx_queues = 1;
 	info->max_mac_addrs = 1;
-	if (virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF))
-		info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
+	info->rx_offload_capa = hw->rx_offload_capa;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	info->rx_desc_lim.nb_min = VIRTQUEUE_MIN_SIZE;
 	info->rx_desc_lim.nb_max = hw->rx_ring_max;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
+
 #include <ethdev_driver.h>
 
 #include "mdev_virtio_compat.h"
@@ -24,7 +26,8 @@ struct mdev_virtio_devargs {
 struct mdev_virtio_hw {
 	uint64_t features;        /* as negotiated last */
 	struct mdev_virtio_devargs devargs;
-	uint16_t max_mtu;
+	uint16_t max_mtu;         /* of the device */
+	uint64_t rx_offload_capa; /* RTE_ETH_RX_OFFLOAD_* */
 	uint16_t rx_ring_max;     /* largest ring that the device takes */
 	uint16_t tx_ring_max;
 	uint32_t vectors;         /* interrupt vectors that the device has */
@@ -46,6 +49,9 @@ mdev_virtio_transport(const struct rte_eth_dev *dev)
 
 	return process->tr;
 }
+
+/* An Ethernet header with one VLAN tag. */
+#define MDEV_VIRTIO_FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
 /* Virtqueues of a queue pair (VIRTIO 1.2 s. 5.1.2). */
 #define VIRTIO_NET_RX_VQ(pair) (2 * (pair))
@@ -79,6 +85,8 @@ void mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 int mdev_virtio_queues_start(struct rte_eth_dev *dev);
 /* Take back what the queues hold from a device that was reset. */
 void mdev_virtio_queues_stop(struct rte_eth_dev *dev);
+/* Can every receive buffer hold a frame of this MTU by itself? */
+bool mdev_virtio_buffers_hold(const struct rte_eth_dev *dev, uint16_t mtu);
 /* Does a frame of this MTU fit the receive buffers? Logs if it does not. */
 int mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu);
 

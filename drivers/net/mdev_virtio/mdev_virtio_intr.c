@@ -102,6 +102,11 @@ clear_efd:
 close_efd:
 	close(efd);
 fail:
+	if (dev->data->dev_conf.intr_conf.lsc == 0) {
+		INIT_LOG(WARNING, "%s: no configuration interrupt (%s): the link status is only updated when it is asked for",
+			dev->data->name, rte_strerror(-ret));
+		return 0;
+	}
 	INIT_LOG(ERR, "%s: cannot enable the configuration interrupt: %s",
 		dev->data->name, rte_strerror(-ret));
 	return ret;

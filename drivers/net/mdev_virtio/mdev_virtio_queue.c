@@ -8,7 +8,6 @@
 #include <linux/virtio_net.h>
 
 #include <rte_errno.h>
-#include <rte_ether.h>
 
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
@@ -128,6 +127,9 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 	virtqueue_reset(vq);
 	vq->platform_order = virtio_has_feature(hw->features,
 			VIRTIO_F_ORDER_PLATFORM);
+	vq->max_frame = virtio_has_feature(hw->features, VIRTIO_NET_F_MTU) ?
+		(uint32_t)hw->max_mtu + MDEV_VIRTIO_FRAME_OVERHEAD :
+		UINT32_MAX;
 	virtqueue_addresses(vq, &addr);
 	ret = tr->ops->set_vq_num(tr, vq->index, vq->size);
 	if (ret == 0)
@@ -178,29 +180,38 @@ mdev_virtio_queues_stop(struct rte_eth_dev *dev)
 	}
 }
 
+bool
+mdev_virtio_buffers_hold(const struct rte_eth_dev *dev, uint16_t mtu)
+{
+	uint32_t frame = mtu + MDEV_VIRTIO_FRAME_OVERHEAD;
+	const struct virtqueue *vq;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		vq = dev->data->rx_queues[i];
+		if (vq != NULL && frame > rte_pktmbuf_data_room_size(vq->mp) -
+				(uint32_t)RTE_PKTMBUF_HEADROOM)
+			return false;
+	}
+	return true;
+}
+
 int
 mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	uint32_t frame = mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
-	const struct virtqueue *vq;
-	uint32_t room;
-	uint16_t i;
+	bool scatter = (dev->data->dev_conf.rxmode.offloads &
+			RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
 
 	dev->data->scattered_rx = 0;
-	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		vq = dev->data->rx_queues[i];
-		if (vq == NULL)
-			continue;
-		room = rte_pktmbuf_data_room_size(vq->mp) - RTE_PKTMBUF_HEADROOM;
-		if (frame <= room)
-			continue;
-		if (!virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF)) {
-			INIT_LOG(ERR, "%s: frames of MTU %u do not fit receive buffers of %u bytes without VIRTIO_NET_F_MRG_RXBUF: use a smaller MTU or larger mbufs",
-				dev->data->name, mtu, room);
-			return -EINVAL;
-		}
-		dev->data->scattered_rx = 1;
+	if (mdev_virtio_buffers_hold(dev, mtu))
+		return 0;
+	if (!scatter ||
+			!virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF)) {
+		INIT_LOG(ERR, "%s: frames of MTU %u do not fit one receive buffer: use a smaller MTU, larger mbufs, or the scatter offload where the device has VIRTIO_NET_F_MRG_RXBUF",
+			dev->data->name, mtu);
+		return -EINVAL;
 	}
+	dev->data->scattered_rx = 1;
 	return 0;
 }

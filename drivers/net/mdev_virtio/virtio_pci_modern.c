@@ -186,22 +186,33 @@ pci_get_generation(struct virtio_transport *tr, uint8_t *generation)
 			generation);
 }
 
-/* s. 4.1.3.1: a field is read by its width, which is that of its alignment here. */
+/* s. 4.1.3.1: a field is read by its width. What is none of 2, 4, 8 is bytes. */
+static uint32_t
+config_width(uint32_t len)
+{
+	switch (len) {
+	case sizeof(uint16_t):
+	case sizeof(uint32_t):
+		return len;
+	case sizeof(uint64_t):
+		return sizeof(uint32_t);
+	default:
+		return sizeof(uint8_t);
+	}
+}
+
 static int
 pci_get_config(struct virtio_transport *tr, uint32_t offset, void *buf,
 		uint32_t len)
 {
 	const struct virtio_pci_struct *device = &to_pci(tr)->device;
+	uint32_t width = config_width(len);
 	uint8_t *to = buf;
-	uint32_t width;
 	int ret;
 
 	if (offset > tr->config_len || len > tr->config_len - offset)
 		return -EINVAL;
 	for (; len > 0; offset += width, to += width, len -= width) {
-		width = sizeof(uint32_t);
-		while (width > len || offset % width != 0)
-			width /= 2;
 		ret = vfio_region_read(device->region, device->offset + offset,
 				to, width);
 		if (ret < 0)
@@ -457,6 +468,21 @@ misplaced:
 	return 0;
 }
 
+/* Returns 1 for what is not within the configuration space. Logs a failure. */
+static int
+read_config(struct virtio_pci_modern *pci, uint32_t offset, void *buf, size_t len)
+{
+	int ret;
+
+	ret = vfio_pci_read(pci->vfio, offset, buf, len);
+	if (ret == -EINVAL)
+		return 1;
+	if (ret < 0)
+		INIT_LOG(ERR, "%s: cannot read PCI configuration space at 0x%x: %s",
+			pci->tr.name, offset, rte_strerror(-ret));
+	return ret;
+}
+
 static int
 read_notify_multiplier(struct virtio_pci_modern *pci, int pos,
 		const struct virtio_pci_cap *cap)
@@ -468,11 +494,13 @@ read_notify_multiplier(struct virtio_pci_modern *pci, int pos,
 		pci->notify.region = NULL;
 		return 0;
 	}
-	ret = vfio_pci_read(pci->vfio,
+	ret = read_config(pci,
 			pos + offsetof(struct virtio_pci_notify_cap,
 				notify_off_multiplier), &raw, sizeof(raw));
-	if (ret < 0)
-		return ret;
+	if (ret != 0) {
+		pci->notify.region = NULL;
+		return RTE_MIN(ret, 0);
+	}
 	pci->notify_multiplier = rte_le_to_cpu_32(raw);
 	return 0;
 }
@@ -484,9 +512,9 @@ take_cap(struct virtio_pci_modern *pci, int pos)
 	struct virtio_pci_cap cap;
 	int ret;
 
-	ret = vfio_pci_read(pci->vfio, pos, &cap, sizeof(cap));
-	if (ret < 0 || cap.cap_len < sizeof(cap))
-		return ret;
+	ret = read_config(pci, pos, &cap, sizeof(cap));
+	if (ret != 0 || cap.cap_len < sizeof(cap))
+		return RTE_MIN(ret, 0);
 	switch (cap.cfg_type) {
 	case VIRTIO_PCI_CAP_COMMON_CFG:
 		if (pci->common.region == NULL)
@@ -546,8 +574,11 @@ check_ids(struct virtio_pci_modern *pci)
 	int ret;
 
 	ret = vfio_pci_read_ids(pci->vfio, &ids);
-	if (ret < 0)
+	if (ret < 0) {
+		INIT_LOG(ERR, "%s: cannot read its PCI ids: %s", pci->tr.name,
+			rte_strerror(-ret));
 		return ret;
+	}
 	if (ids.vendor == PCI_VENDOR_ID_QUMRANET &&
 			(ids.device == PCI_DEVICE_ID_MODERN_NET ||
 			ids.device == PCI_DEVICE_ID_TRANSITIONAL_NET))
@@ -578,6 +609,19 @@ find_vectors(struct virtio_pci_modern *pci)
 	}
 }
 
+static int
+enable(struct virtio_pci_modern *pci)
+{
+	int ret;
+
+	ret = vfio_pci_command(pci->vfio,
+			PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
+	if (ret < 0)
+		INIT_LOG(ERR, "%s: cannot enable memory and bus mastering: %s",
+			pci->tr.name, rte_strerror(-ret));
+	return ret;
+}
+
 int
 virtio_pci_modern_create(struct vfio_dev *vfio, struct virtio_transport **tr)
 {
@@ -593,8 +637,7 @@ virtio_pci_modern_create(struct vfio_dev *vfio, struct virtio_transport **tr)
 	pci->tr.type = VIRTIO_TRANSPORT_PCI_MODERN;
 	ret = check_ids(pci);
 	if (ret == 0)
-		ret = vfio_pci_command(vfio,
-				PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
+		ret = enable(pci);
 	if (ret == 0)
 		ret = find_structs(pci);
 	if (ret < 0) {

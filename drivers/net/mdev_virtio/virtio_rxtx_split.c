@@ -99,7 +99,7 @@ rx_init_mbuf(const struct virtqueue *vq, struct rte_mbuf *m, uint32_t len)
 	m->port = vq->port_id;
 	m->nb_segs = 1;
 	m->next = NULL;
-	m->ol_flags = 0;
+	m->ol_flags &= RTE_MBUF_F_EXTERNAL; /* of the pool, not of the frame */
 	m->packet_type = 0;
 	m->vlan_tci = 0;
 }
@@ -124,6 +124,10 @@ rx_append(struct virtqueue *vq, struct rte_mbuf *head, uint16_t used_idx,
 		slot = split_used_slot(vq, used_idx + i, &len);
 		if (unlikely(slot == NULL))
 			return i;
+		if (unlikely(len == 0)) {
+			virtqueue_break(vq, "an empty buffer of a frame", i + 1);
+			return i;
+		}
 		m = rx_take(vq, slot, &len);
 		rx_init_mbuf(vq, m, len);
 		m->data_off = RTE_PKTMBUF_HEADROOM - VIRTIO_NET_HDR_LEN;
@@ -159,7 +163,8 @@ rx_frame(struct virtqueue *vq, uint16_t avail, struct rte_mbuf **pkt,
 		return 1;
 	}
 	if (mergeable) {
-		buffers = rte_le_to_cpu_16(rx_header(slot->mbuf)->num_buffers);
+		buffers = rte_le_to_cpu_16(*(const volatile uint16_t *)
+				&rx_header(slot->mbuf)->num_buffers);
 		if (unlikely(buffers == 0 || buffers > vq->size)) {
 			virtqueue_break(vq, "a number of buffers for a frame that cannot be",
 				buffers);
@@ -313,8 +318,9 @@ virtio_xmit_split(void *tx_queue, struct rte_mbuf **pkts, uint16_t count)
 		tx_reclaim(vq);
 	for (i = 0; i < count && likely(!vq->broken); i++) {
 		m = pkts[i];
-		if (unlikely(tx_needed(m) > vq->size)) {
-			rte_pktmbuf_free(m); /* it would never fit */
+		/* it would never fit, or the device must not get it: s. 5.1.4.2 */
+		if (unlikely(tx_needed(m) > vq->size || m->pkt_len > vq->max_frame)) {
+			rte_pktmbuf_free(m);
 			vq->stats.errors++;
 			continue;
 		}

@@ -84,8 +84,8 @@ struct virtio_transport_ops {
 	/* Configuration generation (s. 2.5). */
 	int (*get_generation)(struct virtio_transport *tr, uint8_t *generation);
 	/*
-	 * Read device-specific configuration, little endian, field by field as
-	 * its layout asks. -EINVAL beyond tr->config_len.
+	 * Read one field of the device-specific configuration, little endian; a
+	 * field of bytes in bytes. -EINVAL beyond tr->config_len.
 	 */
 	int (*get_config)(struct virtio_transport *tr, uint32_t offset,
 			void *buf, uint32_t len);

@@ -31,7 +31,7 @@ reserve(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
 
 	if (kind == VIRTQUEUE_TX)
 		len += (size_t)size * VIRTIO_NET_HDR_LEN;
-	snprintf(name, sizeof(name), "mdev_virtio_%u_%u_%x", port_id, index,
+	snprintf(name, sizeof(name), "mdev_vq_%u_%u_%x", port_id, index,
 		__atomic_fetch_add(&serial, 1, __ATOMIC_RELAXED));
 	return rte_memzone_reserve_aligned(name, len, socket_id,
 			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
@@ -44,10 +44,11 @@ virtqueue_create(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
 	struct virtqueue *vq;
 	struct vring vring;
 
+	rte_errno = ENOMEM;
 	vq = rte_zmalloc_socket("mdev_virtio_vq", sizeof(*vq),
 			RTE_CACHE_LINE_SIZE, socket_id);
 	if (vq == NULL)
-		goto no_memory;
+		return NULL;
 	vq->slot = rte_zmalloc_socket("mdev_virtio_slots",
 			size * sizeof(*vq->slot), RTE_CACHE_LINE_SIZE, socket_id);
 	if (vq->slot == NULL)
@@ -75,8 +76,6 @@ free_slots:
 	rte_free(vq->slot);
 free_vq:
 	rte_free(vq);
-no_memory:
-	rte_errno = ENOMEM;
 	return NULL;
 }
 
@@ -85,6 +84,7 @@ virtqueue_free(struct virtqueue *vq)
 {
 	if (vq == NULL)
 		return;
+	virtqueue_free_mbufs(vq);
 	rte_memzone_free(vq->mz);
 	rte_free(vq->slot);
 	rte_free(vq);

@@ -78,6 +78,7 @@ struct virtqueue {
 	bool platform_order;           /* ORDER_PLATFORM: barriers for devices */
 	bool broken;                   /* the device lied: not used any more */
 	uint16_t mbuf_addr;            /* offset of the IOVA field in an mbuf */
+	uint32_t max_frame;            /* transmit: the device's MTU with headers */
 	uint16_t port_id;
 	uint16_t index;
 	struct rte_mempool *mp;        /* receive: where buffers come from */
@@ -103,7 +104,7 @@ struct mdev_virtio_process {
 struct virtqueue *virtqueue_create(uint16_t port_id, uint16_t index,
 		enum virtqueue_kind kind, uint16_t size, int socket_id);
 
-/* Free a queue; its mbufs must be gone. NULL does nothing. */
+/* Free a queue with its mbufs; the device must not use it. NULL does nothing. */
 void virtqueue_free(struct virtqueue *vq);
 
 /* Bring a queue to its first state. The device must not use it. */
