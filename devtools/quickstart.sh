@@ -11,7 +11,7 @@
 #   --vm  in a virtual machine; the default, and so far the only way
 #   -h    print this help
 #
-# Takes about a minute and a half the first time, and installs Debian packages.
+# Takes about two minutes the first time and one afterwards, and installs Debian packages.
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
 
