@@ -260,7 +260,7 @@ fake_virtio_start(enum fake_virtio_map map)
 	unsigned int i;
 
 	fake_vfio_start();
-	if (map == FAKE_VIRTIO_DOORBELLS)
+	if (map != FAKE_VIRTIO_TRAPPED)
 		flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	if (fake_vfio_back(BAR0, FAKE_VIRTIO_BAR_SIZE, flags) < 0 ||
 			fake_vfio_back(CONFIG, PCI_CFG_SPACE_SIZE,

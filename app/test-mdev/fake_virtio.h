@@ -35,6 +35,7 @@
 enum fake_virtio_map {
 	FAKE_VIRTIO_TRAPPED,   /* nothing can be mapped */
 	FAKE_VIRTIO_DOORBELLS, /* the notification page can */
+	FAKE_VIRTIO_WHOLE,     /* all can: registers are memory, and nobody serves them */
 };
 
 struct fake_virtio_queue {

@@ -40,6 +40,12 @@ setup_mapped(void)
 	return start(FAKE_VIRTIO_DOORBELLS);
 }
 
+static int
+setup_whole(void)
+{
+	return start(FAKE_VIRTIO_WHOLE);
+}
+
 static void
 teardown(void)
 {
@@ -199,6 +205,42 @@ test_doorbell_mapped(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * A BAR that is mapped as a whole: all registers are reached there and none through the
+ * transport. They are plain memory here, which keeps what is written.
+ */
+static int
+test_mapped_whole(void)
+{
+	const struct fake_vfio_region *bar = &fake_vfio.regions[0];
+	const struct virtio_vq_addr addr = { .desc = UINT64_C(0x1122334455667000) };
+	struct virtio_doorbell doorbell;
+	struct virtio_pci_common_cfg *common = (void *)bar->mem;
+	uint64_t features;
+	uint8_t status;
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	common->device_feature = rte_cpu_to_le_32(1);
+	common->queue_size = rte_cpu_to_le_16(256);
+	TEST_ASSERT_SUCCESS(tr->ops->get_device_features(tr, &features), "features");
+	TEST_ASSERT_EQUAL(features, UINT64_C(0x100000001), "features");
+	TEST_ASSERT_SUCCESS(tr->ops->set_status(tr, 3), "status");
+	TEST_ASSERT_EQUAL(common->device_status, 3, "not written");
+	TEST_ASSERT_SUCCESS(tr->ops->get_status(tr, &status), "status");
+	TEST_ASSERT_EQUAL(status, 3, "not read");
+	TEST_ASSERT_SUCCESS(tr->ops->set_vq_num(tr, 1, 64), "size");
+	TEST_ASSERT_EQUAL(rte_le_to_cpu_16(common->queue_size), 64, "size");
+	TEST_ASSERT_SUCCESS(tr->ops->set_vq_address(tr, 1, &addr), "address");
+	TEST_ASSERT_EQUAL(rte_le_to_cpu_32(common->queue_desc_hi), 0x11223344,
+		"address");
+	TEST_ASSERT_SUCCESS(tr->ops->set_vq_ready(tr, 1), "not ready");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_doorbell(tr, 1, &doorbell), "doorbell");
+	TEST_ASSERT_NOT_NULL(doorbell.addr, "not mapped");
+	TEST_ASSERT_EQUAL(bar->reads + bar->writes, 0, "%u trapped accesses",
+		bar->reads + bar->writes);
+	return TEST_SUCCESS;
+}
+
 /* A doorbell outside of the notification structure is none. */
 static int
 test_doorbell_outside(void)
@@ -242,6 +284,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_queue_registers),
 		TEST_CASE_ST(setup, teardown, test_doorbell_trapped),
 		TEST_CASE_ST(setup_mapped, teardown, test_doorbell_mapped),
+		TEST_CASE_ST(setup_whole, teardown, test_mapped_whole),
 		TEST_CASE_ST(setup, teardown, test_doorbell_outside),
 		TEST_CASE_ST(setup, teardown, test_config_bounds),
 		TEST_CASES_END()
