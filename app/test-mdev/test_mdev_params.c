@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <rte_bus.h>
 #include <rte_devargs.h>
@@ -354,45 +353,27 @@ test_iterate(void)
 	return TEST_SUCCESS;
 }
 
-/* In microseconds: what devargs cost at start. */
-static unsigned long
-time_of_devargs(void)
-{
-	struct timespec start, end;
-
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	mdev_devargs_refresh();
-	mdev_devargs_warn_missing();
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	return (end.tv_sec - start.tv_sec) * 1000000 +
-		(end.tv_nsec - start.tv_nsec) / 1000;
-}
-
 static int
 test_thousands(void)
 {
-	unsigned long small, large;
+	struct rte_mdev_device *mdev;
 	char address[64];
 	unsigned int i;
 
-	TEST_ASSERT_SUCCESS(made_up_devices(0, 5000), "not made");
+	TEST_ASSERT_SUCCESS(made_up_devices(0, 1000), "not made");
+	for (i = 0; i < 1000; i++) {
+		snprintf(address, sizeof(address), "mdev:%s", made_up_uuid(i));
+		TEST_ASSERT_SUCCESS(rte_devargs_add(RTE_DEVTYPE_ALLOWED, address),
+			"not added");
+	}
 	TEST_ASSERT_SUCCESS(mdev_scan(), "scan failed");
-	for (i = 0; i < 500; i++) {
-		snprintf(address, sizeof(address), "mdev:%s", made_up_uuid(i));
-		TEST_ASSERT_SUCCESS(rte_devargs_add(RTE_DEVTYPE_ALLOWED, address),
-			"not added");
+	MDEV_FOREACH(mdev) {
+		TEST_ASSERT_NOT_NULL(mdev->device.devargs, "%s has none",
+			mdev->name);
+		TEST_ASSERT_SUCCESS(strcmp(mdev->device.devargs->name, mdev->name),
+			"%s has those of %s", mdev->name,
+			mdev->device.devargs->name);
 	}
-	small = time_of_devargs();
-	for (; i < 5000; i++) {
-		snprintf(address, sizeof(address), "mdev:%s", made_up_uuid(i));
-		TEST_ASSERT_SUCCESS(rte_devargs_add(RTE_DEVTYPE_ALLOWED, address),
-			"not added");
-	}
-	large = time_of_devargs();
-	printf("    5000 devices, 500 devargs: %lu us, 5000 devargs: %lu us\n",
-		small, large);
-	/* 5000 x 5000 comparisons of names would take some 100 ms */
-	TEST_ASSERT(large < 50000, "5000 devargs took %lu us", large);
 	return TEST_SUCCESS;
 }
 
