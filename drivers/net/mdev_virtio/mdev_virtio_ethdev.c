@@ -29,6 +29,9 @@ RTE_LOG_REGISTER_SUFFIX(mdev_virtio_logtype_driver, driver, NOTICE)
 /* Without VIRTIO_NET_F_MTU: the largest frame that the header's users agree on. */
 #define MAX_MTU_UNKNOWN RTE_ETHER_MAX_JUMBO_FRAME_LEN
 
+/* VIRTIO 1.2 s. 5.1.4: values of duplex; others are not known. */
+#define DUPLEX_HALF 0
+
 #define FEATURES_TAKEN \
 	(RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) | \
 	 RTE_BIT64(VIRTIO_F_ORDER_PLATFORM) | RTE_BIT64(VIRTIO_NET_F_MAC) | \
@@ -57,18 +60,25 @@ choose_features(uint64_t offered, void *arg)
 	return features;
 }
 
-/* A field of the configuration, little endian as it is there. */
+/*
+ * A field of the configuration, little endian as it is there. The link is asked for
+ * often, so a failure is reported once between starts.
+ */
 static int
 config_field(struct rte_eth_dev *dev, uint32_t offset, void *buf, uint32_t len)
 {
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
 	ret = virtio_device_config_read(mdev_virtio_transport(dev), offset, buf,
 			len);
+	if (ret == 0 || hw->config_failed)
+		return ret;
+	hw->config_failed = true;
 	if (ret == -EAGAIN)
 		INIT_LOG(ERR, "%s: the device's configuration generation never settles: the device is broken, reset or replace it",
 			dev->data->name);
-	else if (ret < 0)
+	else
 		INIT_LOG(ERR, "%s: cannot read the device's configuration: %s",
 			dev->data->name, rte_strerror(-ret));
 	return ret;
@@ -83,9 +93,16 @@ static int
 read_mac(struct rte_eth_dev *dev)
 {
 	struct rte_ether_addr *mac = dev->data->mac_addrs;
+	int ret;
 
-	if (virtio_has_feature(mdev_virtio_hw(dev)->features, VIRTIO_NET_F_MAC))
-		return CONFIG_FIELD(dev, mac, mac->addr_bytes);
+	if (virtio_has_feature(mdev_virtio_hw(dev)->features, VIRTIO_NET_F_MAC)) {
+		ret = CONFIG_FIELD(dev, mac, mac->addr_bytes);
+		if (ret < 0 || rte_is_valid_assigned_ether_addr(mac))
+			return ret;
+		INIT_LOG(WARNING, "%s: the device's MAC address " RTE_ETHER_ADDR_PRT_FMT
+			" is none for a port: using a random one",
+			dev->data->name, RTE_ETHER_ADDR_BYTES(mac));
+	}
 	rte_eth_random_addr(mac->addr_bytes);
 	return 0;
 }
@@ -198,9 +215,11 @@ dev_configure(struct rte_eth_dev *dev)
 {
 	const struct rte_eth_conf *conf = &dev->data->dev_conf;
 
-	if (conf->rxmode.mq_mode != RTE_ETH_MQ_RX_NONE ||
+	/* RSS over one queue asks for nothing, and many applications always do */
+	if ((conf->rxmode.mq_mode != RTE_ETH_MQ_RX_NONE &&
+			conf->rxmode.mq_mode != RTE_ETH_MQ_RX_RSS) ||
 			conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
-		INIT_LOG(ERR, "%s: one queue pair has no multi-queue mode: configure it without RSS, VMDq and DCB",
+		INIT_LOG(ERR, "%s: one queue pair has no multi-queue mode: configure it without VMDq and DCB",
 			dev->data->name);
 		return -EINVAL;
 	}
@@ -262,6 +281,7 @@ dev_start(struct rte_eth_dev *dev)
 	if (in_interrupt(dev))
 		return -EBUSY;
 	hw->needs_reset = false;
+	hw->config_failed = false;
 	ret = device_up(dev);
 	if (ret < 0) {
 		INIT_LOG(ERR, "%s: the port was not started: %s",
@@ -366,6 +386,7 @@ read_link(struct rte_eth_dev *dev, struct rte_eth_link *link)
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	rte_le16_t status;
 	rte_le32_t speed;
+	uint8_t duplex;
 	int ret;
 
 	link->link_status = RTE_ETH_LINK_UP;
@@ -376,13 +397,20 @@ read_link(struct rte_eth_dev *dev, struct rte_eth_link *link)
 		if ((rte_le_to_cpu_16(status) & VIRTIO_NET_S_LINK_UP) == 0)
 			link->link_status = RTE_ETH_LINK_DOWN;
 	}
+	if (link->link_status == RTE_ETH_LINK_DOWN)
+		return 0;
+	link->link_speed = RTE_ETH_SPEED_NUM_UNKNOWN;
 	if (virtio_has_feature(hw->features, VIRTIO_NET_F_SPEED_DUPLEX)) {
 		ret = CONFIG_FIELD(dev, speed, &speed);
+		if (ret == 0)
+			ret = CONFIG_FIELD(dev, duplex, &duplex);
 		if (ret < 0)
 			return ret;
-		/* s. 5.1.4: beyond that it is not known */
+		/* s. 5.1.4: other values are not known */
 		if (rte_le_to_cpu_32(speed) <= INT32_MAX)
 			link->link_speed = rte_le_to_cpu_32(speed);
+		if (duplex == DUPLEX_HALF)
+			link->link_duplex = RTE_ETH_LINK_HALF_DUPLEX;
 	}
 	return 0;
 }
@@ -391,15 +419,17 @@ int
 mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 {
 	struct rte_eth_link link = {
-		.link_speed = RTE_ETH_SPEED_NUM_UNKNOWN,
+		.link_speed = RTE_ETH_SPEED_NUM_NONE,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 		.link_status = RTE_ETH_LINK_DOWN,
 	};
 
 	if (dev->data->dev_started != 0 && !mdev_virtio_needs_reset(dev) &&
-			read_link(dev, &link) < 0)
+			read_link(dev, &link) < 0) {
 		link.link_status = RTE_ETH_LINK_DOWN;
+		link.link_speed = RTE_ETH_SPEED_NUM_NONE;
+	}
 	return rte_eth_linkstatus_set(dev, &link);
 }
 
@@ -443,6 +473,9 @@ static const struct eth_dev_ops ops = {
 	.tx_queue_release = mdev_virtio_tx_queue_release,
 	.stats_get = mdev_virtio_stats_get,
 	.stats_reset = mdev_virtio_stats_reset,
+	.xstats_get_names = mdev_virtio_xstats_get_names,
+	.xstats_get = mdev_virtio_xstats_get,
+	.xstats_reset = mdev_virtio_stats_reset,
 };
 
 int

@@ -34,6 +34,7 @@ struct mdev_virtio_hw {
 	int config_efd;           /* primary: config interrupt; -1: none */
 	bool needs_reset;         /* DEVICE_NEEDS_RESET was seen since start */
 	bool runaway;             /* was not reset: may still use its queues */
+	bool config_failed;       /* the configuration cannot be read, as was said */
 };
 
 static inline struct mdev_virtio_hw *
@@ -104,5 +105,9 @@ bool mdev_virtio_needs_reset(struct rte_eth_dev *dev);
 /* mdev_virtio_stats.c */
 int mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats));
 int mdev_virtio_stats_reset(struct rte_eth_dev *dev);
+int mdev_virtio_xstats_get_names(struct rte_eth_dev *dev,
+		struct rte_eth_xstat_name *names, unsigned int n);
+int mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
+		unsigned int n);
 
 #endif /* MDEV_VIRTIO_ETHDEV_H */

@@ -22,6 +22,16 @@ free_thresh(uint16_t wanted, uint16_t nb_desc)
 	return RTE_MIN(wanted, nb_desc / 2);
 }
 
+static int
+check_deferred(const struct rte_eth_dev *dev, uint8_t deferred)
+{
+	if (!deferred)
+		return 0;
+	INIT_LOG(ERR, "%s: queues start with the port: set them up without deferred start",
+		dev->data->name);
+	return -ENOTSUP;
+}
+
 static struct virtqueue *
 queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
 		enum virtqueue_kind kind, uint16_t nb_desc,
@@ -58,6 +68,8 @@ mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 {
 	struct virtqueue *vq;
 
+	if (check_deferred(dev, conf->rx_deferred_start) < 0)
+		return -ENOTSUP;
 	mdev_virtio_rx_queue_release(dev, index);
 	vq = queue_create(dev, VIRTIO_NET_RX_VQ(index), VIRTQUEUE_RX, nb_desc,
 			socket_id);
@@ -76,6 +88,8 @@ mdev_virtio_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 {
 	struct virtqueue *vq;
 
+	if (check_deferred(dev, conf->tx_deferred_start) < 0)
+		return -ENOTSUP;
 	mdev_virtio_tx_queue_release(dev, index);
 	vq = queue_create(dev, VIRTIO_NET_TX_VQ(index), VIRTQUEUE_TX, nb_desc,
 			socket_id);

@@ -165,7 +165,9 @@ rx_frame(struct virtqueue *vq, uint16_t avail, struct rte_mbuf **pkt,
 	if (mergeable) {
 		buffers = rte_le_to_cpu_16(*(const volatile uint16_t *)
 				&rx_header(slot->mbuf)->num_buffers);
-		if (unlikely(buffers == 0 || buffers > vq->size)) {
+		/* more than the device has now can never become a frame */
+		if (unlikely(buffers == 0 ||
+				buffers > vq->size - vq->free_count)) {
 			virtqueue_break(vq, "a number of buffers for a frame that cannot be",
 				buffers);
 			return 0;
@@ -268,7 +270,6 @@ tx_enqueue(struct virtqueue *vq, struct rte_mbuf *m)
 	struct virtqueue_slot *slot = vq->slot;
 	uint32_t header = in_headroom ? VIRTIO_NET_HDR_LEN : 0;
 	struct rte_mbuf *seg = m;
-	uint16_t flags;
 
 	if (in_headroom) {
 		memset(rte_pktmbuf_mtod_offset(m, char *, -(int)VIRTIO_NET_HDR_LEN),
@@ -280,15 +281,19 @@ tx_enqueue(struct virtqueue *vq, struct rte_mbuf *m)
 		count++;
 	}
 	for (; seg != NULL; seg = seg->next) {
-		flags = seg->next != NULL ? VRING_DESC_F_NEXT : 0;
+		/* QEMU takes a buffer of no bytes for a broken driver */
+		if (unlikely(seg->data_len + header == 0))
+			continue;
 		split_write_desc(vq, id,
 			virtqueue_buf_addr(vq, seg) + seg->data_off - header,
-			seg->data_len + header, flags, slot[id].next);
+			seg->data_len + header, VRING_DESC_F_NEXT,
+			slot[id].next);
 		header = 0;
 		last = id;
 		id = slot[id].next;
 		count++;
 	}
+	vq->desc[last].flags = 0;
 	vq->free_head = id;
 	vq->free_count -= count;
 	slot[head].mbuf = m;

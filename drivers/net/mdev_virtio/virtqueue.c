@@ -134,6 +134,7 @@ virtqueue_break(struct virtqueue *vq, const char *why, uint32_t value)
 	if (vq->broken)
 		return;
 	vq->broken = true;
+	vq->stats.broken++;
 	DRV_LOG(ERR, "%s: queue %u: the device returned %s (%u): the queue is not used any more; stop and start the port to try again",
 		rte_eth_devices[vq->port_id].data->name, vq->index, why, value);
 }

@@ -59,6 +59,7 @@ struct virtqueue_stats {
 	uint64_t errors;      /* frames dropped: too short, or not to be sent */
 	uint64_t nombuf;      /* mbufs that were wanted and not to be had */
 	uint64_t clamped;     /* lengths from the device beyond the buffer, cut */
+	uint64_t broken;      /* times that the device lied and the queue ended */
 };
 
 struct virtqueue {
