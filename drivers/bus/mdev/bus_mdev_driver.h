@@ -69,6 +69,10 @@ struct rte_mdev_id {
  * The bus has opened the device (mdev->vfio) and allocated its interrupt handle.
  * If this fails the bus takes both back.
  *
+ * In a secondary process the device is one that the primary process has probed, and
+ * mdev->vfio is borrowed from there (VFIO_DEV_BORROWED): it serves regions, while
+ * interrupts, resets and DMA are the primary's. The interrupt handle has no fd.
+ *
  * @param drv
  *   The driver.
  * @param mdev
@@ -90,6 +94,18 @@ typedef int (rte_mdev_probe_t)(struct rte_mdev_driver *drv,
  *   0 on success, else a negative errno; the device stays with the driver then.
  */
 typedef int (rte_mdev_remove_t)(struct rte_mdev_device *mdev);
+
+/**
+ * Hear that the device is asked back: whoever removes it waits until this process lets
+ * go of it, and reminds it from time to time. To be passed on to the application;
+ * nothing may be detached here.
+ *
+ * Called in EAL's interrupt thread, between probe and remove, in the primary process.
+ *
+ * @param mdev
+ *   The device.
+ */
+typedef void (rte_mdev_request_t)(struct rte_mdev_device *mdev);
 
 /**
  * A mediated device. Set by the bus; drivers read it. An attribute that sysfs does not
@@ -115,6 +131,7 @@ struct rte_mdev_driver {
 	const struct rte_mdev_id *id_table; /**< Ends with device_api NULL. */
 	rte_mdev_probe_t *probe;         /**< Required. */
 	rte_mdev_remove_t *remove;       /**< Required. */
+	rte_mdev_request_t *request;     /**< Optional. */
 };
 
 /** Get the mediated device of a generic device on this bus. */

@@ -132,6 +132,27 @@ fail:
 	return -ENOMEM;
 }
 
+/* The primary process opens devices; a secondary one gets them from there. */
+static int
+device_open(struct rte_mdev_device *mdev)
+{
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return mdev_mp_open(mdev);
+	/* common/vfio says why if it cannot */
+	return vfio_dev_open(mdev->root, mdev->name, &mdev->vfio);
+}
+
+static void
+device_close(struct rte_mdev_device *mdev)
+{
+	if (MDEV_PRIVATE(mdev)->borrowed_fd >= 0) {
+		mdev_mp_close(mdev);
+		return;
+	}
+	vfio_dev_close(mdev->vfio);
+	mdev->vfio = NULL;
+}
+
 int
 mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 {
@@ -141,9 +162,9 @@ mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 		return -EEXIST;
 	if (!mdev_match(drv, mdev))
 		return 1;
-	ret = vfio_dev_open(mdev->root, mdev->name, &mdev->vfio);
-	if (ret < 0)
-		return ret; /* common/vfio said why */
+	ret = device_open(mdev);
+	if (ret != 0)
+		return ret;
 	ret = match_open(drv, mdev);
 	if (ret != 0)
 		goto close_dev;
@@ -157,6 +178,8 @@ mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 	if (ret != 0)
 		goto free_intr;
 	mdev->device.driver = &drv->driver;
+	mdev_request_start(mdev);
+	mdev_mp_publish(mdev);
 	return 0;
 
 free_intr:
@@ -164,8 +187,7 @@ free_intr:
 	rte_intr_instance_free(mdev->intr_handle);
 	mdev->intr_handle = NULL;
 close_dev:
-	vfio_dev_close(mdev->vfio);
-	mdev->vfio = NULL;
+	device_close(mdev);
 	return ret;
 }
 
@@ -194,6 +216,8 @@ mdev_probe_all(void)
 	size_t named = 0, failed = 0;
 	int ret;
 
+	mdev_mp_start();
+	mdev_monitor_start();
 	mdev_devargs_warn_missing();
 	MDEV_FOREACH(mdev) {
 		if (mdev_is_ignored(mdev) || mdev->driver != NULL)
@@ -214,8 +238,7 @@ device_release(struct rte_mdev_device *mdev)
 	mdev->device.driver = NULL;
 	rte_intr_instance_free(mdev->intr_handle);
 	mdev->intr_handle = NULL;
-	vfio_dev_close(mdev->vfio);
-	mdev->vfio = NULL;
+	device_close(mdev);
 }
 
 int
@@ -226,10 +249,17 @@ mdev_unplug_device(struct rte_mdev_device *mdev)
 
 	if (drv == NULL)
 		return 0;
+	/* the driver must hear of nothing while it lets go */
+	ret = mdev_request_stop(mdev);
+	if (ret < 0)
+		return ret;
+	mdev_mp_withdraw(mdev);
 	ret = drv->remove(mdev);
 	if (ret != 0) {
 		MDEV_LOG(ERR, "mdev:%s: %s does not let go of it: %s", mdev->name,
 			drv->driver.name, strerror(-ret));
+		mdev_request_start(mdev);
+		mdev_mp_publish(mdev);
 		return ret;
 	}
 	device_release(mdev);
@@ -242,10 +272,13 @@ mdev_cleanup(void)
 	struct rte_mdev_device *mdev;
 	int failed = 0;
 
+	mdev_monitor_stop();
+	mdev_mp_stop();
 	while ((mdev = mdev_first()) != NULL) {
 		if (mdev_unplug_device(mdev) != 0) {
 			/* the process ends, whether its driver lets go or not */
 			failed = -1;
+			mdev_mp_withdraw(mdev);
 			device_release(mdev);
 		}
 		TAILQ_REMOVE(MDEV_DEVICES, &mdev->device, next);

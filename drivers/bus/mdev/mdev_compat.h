@@ -14,6 +14,8 @@
  * by the generic structures in both.
  */
 
+#include <strings.h>
+
 #include <rte_version.h>
 
 #include <bus_driver.h>
@@ -85,9 +87,18 @@ mdev_compat_dev_iterate(const struct rte_bus *bus, const void *start,
 	return mdev_dev_iterate(start, str, it);
 }
 
+static inline struct rte_device *
+mdev_compat_find_device(const struct rte_bus *bus, const struct rte_device *start,
+		rte_dev_cmp_t cmp, const void *data)
+{
+	RTE_SET_USED(bus);
+	return mdev_find_by_any_name(start, cmp, data);
+}
+
 #define MDEV_BUS_RELEASE_OPS \
 	.probe = mdev_compat_probe, \
-	.find_device = rte_bus_generic_find_device, \
+	.find_device = mdev_compat_find_device, \
+	.dev_compare = strcasecmp, \
 	.match = mdev_compat_match, \
 	.probe_device = mdev_compat_probe_device, \
 	.unplug_device = mdev_compat_unplug_device, \
@@ -144,7 +155,7 @@ mdev_compat_unplug(struct rte_device *dev)
 
 #define MDEV_BUS_RELEASE_OPS \
 	.probe = mdev_probe_all, \
-	.find_device = mdev_find, \
+	.find_device = mdev_find_by_any_name, \
 	.plug = mdev_compat_plug, \
 	.unplug = mdev_compat_unplug, \
 	.cleanup = mdev_cleanup, \

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,6 +353,29 @@ iterate_cmp(const struct rte_device *dev, const void *data)
 			rte_uuid_compare(uuid, mdev->uuid) != 0))
 		return -1;
 	return layer_fits(kvargs, mdev) ? 0 : -1;
+}
+
+struct rte_device *
+mdev_find_by_any_name(const struct rte_device *start, rte_dev_cmp_t cmp,
+		const void *data)
+{
+	char address[sizeof(MDEV_ADDR_PREFIX) + RTE_UUID_STRLEN];
+	struct rte_mdev_device alias;
+	struct rte_device *dev;
+
+	dev = mdev_find(start, cmp, data);
+	if (dev != NULL)
+		return dev;
+	dev = start == NULL ? TAILQ_FIRST(MDEV_DEVICES) : TAILQ_NEXT(start, next);
+	for (; dev != NULL; dev = TAILQ_NEXT(dev, next)) {
+		alias = *RTE_DEV_TO_MDEV(dev);
+		snprintf(address, sizeof(address), MDEV_ADDR_PREFIX "%s",
+			alias.name);
+		alias.device.name = address;
+		if (cmp(&alias.device, data) == 0)
+			break;
+	}
+	return dev;
 }
 
 void *

@@ -32,8 +32,8 @@ struct mdev_entries {
 	size_t count, room;
 };
 
-static const char *
-sysfs_root(void)
+const char *
+mdev_sysfs_root(void)
 {
 	const char *root = getenv(MDEV_SYSFS_DEVICES_ENV);
 
@@ -220,6 +220,7 @@ device_new(const struct mdev_entry *entry)
 	if (priv == NULL)
 		return NULL;
 	memcpy(priv->root, entry->root, root_len);
+	priv->borrowed_fd = -1;
 	mdev = &priv->pub;
 	mdev->root = priv->root;
 	rte_uuid_copy(mdev->uuid, entry->uuid);
@@ -322,7 +323,7 @@ mdev_scan(void)
 	struct rte_mdev_device *mdev;
 	int ret;
 
-	ret = entries_read(&entries, sysfs_root());
+	ret = entries_read(&entries, mdev_sysfs_root());
 	if (ret == 0) {
 		entries_sort(&entries);
 		ret = merge(&entries);
@@ -331,7 +332,7 @@ mdev_scan(void)
 	if (ret == 0)
 		ret = mdev_devargs_refresh();
 	if (ret < 0) {
-		MDEV_LOG(ERR, "mdev bus: scan of %s failed: %s", sysfs_root(),
+		MDEV_LOG(ERR, "mdev bus: scan of %s failed: %s", mdev_sysfs_root(),
 			strerror(-ret));
 		/* EAL frees the devargs whose attach made it scan */
 		MDEV_FOREACH(mdev)

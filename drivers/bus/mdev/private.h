@@ -6,13 +6,16 @@
 /**
  * @file
  * What the files of the mdev bus share. All of it runs in the thread that scans or
- * probes, as EAL has it for every bus; nothing here takes a lock.
+ * probes, as EAL has it for every bus, and takes no lock, but for what other threads
+ * of EAL call: mdev_mp.c (IPC) and mdev_hotplug.c (interrupts).
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
+#include <rte_dev.h>
 #include <rte_devargs.h>
 #include <rte_log.h>
 
@@ -36,6 +39,11 @@ extern int mdev_bus_logtype;
 struct mdev_private {
 	struct rte_mdev_device pub;
 	char bus_info[3 * RTE_MDEV_ATTR_LEN + 32]; /**< For rte_device. */
+	TAILQ_ENTRY(mdev_private) published; /**< Owned by mdev_mp.c. */
+	bool is_published;            /**< Owned by mdev_mp.c. */
+	int borrowed_fd;              /**< Secondary: pub.vfio's; -1: none. */
+	struct rte_intr_handle *request; /**< REQ interrupt; NULL: not enabled. */
+	bool requested;               /**< Asked back, as was said. */
 	char root[];                  /**< Storage of pub.root. */
 };
 
@@ -46,6 +54,9 @@ struct mdev_private {
 
 /** Bring the list of devices up to date; see rte_bus_scan_t. */
 int mdev_scan(void);
+
+/** Folder that lists the kernel's devices. */
+const char *mdev_sysfs_root(void);
 
 /* mdev_params.c */
 
@@ -61,6 +72,14 @@ int mdev_devargs_parse(struct rte_devargs *da);
  */
 void *mdev_dev_iterate(const void *start, const char *str,
 		const struct rte_dev_iterator *it);
+
+/**
+ * Find a device, which is known by two names; see rte_bus_find_device_t. EAL takes the
+ * name in devargs as it stands when it detaches a device in several processes, and
+ * compares strings.
+ */
+struct rte_device *mdev_find_by_any_name(const struct rte_device *start,
+		rte_dev_cmp_t cmp, const void *data);
 
 /**
  * Give the bus's devargs their canonical names, drop all but the newest of each
@@ -128,6 +147,68 @@ void mdev_free_device(struct rte_mdev_device *mdev);
 
 /** Take all devices back and free them; see rte_bus_cleanup_t. */
 int mdev_cleanup(void);
+
+/* mdev_mp.c */
+
+/** Serve secondary processes, if this is the primary one. */
+void mdev_mp_start(void);
+
+/** Serve them no more. */
+void mdev_mp_stop(void);
+
+/** Let secondary processes have a device that this primary process has probed. */
+void mdev_mp_publish(struct rte_mdev_device *mdev);
+
+/** Let them have it no more; one that was not published is left as it is. */
+void mdev_mp_withdraw(struct rte_mdev_device *mdev);
+
+/**
+ * Get a device from the primary process.
+ *
+ * @return
+ *   0; 1 if the primary does not use it and nobody named it; else a negative errno,
+ *   logged already.
+ */
+int mdev_mp_open(struct rte_mdev_device *mdev);
+
+/** Close what mdev_mp_open() opened. */
+void mdev_mp_close(struct rte_mdev_device *mdev);
+
+/* mdev_hotplug.c */
+
+/** Watch devices come and go; logs if it cannot. */
+void mdev_monitor_start(void);
+
+/** Watch no more. */
+void mdev_monitor_stop(void);
+
+/**
+ * Read a uevent of the kernel.
+ *
+ * @param msg
+ *   The message.
+ * @param len
+ *   Its length in bytes.
+ * @param[out] name
+ *   Name of the device.
+ * @param[out] type
+ *   What happened to it.
+ * @return
+ *   Whether it tells of a mediated device.
+ */
+bool mdev_uevent_parse(const char *msg, size_t len, char name[RTE_UUID_STRLEN],
+		enum rte_dev_event_type *type);
+
+/** Hear when a probed device is asked back; logs if it cannot. */
+void mdev_request_start(struct rte_mdev_device *mdev);
+
+/**
+ * Hear of it no more.
+ *
+ * @return
+ *   0, or -EBUSY within the event itself, logged already.
+ */
+int mdev_request_stop(struct rte_mdev_device *mdev);
 
 #include "mdev_compat.h"
 

@@ -183,6 +183,12 @@ vfio_dev_owner(const struct vfio_dev *dev)
 	return dev->owner;
 }
 
+int
+vfio_dev_fd(const struct vfio_dev *dev)
+{
+	return dev->tdev.fd;
+}
+
 uint32_t
 vfio_dev_flags(const struct vfio_dev *dev)
 {

@@ -123,6 +123,14 @@ const char *vfio_dev_transport(const struct vfio_dev *dev);
 __rte_internal
 enum vfio_dev_owner vfio_dev_owner(const struct vfio_dev *dev);
 
+/**
+ * @return
+ *   The device fd, for vfio_dev_attach() in another process; -1 if the transport has
+ *   none. Valid until the device is closed.
+ */
+__rte_internal
+int vfio_dev_fd(const struct vfio_dev *dev);
+
 /** @return VFIO_DEVICE_FLAGS_* of ``linux/vfio.h``. */
 __rte_internal
 uint32_t vfio_dev_flags(const struct vfio_dev *dev);
