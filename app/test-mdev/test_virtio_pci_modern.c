@@ -182,9 +182,11 @@ static int
 test_doorbell_trapped(void)
 {
 	struct virtio_doorbell doorbell;
+	uint64_t offset;
 
 	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
-	TEST_ASSERT_SUCCESS(tr->ops->get_vq_doorbell(tr, 1, &doorbell), "none");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_notify_offset(tr, 1, &offset), "none");
+	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
 	TEST_ASSERT_NULL(doorbell.addr, "mapped");
 	TEST_ASSERT_EQUAL(doorbell.value, 1, "value %u", doorbell.value);
 	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
@@ -196,9 +198,11 @@ static int
 test_doorbell_mapped(void)
 {
 	struct virtio_doorbell doorbell;
+	uint64_t offset;
 
 	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
-	TEST_ASSERT_SUCCESS(tr->ops->get_vq_doorbell(tr, 1, &doorbell), "none");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_notify_offset(tr, 1, &offset), "none");
+	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
 	TEST_ASSERT_NOT_NULL(doorbell.addr, "not mapped");
 	*(volatile uint16_t *)doorbell.addr = doorbell.value;
 	TEST_ASSERT_EQUAL(fake_virtio_last_kick(), 1, "it went elsewhere");
@@ -216,7 +220,7 @@ test_mapped_whole(void)
 	const struct virtio_vq_addr addr = { .desc = UINT64_C(0x1122334455667000) };
 	struct virtio_doorbell doorbell;
 	struct virtio_pci_common_cfg *common = (void *)bar->mem;
-	uint64_t features;
+	uint64_t features, offset;
 	uint8_t status;
 
 	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
@@ -234,7 +238,8 @@ test_mapped_whole(void)
 	TEST_ASSERT_EQUAL(rte_le_to_cpu_32(common->queue_desc_hi), 0x11223344,
 		"address");
 	TEST_ASSERT_SUCCESS(tr->ops->set_vq_ready(tr, 1), "not ready");
-	TEST_ASSERT_SUCCESS(tr->ops->get_vq_doorbell(tr, 1, &doorbell), "doorbell");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_notify_offset(tr, 1, &offset), "doorbell");
+	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
 	TEST_ASSERT_NOT_NULL(doorbell.addr, "not mapped");
 	TEST_ASSERT_EQUAL(bar->reads + bar->writes, 0, "%u trapped accesses",
 		bar->reads + bar->writes);
@@ -245,17 +250,19 @@ test_mapped_whole(void)
 static int
 test_doorbell_outside(void)
 {
-	struct virtio_doorbell doorbell;
+	uint64_t offset = 0;
 
 	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
 	fake_virtio.queue[1].notify_off = 0x400;
-	TEST_ASSERT_EQUAL(tr->ops->get_vq_doorbell(tr, 1, &doorbell), -EPROTO,
+	TEST_ASSERT_EQUAL(tr->ops->get_vq_notify_offset(tr, 1, &offset), -EPROTO,
 		"behind the end");
 	fake_virtio.queue[1].notify_off = 0xffff;
-	TEST_ASSERT_EQUAL(tr->ops->get_vq_doorbell(tr, 1, &doorbell), -EPROTO,
+	TEST_ASSERT_EQUAL(tr->ops->get_vq_notify_offset(tr, 1, &offset), -EPROTO,
 		"far behind the end");
+	TEST_ASSERT_EQUAL(offset, 0, "an offset that was refused");
 	fake_virtio.queue[1].notify_off = 0x3ff;
-	TEST_ASSERT_SUCCESS(tr->ops->get_vq_doorbell(tr, 1, &doorbell), "last");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_notify_offset(tr, 1, &offset), "last");
+	TEST_ASSERT(offset != 0, "no offset");
 	return TEST_SUCCESS;
 }
 

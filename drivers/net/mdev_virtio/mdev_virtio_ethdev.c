@@ -272,6 +272,15 @@ in_interrupt(const struct rte_eth_dev *dev)
 	return true;
 }
 
+void
+mdev_virtio_select_bursts(struct rte_eth_dev *dev)
+{
+	dev->rx_pkt_burst = virtio_has_feature(mdev_virtio_hw(dev)->features,
+			VIRTIO_NET_F_MRG_RXBUF) ?
+		virtio_recv_split_mergeable : virtio_recv_split;
+	dev->tx_pkt_burst = virtio_xmit_split;
+}
+
 static int
 dev_start(struct rte_eth_dev *dev)
 {
@@ -288,15 +297,13 @@ dev_start(struct rte_eth_dev *dev)
 			dev->data->name, rte_strerror(-ret));
 		return ret;
 	}
-	dev->rx_pkt_burst = virtio_has_feature(hw->features,
-			VIRTIO_NET_F_MRG_RXBUF) ?
-		virtio_recv_split_mergeable : virtio_recv_split;
-	dev->tx_pkt_burst = virtio_xmit_split;
+	mdev_virtio_select_bursts(dev);
 	/* s. 3.1.1: notifications only after DRIVER_OK */
 	if (dev->data->nb_rx_queues > 0)
 		virtio_refill_split(dev->data->rx_queues[0]);
 	dev->data->dev_started = 1;
 	mdev_virtio_link_update(dev, 0);
+	mdev_virtio_mp_started(dev);
 	return 0;
 }
 
@@ -311,6 +318,7 @@ dev_stop(struct rte_eth_dev *dev)
 		return 0;
 	if (in_interrupt(dev))
 		return -EBUSY;
+	mdev_virtio_mp_stopping(dev);
 	dev->data->dev_started = 0;
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
@@ -333,7 +341,7 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 	struct mdev_virtio_process *process = dev->process_private;
 	uint16_t i;
 
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY || process == NULL)
+	if (process == NULL)
 		return 0;
 	if (dev_stop(dev) == -EBUSY)
 		return -EBUSY;
@@ -349,8 +357,8 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 	return 0;
 }
 
-static int
-dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+int
+mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 
@@ -460,7 +468,7 @@ static const struct eth_dev_ops ops = {
 	.dev_start = dev_start,
 	.dev_stop = dev_stop,
 	.dev_close = mdev_virtio_dev_close,
-	.dev_infos_get = dev_infos_get,
+	.dev_infos_get = mdev_virtio_dev_infos_get,
 	.link_update = mdev_virtio_link_update,
 	.mtu_set = mtu_set,
 	.promiscuous_enable = receive_all,
@@ -478,17 +486,31 @@ static const struct eth_dev_ops ops = {
 	.xstats_reset = mdev_virtio_stats_reset,
 };
 
+struct mdev_virtio_process *
+mdev_virtio_process_create(const struct mdev_virtio_hw *hw __rte_unused,
+		struct virtio_transport *tr)
+{
+	const uint32_t doorbells = VIRTIO_NET_TX_VQ(0) + 1;
+	struct mdev_virtio_process *process;
+
+	process = calloc(1, sizeof(*process) +
+			doorbells * sizeof(process->doorbells[0]));
+	if (process == NULL)
+		return NULL;
+	process->tr = tr;
+	process->nr_doorbells = doorbells;
+	return process;
+}
+
 int
 mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 		const struct mdev_virtio_devargs *devargs)
 {
-	const uint32_t doorbells = VIRTIO_NET_TX_VQ(0) + 1;
 	struct mdev_virtio_process *process;
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
-	process = calloc(1, sizeof(*process) +
-			doorbells * sizeof(process->doorbells[0]));
+	process = mdev_virtio_process_create(hw, tr);
 	dev->data->mac_addrs = rte_zmalloc("mdev_virtio_mac",
 			sizeof(struct rte_ether_addr), 0);
 	if (process == NULL || dev->data->mac_addrs == NULL) {
@@ -496,8 +518,6 @@ mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 		ret = -ENOMEM;
 		goto fail;
 	}
-	process->tr = tr;
-	process->nr_doorbells = doorbells;
 	dev->process_private = process;
 	hw->devargs = *devargs;
 	hw->config_efd = -1;

@@ -31,6 +31,7 @@ struct mdev_virtio_hw {
 	uint16_t rx_ring_max;     /* largest ring that the device takes */
 	uint16_t tx_ring_max;
 	uint32_t vectors;         /* interrupt vectors that the device has */
+	uint32_t secondaries;     /* processes that have the port too; atomic */
 	int config_efd;           /* primary: config interrupt; -1: none */
 	bool needs_reset;         /* DEVICE_NEEDS_RESET was seen since start */
 	bool runaway;             /* was not reset: may still use its queues */
@@ -70,6 +71,16 @@ int mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 /* Stop the port and free all that it has. */
 int mdev_virtio_dev_close(struct rte_eth_dev *dev);
 
+/* What this process has of a port with a transport; NULL without memory. */
+struct mdev_virtio_process *mdev_virtio_process_create(
+		const struct mdev_virtio_hw *hw, struct virtio_transport *tr);
+
+/* Choose the burst functions by what was negotiated. */
+void mdev_virtio_select_bursts(struct rte_eth_dev *dev);
+
+/* See ethdev's dev_infos_get. */
+int mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info);
+
 /* Read the link status; 0 if it changed, -1 if not, as ethdev's link_update. */
 int mdev_virtio_link_update(struct rte_eth_dev *dev, int wait);
 
@@ -86,6 +97,9 @@ void mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 int mdev_virtio_queues_start(struct rte_eth_dev *dev);
 /* Take back what the queues hold from a device that was reset. */
 void mdev_virtio_queues_stop(struct rte_eth_dev *dev);
+/* Set this process's doorbell of a queue that was started. */
+void mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
+		const struct virtqueue *vq);
 /* Can every receive buffer hold a frame of this MTU by itself? */
 bool mdev_virtio_buffers_hold(const struct rte_eth_dev *dev, uint16_t mtu);
 /* Does a frame of this MTU fit the receive buffers? Logs if it does not. */
@@ -101,6 +115,21 @@ int mdev_virtio_intr_enable(struct rte_eth_dev *dev);
 void mdev_virtio_intr_disable(struct rte_eth_dev *dev);
 /* Look whether the device asks for a reset; reported once. */
 bool mdev_virtio_needs_reset(struct rte_eth_dev *dev);
+
+/* mdev_virtio_mp.c */
+/* Tell secondary processes that the queues of a port can be used. */
+void mdev_virtio_mp_started(const struct rte_eth_dev *dev);
+/* Tell them to leave the queues alone, and wait until they do, for a bounded time. */
+void mdev_virtio_mp_stopping(const struct rte_eth_dev *dev);
+/*
+ * Make a port of the primary process usable in this secondary one. Owns the transport
+ * if it succeeds.
+ */
+int mdev_virtio_secondary_attach(struct rte_eth_dev *dev,
+		struct virtio_transport *tr);
+/* Free what this process has of the port. */
+int mdev_virtio_secondary_close(struct rte_eth_dev *dev);
+extern const struct eth_dev_ops mdev_virtio_secondary_ops;
 
 /* mdev_virtio_stats.c */
 int mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats));

@@ -42,8 +42,7 @@ static const struct rte_mdev_id ids[] = {
 };
 
 static int
-mdev_virtio_probe(struct rte_mdev_driver *drv __rte_unused,
-		struct rte_mdev_device *mdev)
+probe_primary(struct rte_mdev_device *mdev)
 {
 	const struct rte_devargs *da = mdev->device.devargs;
 	struct mdev_virtio_devargs devargs;
@@ -51,11 +50,6 @@ mdev_virtio_probe(struct rte_mdev_driver *drv __rte_unused,
 	struct rte_eth_dev *dev;
 	int ret;
 
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		INIT_LOG(ERR, "%s: only a primary process can use it",
-			mdev->name);
-		return -ENOTSUP;
-	}
 	ret = mdev_virtio_devargs_parse(mdev->name,
 			da == NULL ? NULL : da->drv_str, &devargs);
 	if (ret == 0)
@@ -84,6 +78,8 @@ mdev_virtio_probe(struct rte_mdev_driver *drv __rte_unused,
 		rte_eth_dev_release_port(dev);
 		return ret;
 	}
+	/* the bus tells when the device is asked back */
+	dev->data->dev_flags |= RTE_ETH_DEV_INTR_RMV;
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 
@@ -94,25 +90,94 @@ destroy:
 	return ret;
 }
 
+/* The port is the primary process's; this one gets its own way to the device. */
+static int
+probe_secondary(struct rte_mdev_device *mdev)
+{
+	struct virtio_transport *tr;
+	struct rte_eth_dev *dev;
+	int ret;
+
+	dev = rte_eth_dev_attach_secondary(mdev->name);
+	if (dev == NULL)
+		return -ENODEV; /* ethdev said why: closed there */
+	ret = virtio_pci_modern_create(mdev->vfio, &tr);
+	if (ret < 0)
+		goto release;
+	dev->device = &mdev->device;
+	dev->intr_handle = mdev->intr_handle;
+	ret = mdev_virtio_secondary_attach(dev, tr);
+	if (ret < 0)
+		goto destroy;
+	rte_eth_dev_probing_finish(dev);
+	return 0;
+
+destroy:
+	tr->ops->destroy(tr);
+release:
+	rte_eth_dev_release_port(dev);
+	return ret;
+}
+
+static int
+mdev_virtio_probe(struct rte_mdev_driver *drv __rte_unused,
+		struct rte_mdev_device *mdev)
+{
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		return probe_primary(mdev);
+	return probe_secondary(mdev);
+}
+
+/*
+ * The port of a device in this process. Not by name: the name is shared, and gone when
+ * the primary process has closed the port.
+ */
+static struct rte_eth_dev *
+find_port(const struct rte_mdev_device *mdev)
+{
+	uint16_t i;
+
+	for (i = 0; i < RTE_MAX_ETHPORTS; i++) {
+		if (rte_eth_devices[i].state != RTE_ETH_DEV_UNUSED &&
+				rte_eth_devices[i].device == &mdev->device)
+			return &rte_eth_devices[i];
+	}
+	return NULL;
+}
+
 static int
 mdev_virtio_remove(struct rte_mdev_device *mdev)
 {
 	struct rte_eth_dev *dev;
 	int ret;
 
-	dev = rte_eth_dev_allocated(mdev->name);
+	dev = find_port(mdev);
 	if (dev == NULL) /* the application has closed it */
 		return 0;
-	ret = mdev_virtio_dev_close(dev);
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		ret = mdev_virtio_dev_close(dev);
+	else
+		ret = mdev_virtio_secondary_close(dev);
 	if (ret < 0)
 		return ret;
 	return rte_eth_dev_release_port(dev);
+}
+
+/* In EAL's interrupt thread. */
+static void
+mdev_virtio_request(struct rte_mdev_device *mdev)
+{
+	struct rte_eth_dev *dev = find_port(mdev);
+
+	if (dev != NULL)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RMV, NULL);
 }
 
 static struct rte_mdev_driver mdev_virtio_driver = {
 	.id_table = ids,
 	.probe = mdev_virtio_probe,
 	.remove = mdev_virtio_remove,
+	.request = mdev_virtio_request,
 };
 
 RTE_PMD_REGISTER_MDEV(net_mdev_virtio, mdev_virtio_driver);

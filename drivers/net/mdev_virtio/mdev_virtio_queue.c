@@ -122,6 +122,14 @@ mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 	dev->data->tx_queues[index] = NULL;
 }
 
+void
+mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
+		const struct virtqueue *vq)
+{
+	process->tr->ops->get_vq_doorbell(process->tr, vq->index,
+			vq->notify_offset, &process->doorbells[vq->index]);
+}
+
 /* VIRTIO 1.2 s. 4.1.5.1.3: size, addresses, then enabled. */
 static int
 queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
@@ -149,8 +157,10 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 	if (ret == 0)
 		ret = tr->ops->set_vq_address(tr, vq->index, &addr);
 	if (ret == 0)
-		ret = tr->ops->get_vq_doorbell(tr, vq->index,
-				&process->doorbells[vq->index]);
+		ret = tr->ops->get_vq_notify_offset(tr, vq->index,
+				&vq->notify_offset);
+	if (ret == 0)
+		mdev_virtio_find_doorbell(process, vq);
 	if (ret == 0)
 		ret = tr->ops->set_vq_ready(tr, vq->index);
 	if (ret < 0)

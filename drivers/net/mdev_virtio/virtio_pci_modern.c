@@ -308,8 +308,8 @@ doorbell_trapped(const struct virtio_doorbell *doorbell)
 
 /* s. 4.1.4.4: the address is computed from the queue's offset and the multiplier. */
 static int
-pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index,
-		struct virtio_doorbell *doorbell)
+pci_get_vq_notify_offset(struct virtio_transport *tr, uint16_t index,
+		uint64_t *notify_offset)
 {
 	struct virtio_pci_modern *pci = to_pci(tr);
 	uint64_t offset;
@@ -328,13 +328,22 @@ pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index,
 	/* mapped or not, it is one access of 16 bits (s. 4.1.4.4.1) */
 	if (offset % sizeof(uint16_t) != 0)
 		return -EPROTO;
+	*notify_offset = offset;
+	return 0;
+}
+
+static void
+pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index, uint64_t offset,
+		struct virtio_doorbell *doorbell)
+{
+	struct virtio_pci_modern *pci = to_pci(tr);
+
 	doorbell->addr = vfio_region_ptr(pci->notify.region, offset,
 			sizeof(uint16_t));
 	doorbell->value = index;
 	doorbell->ring = doorbell_trapped;
 	doorbell->ctx = pci;
 	doorbell->offset = offset;
-	return 0;
 }
 
 static int
@@ -426,6 +435,7 @@ const struct virtio_transport_ops virtio_pci_modern_ops = {
 	.set_vq_num = pci_set_vq_num,
 	.set_vq_address = pci_set_vq_address,
 	.set_vq_ready = pci_set_vq_ready,
+	.get_vq_notify_offset = pci_get_vq_notify_offset,
 	.get_vq_doorbell = pci_get_vq_doorbell,
 	.get_vector_count = pci_get_vector_count,
 	.set_vectors = pci_set_vectors,
@@ -610,11 +620,14 @@ find_vectors(struct virtio_pci_modern *pci)
 	}
 }
 
+/* A borrowed device was enabled by its owner. */
 static int
 enable(struct virtio_pci_modern *pci)
 {
 	int ret;
 
+	if (vfio_dev_owner(pci->vfio) == VFIO_DEV_BORROWED)
+		return 0;
 	ret = vfio_pci_command(pci->vfio,
 			PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
 	if (ret < 0)

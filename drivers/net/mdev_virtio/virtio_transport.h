@@ -13,12 +13,15 @@
  *	virtio_device_config_read()
  *	ops->set_vectors(), ops->set_config_vector()
  *	for each queue: ops->set_vq_num(), ops->set_vq_address(),
- *		ops->get_vq_doorbell(), ops->set_vq_ready()
+ *		ops->get_vq_notify_offset(), ops->get_vq_doorbell(),
+ *		ops->set_vq_ready()
  *	virtio_device_add_status(VIRTIO_CONFIG_S_DRIVER_OK)
  *
  * and goes down with virtio_device_reset(). A transport belongs to one process;
  * one thread at a time calls it, except that get_status, get_config,
- * get_generation and get_isr may be called by another thread at any time.
+ * get_generation and get_isr may be called by another thread at any time. A
+ * secondary process has a transport of its own, and calls only these and
+ * get_vq_doorbell.
  */
 
 #include <stdbool.h>
@@ -102,9 +105,15 @@ struct virtio_transport_ops {
 			const struct virtio_vq_addr *addr);
 	/* Enable a virtqueue; -EPROTO if it stays disabled. */
 	int (*set_vq_ready)(struct virtio_transport *tr, uint16_t index);
-	/* -EPROTO if the device puts the doorbell where there can be none. */
-	int (*get_vq_doorbell)(struct virtio_transport *tr, uint16_t index,
-			struct virtio_doorbell *doorbell);
+	/*
+	 * Where the doorbell of a virtqueue is, to be kept with the queue; -EPROTO
+	 * if the device puts it where there can be none.
+	 */
+	int (*get_vq_notify_offset)(struct virtio_transport *tr, uint16_t index,
+			uint64_t *offset);
+	/* The doorbell there, in this process. Does not ask the device. */
+	void (*get_vq_doorbell)(struct virtio_transport *tr, uint16_t index,
+			uint64_t offset, struct virtio_doorbell *doorbell);
 
 	/* Number of interrupt vectors, 0 if there are no interrupts. */
 	int (*get_vector_count)(struct virtio_transport *tr, uint32_t *count);

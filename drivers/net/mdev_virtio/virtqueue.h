@@ -88,6 +88,7 @@ struct virtqueue {
 	/* set-up */
 	enum virtqueue_kind kind;
 	rte_iova_t ring_iova;
+	uint64_t notify_offset;        /* where the doorbell is; set by start */
 	const struct rte_memzone *mz;  /* ring, and headers */
 };
 

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A port in several processes. The primary process controls it; a secondary one has
+ * its own transport and doorbells, and is told when the queues come and go.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_atomic.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_string_fns.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
+#include "virtio_rxtx.h"
+
+#define MP_NAME "net_mdev_virtio"
+#define MP_TIMEOUT_S 1
+
+enum mp_type {
+	MP_START, /* queues and bursts of the port are there */
+	MP_STOP,  /* they are going */
+};
+
+struct mp_param {
+	uint32_t type;    /* enum mp_type */
+	uint16_t port_id;
+	bool reply;       /* the sender waits for an answer */
+};
+
+/* Held while a port of this secondary process comes, goes, or follows the primary. */
+static pthread_mutex_t attached_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned int attached; /* ports of it; owned by attached_lock */
+
+static void
+bursts_publish(struct rte_eth_dev *dev)
+{
+	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[dev->data->port_id];
+
+	fp->rxq.data = dev->data->rx_queues;
+	fp->txq.data = dev->data->tx_queues;
+	rte_smp_wmb(); /* a burst function finds its queues */
+	fp->rx_pkt_burst = dev->rx_pkt_burst;
+	fp->tx_pkt_burst = dev->tx_pkt_burst;
+}
+
+static void
+doorbells_find(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_process *process = dev->process_private;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		mdev_virtio_find_doorbell(process, dev->data->rx_queues[i]);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		mdev_virtio_find_doorbell(process, dev->data->tx_queues[i]);
+}
+
+/* Follow the primary process. */
+static void
+follow(struct rte_eth_dev *dev, bool started)
+{
+	if (started) {
+		doorbells_find(dev);
+		mdev_virtio_select_bursts(dev);
+	} else {
+		dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
+		dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
+	}
+}
+
+/* In EAL's IPC thread of a secondary process. */
+static int
+serve_primary(const struct rte_mp_msg *msg, const void *peer)
+{
+	struct rte_mp_msg reply = { .num_fds = 0 };
+	struct rte_eth_dev *dev;
+	struct mp_param param;
+
+	if (msg->len_param != (int)sizeof(param))
+		return -EINVAL;
+	memcpy(&param, msg->param, sizeof(param));
+	if (param.port_id >= RTE_MAX_ETHPORTS)
+		return -EINVAL;
+	dev = &rte_eth_devices[param.port_id];
+	pthread_mutex_lock(&attached_lock);
+	if (dev->dev_ops == &mdev_virtio_secondary_ops) {
+		follow(dev, param.type == MP_START);
+		bursts_publish(dev);
+	}
+	pthread_mutex_unlock(&attached_lock);
+	if (!param.reply)
+		return 0;
+	rte_strscpy(reply.name, MP_NAME, sizeof(reply.name));
+	return rte_mp_reply(&reply, peer);
+}
+
+/*
+ * Tell all secondary processes. EAL ends the round with the first that does not
+ * answer; the others hear of it then without being waited for.
+ */
+static void
+tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	const struct timespec timeout = { .tv_sec = MP_TIMEOUT_S };
+	struct mp_param param = {
+		.type = type,
+		.port_id = dev->data->port_id,
+		.reply = true,
+	};
+	struct rte_mp_msg msg = { .len_param = sizeof(param) };
+	struct rte_mp_reply reply = { .msgs = NULL };
+
+	if (__atomic_load_n(&hw->secondaries, __ATOMIC_RELAXED) == 0)
+		return;
+	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
+	memcpy(msg.param, &param, sizeof(param));
+	if (rte_mp_request_sync(&msg, &reply, &timeout) == 0) {
+		free(reply.msgs);
+		return;
+	}
+	DRV_LOG(WARNING, "%s: a secondary process does not answer (%s): end it if it hangs, it may use the queues still",
+		dev->data->name, rte_strerror(rte_errno));
+	param.reply = false;
+	memcpy(msg.param, &param, sizeof(param));
+	rte_mp_sendmsg(&msg);
+}
+
+void
+mdev_virtio_mp_started(const struct rte_eth_dev *dev)
+{
+	tell_secondaries(dev, MP_START);
+}
+
+void
+mdev_virtio_mp_stopping(const struct rte_eth_dev *dev)
+{
+	tell_secondaries(dev, MP_STOP);
+}
+
+/* The first port of this process makes it listen. */
+static int
+listen_start(void)
+{
+	if (attached == 0 && rte_mp_action_register(MP_NAME, serve_primary) < 0)
+		return -rte_errno;
+	attached++;
+	return 0;
+}
+
+static void
+listen_stop(void)
+{
+	if (--attached == 0)
+		rte_mp_action_unregister(MP_NAME);
+}
+
+int
+mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *tr)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct mdev_virtio_process *process;
+	int ret;
+
+	process = mdev_virtio_process_create(hw, tr);
+	if (process == NULL) {
+		INIT_LOG(ERR, "%s: no memory", dev->data->name);
+		return -ENOMEM;
+	}
+	pthread_mutex_lock(&attached_lock);
+	ret = listen_start();
+	if (ret == 0) {
+		__atomic_fetch_add(&hw->secondaries, 1, __ATOMIC_RELAXED);
+		dev->process_private = process;
+		dev->dev_ops = &mdev_virtio_secondary_ops;
+		follow(dev, dev->data->dev_started != 0);
+	}
+	pthread_mutex_unlock(&attached_lock);
+	if (ret < 0) {
+		INIT_LOG(ERR, "%s: the primary process could not tell of starts and stops: %s",
+			dev->data->name, rte_strerror(-ret));
+		free(process);
+	}
+	return ret;
+}
+
+int
+mdev_virtio_secondary_close(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_process *process = dev->process_private;
+
+	if (process == NULL)
+		return 0;
+	pthread_mutex_lock(&attached_lock);
+	dev->dev_ops = NULL; /* not the IPC thread's any more */
+	dev->process_private = NULL;
+	/* the primary may have closed the port by now */
+	if (strcmp(dev->data->name, process->tr->name) == 0)
+		__atomic_fetch_sub(&mdev_virtio_hw(dev)->secondaries, 1,
+				__ATOMIC_RELAXED);
+	listen_stop();
+	pthread_mutex_unlock(&attached_lock);
+	process->tr->ops->destroy(process->tr);
+	free(process);
+	return 0;
+}
+
+const struct eth_dev_ops mdev_virtio_secondary_ops = {
+	.dev_close = mdev_virtio_secondary_close,
+	.dev_infos_get = mdev_virtio_dev_infos_get,
+	.link_update = mdev_virtio_link_update,
+	.stats_get = mdev_virtio_stats_get,
+	.stats_reset = mdev_virtio_stats_reset,
+	.xstats_get_names = mdev_virtio_xstats_get_names,
+	.xstats_get = mdev_virtio_xstats_get,
+	.xstats_reset = mdev_virtio_stats_reset,
+};
