@@ -621,6 +621,29 @@ test_gone(void)
 	return TEST_SUCCESS;
 }
 
+/* EAL detaches by the name as the user, or another process, gave it. */
+static int
+test_detach_by_name(void)
+{
+	static const char * const names[] = {
+		UUID_1, UPPER_1, "mdev:" UUID_1, "mdev:" UPPER_1,
+	};
+	unsigned int i;
+
+	TEST_ASSERT_SUCCESS(made_up_devices(1, 2), "not made");
+	for (i = 0; i < RTE_DIM(names); i++) {
+		TEST_ASSERT_SUCCESS(run_eal(NULL, NULL), "no start");
+		TEST_ASSERT_SUCCESS(rte_eal_hotplug_remove(RTE_BUS_MDEV_NAME,
+			names[i]), "%s not found", names[i]);
+		TEST_ASSERT_NULL(listed(1), "%s: still listed", names[i]);
+		TEST_ASSERT_NOT_NULL(listed(2), "%s: the other is gone", names[i]);
+	}
+	TEST_ASSERT_EQUAL(rte_eal_hotplug_remove(RTE_BUS_MDEV_NAME, "mdev:" UUID_9),
+		-EINVAL, "what is not there was found");
+	TEST_ASSERT_EQUAL(made_up_vfio.opened, 1, "%d open", made_up_vfio.opened);
+	return TEST_SUCCESS;
+}
+
 /* A driver that does not let go keeps its device, whole. */
 static int
 test_remove_fails(void)
@@ -829,6 +852,7 @@ static struct unit_test_suite suite = {
 		CASE(test_declined),
 		CASE(test_vanished),
 		CASE(test_gone),
+		CASE(test_detach_by_name),
 		CASE(test_remove_fails),
 		CASE(test_cleanup_remove_fails),
 		CASE(test_scan_in_probe),

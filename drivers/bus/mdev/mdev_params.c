@@ -355,26 +355,39 @@ iterate_cmp(const struct rte_device *dev, const void *data)
 	return layer_fits(kvargs, mdev) ? 0 : -1;
 }
 
+/* Does cmp know the device by an address, or by a UUID in upper case? */
+static bool
+has_alias(const struct rte_mdev_device *mdev, rte_dev_cmp_t cmp, const void *data)
+{
+	char address[sizeof(MDEV_ADDR_PREFIX) + RTE_UUID_STRLEN];
+	struct rte_mdev_device alias = *mdev;
+	char *uuid, *c;
+
+	snprintf(address, sizeof(address), MDEV_ADDR_PREFIX "%s", mdev->name);
+	uuid = address + strlen(MDEV_ADDR_PREFIX);
+	alias.device.name = address;
+	if (cmp(&alias.device, data) == 0)
+		return true;
+	for (c = uuid; *c != '\0'; c++)
+		*c = toupper((unsigned char)*c);
+	if (cmp(&alias.device, data) == 0)
+		return true;
+	alias.device.name = uuid;
+	return cmp(&alias.device, data) == 0;
+}
+
 struct rte_device *
 mdev_find_by_any_name(const struct rte_device *start, rte_dev_cmp_t cmp,
 		const void *data)
 {
-	char address[sizeof(MDEV_ADDR_PREFIX) + RTE_UUID_STRLEN];
-	struct rte_mdev_device alias;
 	struct rte_device *dev;
 
 	dev = mdev_find(start, cmp, data);
 	if (dev != NULL)
 		return dev;
 	dev = start == NULL ? TAILQ_FIRST(MDEV_DEVICES) : TAILQ_NEXT(start, next);
-	for (; dev != NULL; dev = TAILQ_NEXT(dev, next)) {
-		alias = *RTE_DEV_TO_MDEV(dev);
-		snprintf(address, sizeof(address), MDEV_ADDR_PREFIX "%s",
-			alias.name);
-		alias.device.name = address;
-		if (cmp(&alias.device, data) == 0)
-			break;
-	}
+	while (dev != NULL && !has_alias(RTE_DEV_TO_MDEV(dev), cmp, data))
+		dev = TAILQ_NEXT(dev, next);
 	return dev;
 }
 

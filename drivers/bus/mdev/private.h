@@ -74,9 +74,9 @@ void *mdev_dev_iterate(const void *start, const char *str,
 		const struct rte_dev_iterator *it);
 
 /**
- * Find a device, which is known by two names; see rte_bus_find_device_t. EAL takes the
- * name in devargs as it stands when it detaches a device in several processes, and
- * compares strings.
+ * Find a device, which is known by several names; see rte_bus_find_device_t. EAL takes
+ * the name in devargs as it stands when it detaches a device by name or in several
+ * processes, and compares strings.
  */
 struct rte_device *mdev_find_by_any_name(const struct rte_device *start,
 		rte_dev_cmp_t cmp, const void *data);
