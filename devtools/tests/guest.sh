@@ -240,39 +240,6 @@ mergeable()
 	done
 }
 
-# Attached and detached while running: the group is free in between, and the device that
-# comes back is the process's first again.
-attach_detach()
-{
-	testpmd_start "$work/testpmd" -l 0,1 --no-telemetry -d "$build/drivers" \
-		-b mdev:$A -b mdev:$B -- -i --total-num-mbufs=4096
-	testpmd_wait 1 'testpmd>' 60
-	for _ in 1 2 3; do
-		testpmd_do port attach mdev:$A
-		testpmd_do port start 0
-		expect "device to be held" group_is_held $A
-		testpmd_do port stop 0
-		testpmd_do port detach 0
-		expect "device to be free" group_is_free $A
-	done
-	forward_stop
-	cat "$work/testpmd"
-	expect "no errors" test "$(grep -ciE 'error|fail|cannot' "$work/testpmd")" = 0
-}
-
-group_is_held()
-{
-	local group
-
-	group=$(basename "$(readlink "$MDEV_DEVICES/$1/iommu_group")")
-	[ -n "$(find "/proc/$TESTPMD_PID/fd" -lname "/dev/vfio/$group")" ]
-}
-
-group_is_free()
-{
-	! group_is_held "$1"
-}
-
 # A device that another process holds: one line, and the other one is used.
 busy()
 {
@@ -330,6 +297,7 @@ check "testpmd forwards between a mapped and a trapped device" forwarding
 check "starts, stops, other ring sizes and closes under traffic" restarts
 check "link status follows the host side" link_status
 check "mergeable receive buffers: frames of 4000 bytes" mergeable
-check "attached and detached while running" attach_detach
 check "a device that another process holds is passed over" busy
+. "$REPO/devtools/tests/guest-hotplug.sh"
+. "$REPO/devtools/tests/guest-processes.sh"
 check "installed: no -d needed" installed

@@ -1,0 +1,213 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# A primary and secondary processes on the same devices. Sourced by guest.sh.
+
+FAMILY=(--no-telemetry --file-prefix family -d "$build/drivers")
+
+# The primary process, whose testpmd is not told to forward. Its input is fd 8.
+primary_start()
+{
+	testpmd_start "$work/primary" -l 0,1 "${FAMILY[@]}" \
+		-a mdev:$A -a mdev:$B "$@" -- -i --total-num-mbufs=8192
+	testpmd_wait 1 'testpmd>' 60 || { cat "$work/primary"; exit 1; }
+	PRIMARY_PID=$TESTPMD_PID
+	exec 8>&7
+}
+
+# The other testpmd commands are for the secondary process from here on.
+secondary_start()
+{
+	testpmd_start "$work/secondary" -l 0,1 "${FAMILY[@]}" --proc-type=secondary \
+		-a mdev:$A -a mdev:$B -- -i --total-num-mbufs=8192
+	testpmd_wait 1 'testpmd>' 60 || { cat "$work/secondary"; exit 1; }
+	SECONDARY_PID=$TESTPMD_PID
+	exec 9>&7
+}
+
+# in_primary COMMAND..., in_secondary COMMAND...: testpmd commands there
+in_primary()
+{
+	exec 7>&8
+	TESTPMD_PID=$PRIMARY_PID TESTPMD_LOG=$work/primary testpmd_do "$@"
+}
+
+in_secondary()
+{
+	exec 7>&9
+	TESTPMD_PID=$SECONDARY_PID TESTPMD_LOG=$work/secondary testpmd_do "$@"
+}
+
+primary_quit()
+{
+	echo quit >&8
+	exec 8>&- 7>&-
+	wait "$PRIMARY_PID" || { cat "$work/primary"; exit 1; }
+}
+
+secondary_quit()
+{
+	echo quit >&9
+	exec 9>&- 7>&-
+	wait "$SECONDARY_PID" || { cat "$work/secondary"; exit 1; }
+}
+
+# transfer_here MIB: as transfer_checked, with what testpmd said if it fails
+transfer_here()
+{
+	(transfer_checked "$1") && return
+	tail -n 30 "$work/primary" "$work/secondary"
+	return 1
+}
+
+# A secondary process forwards, over restarts and other ring sizes in the primary; then
+# the primary does. What the secondary counted, the primary shows.
+secondary_forwards()
+{
+	primary_start
+	secondary_start
+	in_secondary start
+	transfer_here 4
+	in_primary port stop all
+	in_primary port config 0 rxd 64
+	in_primary port config 0 txd 128
+	in_primary port start all
+	transfer_here 4
+	in_secondary stop
+	in_primary show port stats 0
+	expect "frames counted" test "$(grep -o 'RX-packets: *[0-9]*' "$work/primary" |
+		tail -n 1 | grep -o '[0-9]*$')" -gt 2000
+	secondary_quit
+	in_primary start
+	transfer_here 2
+	primary_quit
+	no_errors "$work/primary"
+	no_errors "$work/secondary"
+}
+
+# The primary attaches and detaches; the secondary follows.
+secondary_follows()
+{
+	primary_start
+	secondary_start
+	in_primary port stop 0
+	in_primary port detach 0
+	in_secondary show port info 0
+	expect "the port to be gone in the secondary" \
+		grep -q 'Invalid port 0' "$work/secondary"
+	for _ in 1 2 3; do
+		in_primary port attach mdev:$A
+		in_primary port start 0
+		in_secondary show port summary 0
+		expect "the port to be back in the secondary" test \
+			"$(grep -c "net_mdev_virtio" "$work/secondary")" -gt 0
+		in_primary port stop 0
+		in_primary port detach 0
+	done
+	in_primary port attach mdev:$A
+	in_primary port start 0
+	secondary_quit
+	secondary_start
+	in_secondary start
+	transfer_here 1
+	secondary_quit
+	primary_quit
+	no_errors "$work/primary"
+}
+
+# A process that only reads statistics: DPDK's own.
+statistics_reader()
+{
+	local what
+
+	primary_start
+	in_primary start
+	expect_loss 0 5
+	for what in stats xstats; do
+		timeout 60 dpdk-proc-info "${FAMILY[@]}" -- --$what >>"$work/info" 2>&1 || {
+			cat "$work/info"
+			exit 1
+		}
+	done
+	cat "$work/info"
+	expect "both ports" test "$(grep -c 'NIC statistics for port [01]' "$work/info")" = 2
+	expect "frames" grep -qE 'RX-packets: *[1-9]' "$work/info"
+	expect "the driver's counters" grep -q 'rx_q0_clamped_lengths: 0' "$work/info"
+	expect_loss 0 5
+	primary_quit
+	no_errors "$work/primary"
+}
+
+# What the primary does not use, a secondary does not get; nothing is opened for it.
+secondary_alone()
+{
+	testpmd_start "$work/primary" -l 0,1 "${FAMILY[@]}" -b mdev:$A \
+		-- -i --total-num-mbufs=8192
+	testpmd_wait 1 'testpmd>' 60 || { cat "$work/primary"; exit 1; }
+	timeout 60 dpdk-proc-info "${FAMILY[@]}" -a mdev:$A -a mdev:$B -- --stats \
+		>"$work/info" 2>&1 || true
+	cat "$work/info"
+	expect "one line" test \
+		"$(grep -c "mdev:$A: the primary process does not use it: attach it there first" "$work/info")" = 1
+	expect "the other port" grep -q 'NIC statistics for port' "$work/info"
+	expect "device to be free" group_is_free $A
+	testpmd_quit
+}
+
+# A secondary process dies at a bad moment: the primary goes on, and another one comes.
+secondary_killed()
+{
+	primary_start
+	secondary_start
+	in_secondary start
+	expect_loss 0 5
+	kill -9 "$SECONDARY_PID"
+	wait "$SECONDARY_PID" || true
+	exec 9>&-
+	in_primary port stop all
+	in_primary port start all
+	in_primary start
+	transfer_here 1
+	in_primary stop
+	secondary_start
+	in_secondary start
+	transfer_here 1
+	secondary_quit
+	primary_quit
+}
+
+# The primary dies. The secondary, held up, has the devices still, and others are told so;
+# testpmd ends when it sees that its primary is gone. The next primary has the devices.
+primary_killed()
+{
+	primary_start
+	secondary_start
+	in_secondary start
+	expect_loss 0 5
+	kill -STOP "$SECONDARY_PID"
+	kill -9 "$PRIMARY_PID"
+	wait "$PRIMARY_PID" || true
+	exec 8>&-
+	expect_ports "" -d "$build/drivers" --file-prefix other -a mdev:$A
+	expect "one line about it" test \
+		"$(grep -c "$A: in use by another process" "$work/ports")" = 1
+	kill -CONT "$SECONDARY_PID"
+	wait_until 30 secondary_is_gone || { cat "$work/secondary"; exit 1; }
+	exec 9>&-
+	primary_start
+	in_primary start
+	transfer_here 1
+	primary_quit
+}
+
+secondary_is_gone()
+{
+	! kill -0 "$SECONDARY_PID" 2>/dev/null
+}
+
+check "a secondary process forwards, over restarts in the primary" secondary_forwards
+check "a secondary process follows attach and detach" secondary_follows
+check "dpdk-proc-info reads statistics beside the traffic" statistics_reader
+check "a secondary process asks for what the primary does not use" secondary_alone
+check "a secondary process is killed" secondary_killed
+check "a primary process is killed" primary_killed
