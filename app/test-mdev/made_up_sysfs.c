@@ -21,7 +21,7 @@
 
 #define ENV "SYSFS_MDEV_DEVICES"
 
-static char top[64], root[80];
+static char top[128], root[144];
 
 static const struct {
 	const char *name, *folder, *type, *node;
@@ -137,10 +137,15 @@ reset_bus(void)
 int
 made_up_sysfs_start(void)
 {
+	const char *temp = getenv("TMPDIR");
 	unsigned int i;
 
 	reset_bus();
-	snprintf(top, sizeof(top), "/tmp/made-up-sysfs.XXXXXX");
+	if (snprintf(top, sizeof(top), "%s/made-up-sysfs.XXXXXX",
+			temp != NULL ? temp : "/tmp") >= (int)sizeof(top)) {
+		errno = ENAMETOOLONG;
+		return trouble(temp);
+	}
 	if (mkdtemp(top) == NULL)
 		return trouble(top);
 	snprintf(root, sizeof(root), "%s/devices", top);

@@ -153,6 +153,16 @@ cmd_test(unsigned int count, char **names)
 	return ret;
 }
 
+/* What needs EAL, started by main(). */
+static const struct {
+	const char *name;
+	int (*run)(unsigned int count, char **args);
+} commands_eal[] = {
+	{ "test", cmd_test },
+	{ "dump", cmd_dump },
+	{ "bench", cmd_bench },
+};
+
 static void
 usage(FILE *out)
 {
@@ -162,6 +172,8 @@ usage(FILE *out)
 		"  list             list the tests\n"
 		"  dump [UUID...]   print what the machine's mediated devices, or those\n"
 		"                   that are named, say of themselves\n"
+		"  bench NAME       measure; without a NAME, list what can be measured.\n"
+		"                   devtools/bench.sh does all of it.\n"
 		"Without EAL options no hugepages are used: %s\n",
 		"--no-huge -m 512 --no-pci --no-shconf --no-telemetry -l 0 --iova-mode=va");
 }
@@ -228,7 +240,10 @@ main(int argc, char **argv)
 	}
 	if (strcmp(command, "list") == 0)
 		return cmd_list();
-	if (strcmp(command, "test") != 0 && strcmp(command, "dump") != 0) {
+	for (i = 0; i < (int)RTE_DIM(commands_eal) &&
+			strcmp(command, commands_eal[i].name) != 0; i++)
+		;
+	if (i == RTE_DIM(commands_eal)) {
 		usage(stderr);
 		return 2;
 	}
@@ -236,8 +251,7 @@ main(int argc, char **argv)
 		return 1;
 	args += count > 0;
 	count -= count > 0;
-	ret = strcmp(command, "dump") == 0 ? cmd_dump(count, args) :
-		cmd_test(count, args);
+	ret = commands_eal[i].run(count, args);
 	rte_eal_cleanup();
 	return ret == 0 ? 0 : 1;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef BENCH_H
+#define BENCH_H
+
+/*
+ * Benchmarks. Each prints a table for people, or with json one object a line for each
+ * measured point, and returns 0, or -1 after a message.
+ */
+
+#include <stdbool.h>
+
+/* How the bus scales; args are numbers of devices, 10 to 10,000 if there are none. */
+int bench_scan(bool json, unsigned int count, char **args);
+
+#endif /* BENCH_H */

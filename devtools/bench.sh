@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# bench.sh [OPTION]... [PART]...: build the project, run its benchmarks (all parts, or
+# those that are named), print tables and write build/bench.json
+#
+#   scan   how the bus scales: scan, match and find on made-up sysfs trees of 10 to
+#          10,000 devices; no mediated device, no hugepages and no permission needed
+#
+#   -n COUNT   launches of each measurement (default 5); the median counts
+#   --check    exit with 1 if a target is missed. Without it a missed target is only
+#              printed: on a busy machine it may be the machine's fault.
+#   -h         print this help
+#
+# bench.json holds one object: "machine", and one key for each part that was run.
+
+. "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
+. "$REPO/devtools/bench/scan.sh"
+
+PARTS=(scan)
+
+# text VALUE: as a JSON string
+text()
+{
+	local value=${1//\\/\\\\}
+
+	printf '"%s"' "${value//\"/\\\"}"
+}
+
+# machine: what was measured on, as a JSON object
+machine()
+{
+	local cpu
+
+	cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+	printf '{"cpu": %s, "cpus": %d, "memory_mib": %d, "kernel": %s, ' \
+		"$(text "${cpu:-$(uname -m)}")" "$(nproc)" \
+		"$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)" \
+		"$(text "$(uname -sr)")"
+	printf '"dpdk": %s, "compiler": %s, "date": %s}\n' \
+		"$(text "$(pkg-config --modversion libdpdk)")" \
+		"$(text "$(${CC:-cc} --version | head -n 1)")" \
+		"$(text "$(date -u +%Y-%m-%dT%H:%M:%SZ)")"
+}
+
+# write_json FILE PART...: the results of the parts, from $work/PART.json
+write_json()
+{
+	local file=$1 part
+
+	shift
+	{
+		printf '{\n"machine": %s' "$(machine)"
+		for part; do
+			printf ',\n"%s": %s' "$part" "$(cat "$work/$part.json")"
+		done
+		printf '\n}\n'
+	} >"$file"
+}
+
+launches=5 check=no parts=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	-n) launches=${2:-}; shift ;;
+	--check) check=yes ;;
+	-h | --help) usage_of "$0"; exit 0 ;;
+	-*) die "unknown option $1; see $0 -h" ;;
+	*)
+		[[ " ${PARTS[*]} " == *" $1 "* ]] ||
+			die "unknown part $1; the parts are: ${PARTS[*]}"
+		parts+=("$1")
+		;;
+	esac
+	shift
+done
+[[ $launches =~ ^[1-9][0-9]*$ ]] || die "-n takes the number of launches"
+[ ${#parts[@]} -gt 0 ] || parts=("${PARTS[@]}")
+
+build=$REPO/build
+"$REPO/devtools/build.sh" "$build"
+temp_dir work
+missed=0
+for part in "${parts[@]}"; do
+	"bench_$part" "$build" "$launches" "$work" || missed=1
+done
+write_json "$build/bench.json" "${parts[@]}"
+say "results are in $build/bench.json"
+[ $check = no ] || exit $missed
