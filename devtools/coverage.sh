@@ -33,8 +33,11 @@ run()
 
 step_host()
 {
+	local memory
+
+	memory=$(memory_dir)
 	say "coverage: unit tests"
-	run "$build/app/test-mdev/dpdk-test-mdev"
+	TMPDIR=$memory run "$build/app/test-mdev/dpdk-test-mdev"
 }
 
 # The guest writes its counts where the host has them: the repository is shared.

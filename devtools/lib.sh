@@ -76,6 +76,16 @@ temp_dir()
 	at_exit rm -rf "$result"
 }
 
+# memory_dir: print the directory for many small files, which are to cost no disk
+memory_dir()
+{
+	if [ -w /dev/shm ]; then
+		echo /dev/shm
+	else
+		echo "${TMPDIR:-/tmp}"
+	fi
+}
+
 # cache_dir: print the directory where downloads and what is built from them are
 # kept from one run to the next; it may be deleted at any time
 cache_dir()

@@ -6,16 +6,21 @@
 # Ends with "N passed, N failed, N skipped"; exits with 1 if anything failed. What
 # cannot run on this machine is skipped, and says why.
 #
-#   -h  print this help
+#   --full  run the tests that take long, too; without it they are skipped
+#   -h      print this help
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
 . "$REPO/devtools/tests/checks.sh"
 
-case ${1:-} in
-'') ;;
--h | --help) usage_of "$0"; exit 0 ;;
-*) die "unknown option $1; see $0 -h" ;;
-esac
+# for check_full, here and in the virtual machine
+export MDEV_TEST_FULL=${MDEV_TEST_FULL:-}
+for argument; do
+	case $argument in
+	--full) MDEV_TEST_FULL=1 ;;
+	-h | --help) usage_of "$0"; exit 0 ;;
+	*) die "unknown option $argument; see $0 -h" ;;
+	esac
+done
 
 need_packages gcc g++ clang libclang-rt-14-dev libc6-dev meson ninja-build pkg-config \
 	libdpdk-dev dpdk dpdk-dev python3-pyelftools binutils shellcheck strace iproute2 \
@@ -23,6 +28,7 @@ need_packages gcc g++ clang libclang-rt-14-dev libc6-dev meson ninja-build pkg-c
 temp_dir work
 build=$REPO/build
 results=$work/results
+memory=$(memory_dir)	# where unit tests make their trees of thousands of files
 
 # Compilers must find nothing: warnings are errors here, and only here.
 build_gcc()
@@ -36,12 +42,39 @@ build_sanitized()
 		-Db_sanitize=address,undefined -Db_lundef=false
 }
 
+# It mostly waits, as the unit tests do that run beside it.
+coverage_start()
+{
+	local status=0
+
+	"$REPO/devtools/coverage.sh" host >"$work/coverage" 2>&1 </dev/null || status=$?
+	echo $status >"$work/coverage-status"
+}
+
+coverage_ended()
+{
+	cat "$work/coverage"
+	return "$(cat "$work/coverage-status")"
+}
+
+# The goal is for all drivers together.
+coverage_report()
+{
+	"$REPO/devtools/coverage.sh" report >"$work/coverage-report"
+	awk '$2 == "drivers" { found = 1; exit !($3 >= 90) } END { if (!found) exit 1 }' \
+		"$work/coverage-report" || {
+		cat "$work/coverage-report" "$REPO/build-cov/coverage.log"
+		return 1
+	}
+}
+
 # unit_tests BUILD: run dpdk-test-mdev, as an unprivileged user would
 unit_tests()
 {
 	local status=0
 
-	"$1/app/test-mdev/dpdk-test-mdev" >"$work/unit" 2>&1 </dev/null || status=$?
+	TMPDIR=$memory "$1/app/test-mdev/dpdk-test-mdev" >"$work/unit" 2>&1 </dev/null ||
+		status=$?
 	grep -E '^  (ok|skip|FAIL) ' "$work/unit" || true
 	if [ $status -ne 0 ]; then
 		sed 's/^/      | /' "$work/unit" | tail -n 80
@@ -93,11 +126,15 @@ quickstart()
 	check "scripts are clean for shellcheck" scripts
 	check "build with gcc at warning_level=3, warnings are errors" build_gcc
 	check "build with clang, ASan and UBSan, warnings are errors" build_sanitized
-	say "unit tests" 
+	check "build for coverage" "$REPO/devtools/coverage.sh" build
+	coverage_start &
+	say "unit tests"
 	unit_tests "$build"
 	say "unit tests under ASan and UBSan"
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		unit_tests "$build-asan"
+	wait
+	check "unit tests, built for coverage" coverage_ended
 	"$REPO/devtools/tests/host.sh" "$build"
 	check "kernel mediator builds for Linux 6.1" kernel_builds 6.1
 	check "kernel mediator builds for Linux 6.12" kernel_builds 6.12
@@ -106,6 +143,10 @@ quickstart()
 	guest
 	check "the kernel's log has no warning" kernel_log
 	check "quickstart.sh" quickstart
+	check "coverage: drivers used in the virtual machine" \
+		"$REPO/devtools/coverage.sh" guest
+	check "line coverage of drivers/ is 90 % or more" coverage_report
+	cat "$work/coverage-report"
 } | tee "$results"
 
 read -r passed failed skipped <<<"$(count_results "$results")"

@@ -7,14 +7,13 @@
 # a target is missed.
 bench_scan()
 {
-	local build=$1 launches=$2 work=$3 i temp=${TMPDIR:-/tmp}
+	local build=$1 launches=$2 work=$3 i memory
 
-	# a tree of files is to cost no disk
-	[ ! -w /dev/shm ] || temp=/dev/shm
+	memory=$(memory_dir)
 	: >"$work/scan"
 	for ((i = 1; i <= launches; i++)); do
 		say "scan: launch $i of $launches, 10 to 10,000 devices"
-		TMPDIR=$temp "$build/app/test-mdev/dpdk-test-mdev" bench scan --json \
+		TMPDIR=$memory "$build/app/test-mdev/dpdk-test-mdev" bench scan --json \
 			>>"$work/scan" 2>"$work/log" || {
 			tail -n 20 "$work/log" >&2
 			die "dpdk-test-mdev bench scan failed"

@@ -29,6 +29,16 @@ check()
 	esac
 }
 
+# check_full NAME COMMAND...: a check that takes long, for devtools/test.sh --full
+check_full()
+{
+	if [ -n "${MDEV_TEST_FULL:-}" ]; then
+		check "$@"
+	else
+		echo "skip  $1: takes long: run devtools/test.sh --full"
+	fi
+}
+
 # skip REASON: end a check that cannot run here
 skip()
 {
