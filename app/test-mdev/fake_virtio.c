@@ -41,6 +41,8 @@ device_reset(void)
 	fake_virtio.accepted = 0;
 	fake_virtio.isr = 0;
 	fake_virtio.config_vector = VIRTIO_MSI_NO_VECTOR;
+	memset(&fake_virtio.filter, 0, sizeof(fake_virtio.filter));
+	fake_virtio.has_kept = false;
 	for (i = 0; i < FAKE_VIRTIO_QUEUES; i++) {
 		struct fake_virtio_queue *q = &fake_virtio.queue[i];
 
@@ -84,6 +86,7 @@ common_read(uint32_t offset)
 	case VIRTIO_PCI_COMMON_NUMQ:
 		return fake_virtio.nr_queues;
 	case VIRTIO_PCI_COMMON_STATUS:
+		fake_virtio_ctrl_status_read();
 		return fake_virtio.status;
 	case VIRTIO_PCI_COMMON_CFGGENERATION:
 		fake_virtio.generation += fake_virtio.never_settles;
@@ -120,7 +123,10 @@ queue_enable(struct fake_virtio_queue *q)
 static uint16_t
 vector(uint32_t value)
 {
-	return fake_virtio.no_vectors ? VIRTIO_MSI_NO_VECTOR : value;
+	if (fake_virtio.no_vectors || (fake_virtio.vectors_max > 0 &&
+			value >= fake_virtio.vectors_max))
+		return VIRTIO_MSI_NO_VECTOR;
+	return value;
 }
 
 static void
@@ -206,6 +212,10 @@ bar_write(uint64_t offset, const void *buf, size_t len)
 	if (offset >= FAKE_VIRTIO_NOTIFY) {
 		fake_virtio.kicks++;
 		memcpy(fake_vfio.regions[BAR0].mem + offset, buf, len);
+		if (fake_virtio_ctrl_queue() == &fake_virtio.queue[
+				(offset - FAKE_VIRTIO_NOTIFY) / MULTIPLIER %
+				FAKE_VIRTIO_QUEUES])
+			fake_virtio_ctrl_kick();
 	} else if (offset < FAKE_VIRTIO_ISR) {
 		common_write(offset, rte_le_to_cpu_32(value));
 	}
@@ -283,7 +293,7 @@ fake_virtio_start(enum fake_virtio_map map)
 	memcpy(fake_virtio.config.mac, mac, sizeof(mac));
 	fake_virtio.config.status = rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
 	fake_virtio.config.mtu = rte_cpu_to_le_16(9000);
-	fake_virtio.nr_queues = FAKE_VIRTIO_QUEUES;
+	fake_virtio.nr_queues = 2;
 	for (i = 0; i < FAKE_VIRTIO_QUEUES; i++) {
 		fake_virtio.queue[i].max = 256;
 		fake_virtio.queue[i].notify_off = i;
@@ -294,24 +304,56 @@ fake_virtio_start(enum fake_virtio_map map)
 }
 
 void
+fake_virtio_offer_ctrl(uint64_t features, uint16_t pairs)
+{
+	fake_virtio.offered |= UINT64_C(1) << VIRTIO_NET_F_CTRL_VQ | features;
+	fake_virtio.config.max_virtqueue_pairs = rte_cpu_to_le_16(pairs);
+	fake_virtio.nr_queues = 2 * pairs + 1;
+	fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count = FAKE_VFIO_VECTORS;
+}
+
+void
 fake_virtio_stop(void)
 {
 	fake_vfio_stop();
 }
 
-static void
-config_interrupt(void)
+/* Whether anybody can have heard of it. */
+static int
+interrupt(uint16_t vector)
 {
 	const struct fake_vfio_irq *irq = &fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX];
 	uint64_t one = 1;
-	int fd;
 
+	return vector < FAKE_VFIO_VECTORS && irq->fds[vector] >= 0 &&
+		write(irq->fds[vector], &one, sizeof(one)) == sizeof(one);
+}
+
+static void
+config_interrupt(void)
+{
 	fake_virtio.isr |= VIRTIO_PCI_ISR_CONFIG;
-	if (fake_virtio.config_vector >= FAKE_VFIO_VECTORS)
-		return;
-	fd = irq->fds[fake_virtio.config_vector];
-	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
-		fake_virtio.isr = 0xff; /* a test will wonder */
+	interrupt(fake_virtio.config_vector);
+}
+
+/* s. 2.7.7.2 */
+int
+fake_virtio_interrupt(uint16_t queue)
+{
+	const struct fake_virtio_queue *q = &fake_virtio.queue[queue];
+
+	if (!q->enabled || (rte_le_to_cpu_16(q->ring.avail->flags) &
+			VRING_AVAIL_F_NO_INTERRUPT) != 0)
+		return 0;
+	return interrupt(q->vector);
+}
+
+void
+fake_virtio_ask_announce(void)
+{
+	fake_virtio.config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
+	fake_virtio.generation++;
+	config_interrupt();
 }
 
 void
@@ -344,7 +386,14 @@ fake_virtio_last_kick(void)
 uint16_t
 fake_virtio_receive(const void *data, uint32_t len)
 {
-	struct mirror_ring *ring = &fake_virtio.queue[FAKE_VIRTIO_RX].ring;
+	return fake_virtio_receive_on(0, data, len);
+}
+
+uint16_t
+fake_virtio_receive_on(uint16_t pair, const void *data, uint32_t len)
+{
+	struct mirror_ring *ring =
+		&fake_virtio.queue[2 * pair + FAKE_VIRTIO_RX].ring;
 	struct virtio_net_hdr_v1 header = { .num_buffers = 0 };
 	uint32_t left = len, skip = HEADER, part;
 	const uint8_t *from = data;
@@ -374,7 +423,14 @@ fake_virtio_receive(const void *data, uint32_t len)
 int
 fake_virtio_sent(void *data, uint32_t room)
 {
-	struct mirror_ring *ring = &fake_virtio.queue[FAKE_VIRTIO_TX].ring;
+	return fake_virtio_sent_on(0, data, room);
+}
+
+int
+fake_virtio_sent_on(uint16_t pair, void *data, uint32_t room)
+{
+	struct mirror_ring *ring =
+		&fake_virtio.queue[2 * pair + FAKE_VIRTIO_TX].ring;
 	struct mirror_chain chain;
 	uint32_t len = 0;
 	uint8_t all[HEADER + 65536];

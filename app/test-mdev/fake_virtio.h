@@ -15,7 +15,8 @@
 
 #include "mirror_ring.h"
 
-#define FAKE_VIRTIO_QUEUES 2
+#define FAKE_VIRTIO_PAIRS 4
+#define FAKE_VIRTIO_QUEUES (2 * FAKE_VIRTIO_PAIRS + 1)
 #define FAKE_VIRTIO_RX 0
 #define FAKE_VIRTIO_TX 1
 
@@ -44,6 +45,40 @@ struct fake_virtio_queue {
 	struct mirror_ring ring; /* once enabled */
 };
 
+/* What the device does with the next commands. */
+enum fake_virtio_answer {
+	FAKE_ANSWER,              /* answers, as it should */
+	FAKE_ANSWER_REFUSED,      /* VIRTIO_NET_ERR */
+	FAKE_ANSWER_NOT_WRITTEN,  /* returns the buffer and leaves the ack as it was */
+	FAKE_ANSWER_NEVER,        /* keeps the command; fake_virtio_late_answer() */
+	FAKE_ANSWER_SLOW,         /* answers when the status has been read thrice */
+	FAKE_ANSWER_WRONG_ID,
+	FAKE_ANSWER_ID_BEYOND,
+	FAKE_ANSWER_NO_LENGTH,
+	FAKE_ANSWER_LONG_LENGTH,
+	FAKE_ANSWER_TWICE,
+	FAKE_ANSWER_NEEDS_RESET,  /* keeps the command, and asks for a reset */
+	FAKE_ANSWER_RESET,        /* keeps it, and is as if it had been reset */
+};
+
+#define FAKE_VIRTIO_MACS 512
+
+/* What the commands set; as after a reset, all 0. */
+struct fake_virtio_filter {
+	uint8_t promisc, allmulti;
+	uint16_t pairs;           /* 0: as after a reset, one */
+	uint32_t nr_unicast, nr_multicast;
+	uint8_t unicast[FAKE_VIRTIO_MACS][6], multicast[FAKE_VIRTIO_MACS][6];
+	uint64_t vlans[64];
+};
+
+/* Commands that were carried out, since the test began. */
+struct fake_virtio_counts {
+	unsigned int all, promisc, allmulti, mac_table, mac_addr, vlan_add,
+		vlan_del, announce_ack, pairs;
+	unsigned int bad;         /* no command, or one of a feature not negotiated */
+};
+
 struct fake_virtio {
 	uint64_t offered, accepted;
 	uint8_t status, generation, isr;
@@ -60,6 +95,14 @@ struct fake_virtio {
 	bool keeps_size;       /* writes of queue_size have no effect */
 	bool never_enables;
 	bool no_vectors;       /* answers NO_VECTOR */
+	uint16_t vectors_max;  /* if not 0: answers NO_VECTOR from here on */
+	/* control queue: the last one that was negotiated */
+	enum fake_virtio_answer answer;
+	struct fake_virtio_filter filter;
+	struct fake_virtio_counts counts;
+	struct mirror_chain kept; /* a command that was not answered */
+	bool has_kept;
+	unsigned int status_reads;
 };
 
 extern struct fake_virtio fake_virtio;
@@ -69,10 +112,20 @@ extern struct fake_virtio fake_virtio;
  * device whose link is up. 0 or -1.
  */
 int fake_virtio_start(enum fake_virtio_map map);
+/*
+ * Offer a control queue and these features besides, with some pairs; to be called
+ * before the device is attached. The control queue is behind the queues of all pairs
+ * that are offered, which are several if VIRTIO_NET_F_MQ is among the features.
+ */
+void fake_virtio_offer_ctrl(uint64_t features, uint16_t pairs);
 /* Stop it; it must be closed. */
 void fake_virtio_stop(void);
 /* Change the configuration's link status, and interrupt. */
 void fake_virtio_set_link(bool up);
+/* Ask for an announcement, and interrupt. */
+void fake_virtio_ask_announce(void);
+/* Interrupt for the used buffers of a queue, if the driver wants that. 1 if so. */
+int fake_virtio_interrupt(uint16_t queue);
 /* Ask for a reset, and interrupt. */
 void fake_virtio_ask_reset(void);
 /* Sum of kicks, trapped and by the mapped page; the page keeps only the last. */
@@ -82,7 +135,17 @@ uint16_t fake_virtio_last_kick(void);
  * buffers as it takes. The number of buffers, 0 if there are not enough.
  */
 uint16_t fake_virtio_receive(const void *data, uint32_t len);
+uint16_t fake_virtio_receive_on(uint16_t pair, const void *data, uint32_t len);
 /* Take a frame from the driver, without its header: its length, or -1. */
 int fake_virtio_sent(void *data, uint32_t room);
+int fake_virtio_sent_on(uint16_t pair, void *data, uint32_t room);
+
+/* Answer a command that was kept, now that nobody waits for it any more. */
+void fake_virtio_late_answer(void);
+
+/* fake_virtio_ctrl.c: what fake_virtio.c calls. */
+struct fake_virtio_queue *fake_virtio_ctrl_queue(void);
+void fake_virtio_ctrl_kick(void);
+void fake_virtio_ctrl_status_read(void);
 
 #endif /* FAKE_VIRTIO_H */

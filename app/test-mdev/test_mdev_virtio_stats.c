@@ -2,6 +2,8 @@
 
 #include <rte_mbuf.h>
 
+#include <mdev_virtio_ethdev.h>
+
 #include "test.h"
 #include "virtio_port.h"
 
@@ -39,10 +41,50 @@ test_counters(void)
 	return TEST_SUCCESS;
 }
 
+static uint64_t
+xstat(const char *name)
+{
+	uint64_t id, value;
+
+	if (rte_eth_xstats_get_id_by_name(virtio_port.id, name, &id) != 0 ||
+			rte_eth_xstats_get_by_id(virtio_port.id, &id, &value, 1) != 1)
+		return UINT64_MAX;
+	return value;
+}
+
+/* Commands that went wrong, and those of them that were not answered. */
+static int
+test_ctrl(void)
+{
+	mdev_virtio_hw(virtio_port.dev)->cvq.max_polls = 10;
+	fake_virtio.answer = FAKE_ANSWER_REFUSED;
+	TEST_ASSERT_FAIL(rte_eth_promiscuous_enable(virtio_port.id), "refused");
+	fake_virtio.answer = FAKE_ANSWER_NEVER;
+	TEST_ASSERT_FAIL(rte_eth_promiscuous_enable(virtio_port.id), "answered");
+	TEST_ASSERT_EQUAL(xstat("ctrl_failed"), 2, "failed");
+	TEST_ASSERT_EQUAL(xstat("ctrl_timeouts"), 1, "timeouts");
+	TEST_ASSERT_SUCCESS(rte_eth_xstats_reset(virtio_port.id), "reset");
+	TEST_ASSERT_EQUAL(xstat("ctrl_failed") + xstat("ctrl_timeouts"), 0,
+		"not reset");
+	return TEST_SUCCESS;
+}
+
+static int
+setup_ctrl(void)
+{
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
+		return TEST_FAILED;
+	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1);
+	if (virtio_port_attach("") != 0)
+		return TEST_FAILED;
+	return virtio_port_start(64);
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: statistics",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_counters),
+		TEST_CASE_ST(setup_ctrl, virtio_port_stop, test_ctrl),
 		TEST_CASES_END()
 	}
 };

@@ -52,6 +52,23 @@ virtio_port_attach(const char *args)
 }
 
 int
+virtio_port_configure(uint16_t nb_rx, uint16_t nb_tx, uint16_t nb_desc,
+		const struct rte_eth_conf *conf)
+{
+	uint16_t i;
+	int ret;
+
+	ret = rte_eth_dev_configure(virtio_port.id, nb_rx, nb_tx, conf);
+	for (i = 0; ret == 0 && i < nb_rx; i++)
+		ret = rte_eth_rx_queue_setup(virtio_port.id, i, nb_desc,
+				SOCKET_ID_ANY, NULL, virtio_port.pool);
+	for (i = 0; ret == 0 && i < nb_tx; i++)
+		ret = rte_eth_tx_queue_setup(virtio_port.id, i, nb_desc,
+				SOCKET_ID_ANY, NULL);
+	return ret;
+}
+
+int
 virtio_port_start(uint16_t nb_desc)
 {
 	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
@@ -62,13 +79,7 @@ virtio_port_start(uint16_t nb_desc)
 	if (ret != 0)
 		return ret;
 	conf.rxmode.offloads = info.rx_offload_capa;
-	ret = rte_eth_dev_configure(virtio_port.id, 1, 1, &conf);
-	if (ret == 0)
-		ret = rte_eth_rx_queue_setup(virtio_port.id, 0, nb_desc,
-				SOCKET_ID_ANY, NULL, virtio_port.pool);
-	if (ret == 0)
-		ret = rte_eth_tx_queue_setup(virtio_port.id, 0, nb_desc,
-				SOCKET_ID_ANY, NULL);
+	ret = virtio_port_configure(1, 1, nb_desc, &conf);
 	if (ret == 0)
 		ret = rte_eth_dev_start(virtio_port.id);
 	return ret;

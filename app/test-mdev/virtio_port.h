@@ -31,6 +31,9 @@ extern struct virtio_port virtio_port;
 int virtio_port_prepare(enum fake_virtio_map map);
 /* Have EAL attach the device, with these driver arguments. What EAL returned. */
 int virtio_port_attach(const char *args);
+/* Configure so many queues of this size; not started. What ethdev returned. */
+int virtio_port_configure(uint16_t nb_rx, uint16_t nb_tx, uint16_t nb_desc,
+		const struct rte_eth_conf *conf);
 /* Configure one queue pair of this size and start. What ethdev returned. */
 int virtio_port_start(uint16_t nb_desc);
 /* Detach the port if there is one, and remove everything. */

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The Ethernet device: probe, configure, start, stop, close; link and MTU. */
+/* The Ethernet device: initialise, configure, start, stop, close. */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
-#include <rte_byteorder.h>
 #include <rte_errno.h>
 #include <rte_ether.h>
 #include <rte_interrupts.h>
@@ -26,207 +24,29 @@ RTE_LOG_REGISTER_SUFFIX(mdev_virtio_logtype_driver, driver, NOTICE)
 #define DEFAULT_RING_SIZE 256
 #define DEFAULT_BURST 32
 
-/* Without VIRTIO_NET_F_MTU: the largest frame that the header's users agree on. */
-#define MAX_MTU_UNKNOWN RTE_ETHER_MAX_JUMBO_FRAME_LEN
-
-/* VIRTIO 1.2 s. 5.1.4: values of duplex; others are not known. */
-#define DUPLEX_HALF 0
-
-#define FEATURES_TAKEN \
-	(RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) | \
-	 RTE_BIT64(VIRTIO_F_ORDER_PLATFORM) | RTE_BIT64(VIRTIO_NET_F_MAC) | \
-	 RTE_BIT64(VIRTIO_NET_F_STATUS) | RTE_BIT64(VIRTIO_NET_F_MTU) | \
-	 RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX))
-
-/*
- * Before the port is configured, all that could be taken; then what its configuration
- * needs: frames over several buffers go to applications that asked for them only.
- */
-static uint64_t
-choose_features(uint64_t offered, void *arg)
-{
-	const struct rte_eth_dev *dev = arg;
-	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	uint64_t features = offered & FEATURES_TAKEN;
-
-	if (hw->devargs.mrg_rxbuf && (dev->data->dev_configured == 0 ||
-			(dev->data->dev_conf.rxmode.offloads &
-			RTE_ETH_RX_OFFLOAD_SCATTER) != 0))
-		features |= offered & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
-	/* s. 5.1.4.2: who takes the MTU must have room for such frames */
-	if (!virtio_has_feature(features, VIRTIO_NET_F_MRG_RXBUF) &&
-			!mdev_virtio_buffers_hold(dev, hw->max_mtu))
-		features &= ~RTE_BIT64(VIRTIO_NET_F_MTU);
-	return features;
-}
-
-/*
- * A field of the configuration, little endian as it is there. The link is asked for
- * often, so a failure is reported once between starts.
- */
-static int
-config_field(struct rte_eth_dev *dev, uint32_t offset, void *buf, uint32_t len)
-{
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	int ret;
-
-	ret = virtio_device_config_read(mdev_virtio_transport(dev), offset, buf,
-			len);
-	if (ret == 0 || hw->config_failed)
-		return ret;
-	hw->config_failed = true;
-	if (ret == -EAGAIN)
-		INIT_LOG(ERR, "%s: the device's configuration generation never settles: the device is broken, reset or replace it",
-			dev->data->name);
-	else
-		INIT_LOG(ERR, "%s: cannot read the device's configuration: %s",
-			dev->data->name, rte_strerror(-ret));
-	return ret;
-}
-
-#define CONFIG_FIELD(dev, field, value) \
-	config_field(dev, offsetof(struct virtio_net_config, field), \
-		value, sizeof(((struct virtio_net_config *)0)->field))
-
-/* VIRTIO 1.2 s. 5.1.5: a device without a MAC address gets a random one. */
-static int
-read_mac(struct rte_eth_dev *dev)
-{
-	struct rte_ether_addr *mac = dev->data->mac_addrs;
-	int ret;
-
-	if (virtio_has_feature(mdev_virtio_hw(dev)->features, VIRTIO_NET_F_MAC)) {
-		ret = CONFIG_FIELD(dev, mac, mac->addr_bytes);
-		if (ret < 0 || rte_is_valid_assigned_ether_addr(mac))
-			return ret;
-		INIT_LOG(WARNING, "%s: the device's MAC address " RTE_ETHER_ADDR_PRT_FMT
-			" is none for a port: using a random one",
-			dev->data->name, RTE_ETHER_ADDR_BYTES(mac));
-	}
-	rte_eth_random_addr(mac->addr_bytes);
-	return 0;
-}
-
-/* s. 5.1.4.2: the device's MTU is at least 68. */
-static int
-read_mtu(struct rte_eth_dev *dev)
-{
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	rte_le16_t mtu;
-	int ret;
-
-	hw->max_mtu = MAX_MTU_UNKNOWN;
-	if (!virtio_has_feature(hw->features, VIRTIO_NET_F_MTU))
-		return 0;
-	ret = CONFIG_FIELD(dev, mtu, &mtu);
-	if (ret < 0)
-		return ret;
-	hw->max_mtu = rte_le_to_cpu_16(mtu);
-	if (hw->max_mtu < RTE_ETHER_MIN_MTU) {
-		INIT_LOG(ERR, "%s: the device's MTU of %u is less than %u: set a larger one where the device is made",
-			dev->data->name, hw->max_mtu, RTE_ETHER_MIN_MTU);
-		return -EPROTO;
-	}
-	dev->data->mtu = RTE_MIN(hw->max_mtu, RTE_ETHER_MTU);
-	return 0;
-}
-
-static int
-access_failed(const struct rte_eth_dev *dev, const char *what, int ret)
-{
-	INIT_LOG(ERR, "%s: cannot read %s: %s", dev->data->name, what,
-		rte_strerror(-ret));
-	return ret;
-}
-
-static int
-read_ring_max(struct rte_eth_dev *dev, uint16_t vq_index, uint16_t *max)
-{
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
-	int ret;
-
-	ret = tr->ops->get_vq_num_max(tr, vq_index, max);
-	if (ret < 0)
-		return access_failed(dev, "a queue's size", ret);
-	if (*max < VIRTQUEUE_MIN_SIZE || *max > VIRTQUEUE_MAX_SIZE ||
-			!rte_is_power_of_2(*max)) {
-		INIT_LOG(ERR, "%s: virtqueue %u has a size of %u, which is not a power of two from %u to %u: the device is broken",
-			dev->data->name, vq_index, *max, VIRTQUEUE_MIN_SIZE,
-			VIRTQUEUE_MAX_SIZE);
-		return -EPROTO;
-	}
-	return 0;
-}
-
-static int
-read_queues(struct rte_eth_dev *dev)
-{
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	uint16_t count;
-	int ret;
-
-	ret = tr->ops->get_vq_count(tr, &count);
-	if (ret < 0)
-		return access_failed(dev, "the number of queues", ret);
-	if (count <= VIRTIO_NET_TX_VQ(0)) {
-		INIT_LOG(ERR, "%s: the device has %u virtqueues, a network device needs 2",
-			dev->data->name, count);
-		return -EPROTO;
-	}
-	ret = read_ring_max(dev, VIRTIO_NET_RX_VQ(0), &hw->rx_ring_max);
-	if (ret == 0)
-		ret = read_ring_max(dev, VIRTIO_NET_TX_VQ(0), &hw->tx_ring_max);
-	return ret;
-}
-
-/* What a device says of itself; it stays at FEATURES_OK until it is started. */
-static int
-examine(struct rte_eth_dev *dev)
-{
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	int ret;
-
-	ret = virtio_device_negotiate(tr, choose_features, dev, &hw->features);
-	if (ret < 0)
-		return ret;
-	if (virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF))
-		hw->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
-	ret = read_queues(dev);
-	if (ret == 0)
-		ret = read_mac(dev);
-	if (ret == 0)
-		ret = read_mtu(dev);
-	if (ret == 0)
-		ret = tr->ops->get_vector_count(tr, &hw->vectors);
-	if (ret < 0) {
-		virtio_device_fail(tr);
-		return ret;
-	}
-	INIT_LOG(DEBUG, "%s: features 0x%" PRIx64 ", rings up to %u and %u, MTU up to %u, %u interrupt vectors",
-		dev->data->name, hw->features, hw->rx_ring_max, hw->tx_ring_max,
-		hw->max_mtu, hw->vectors);
-	return 0;
-}
+/* Entries of the control queue; one command at a time has no use for more. */
+#define CTRL_RING_SIZE 64
 
 static int
 dev_configure(struct rte_eth_dev *dev)
 {
 	const struct rte_eth_conf *conf = &dev->data->dev_conf;
 
-	/* RSS over one queue asks for nothing, and many applications always do */
+	/* RSS is what a device with several queues does, in its own way */
 	if ((conf->rxmode.mq_mode != RTE_ETH_MQ_RX_NONE &&
 			conf->rxmode.mq_mode != RTE_ETH_MQ_RX_RSS) ||
 			conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
-		INIT_LOG(ERR, "%s: one queue pair has no multi-queue mode: configure it without VMDq and DCB",
+		INIT_LOG(ERR, "%s: the device spreads frames over queues by itself: configure the port without VMDq and DCB",
 			dev->data->name);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/* VIRTIO 1.2 s. 3.1.1: from the reset to DRIVER_OK. */
+/*
+ * VIRTIO 1.2 s. 3.1.1: from the reset to DRIVER_OK. What the device receives is
+ * settled before it gets the first buffer.
+ */
 static int
 device_up(struct rte_eth_dev *dev)
 {
@@ -234,10 +54,9 @@ device_up(struct rte_eth_dev *dev)
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
-	ret = virtio_device_negotiate(tr, choose_features, dev, &hw->features);
+	ret = mdev_virtio_negotiate(dev);
 	if (ret < 0)
 		return ret;
-	hw->runaway = false;
 	ret = mdev_virtio_check_mtu(dev, dev->data->mtu);
 	if (ret == 0)
 		ret = mdev_virtio_intr_enable(dev);
@@ -246,15 +65,20 @@ device_up(struct rte_eth_dev *dev)
 	ret = mdev_virtio_queues_start(dev);
 	if (ret == 0)
 		ret = virtio_device_add_status(tr, VIRTIO_CONFIG_S_DRIVER_OK);
+	if (ret == 0)
+		ret = mdev_virtio_ctrl_start(dev);
 	if (ret < 0)
 		goto disable_intr;
 	return 0;
 
 disable_intr:
+	virtio_cvq_stop(&hw->cvq);
 	mdev_virtio_intr_disable(dev);
 fail:
 	virtio_device_fail(tr);
 	hw->runaway = virtio_device_reset(tr) < 0;
+	if (!hw->runaway)
+		mdev_virtio_queues_stop(dev);
 	return ret;
 }
 
@@ -272,12 +96,22 @@ in_interrupt(const struct rte_eth_dev *dev)
 	return true;
 }
 
+static eth_rx_burst_t
+choose_rx_burst(const struct rte_eth_dev *dev)
+{
+	bool mergeable = virtio_has_feature(mdev_virtio_hw(dev)->features,
+			VIRTIO_NET_F_MRG_RXBUF);
+
+	if (dev->data->nb_tx_queues > dev->data->nb_rx_queues)
+		return mergeable ? virtio_recv_split_all_mergeable :
+			virtio_recv_split_all;
+	return mergeable ? virtio_recv_split_mergeable : virtio_recv_split;
+}
+
 void
 mdev_virtio_select_bursts(struct rte_eth_dev *dev)
 {
-	dev->rx_pkt_burst = virtio_has_feature(mdev_virtio_hw(dev)->features,
-			VIRTIO_NET_F_MRG_RXBUF) ?
-		virtio_recv_split_mergeable : virtio_recv_split;
+	dev->rx_pkt_burst = choose_rx_burst(dev);
 	dev->tx_pkt_burst = virtio_xmit_split;
 }
 
@@ -299,8 +133,7 @@ dev_start(struct rte_eth_dev *dev)
 	}
 	mdev_virtio_select_bursts(dev);
 	/* s. 3.1.1: notifications only after DRIVER_OK */
-	if (dev->data->nb_rx_queues > 0)
-		virtio_refill_split(dev->data->rx_queues[0]);
+	mdev_virtio_queues_fill(dev);
 	dev->data->dev_started = 1;
 	mdev_virtio_link_update(dev, 0);
 	mdev_virtio_mp_started(dev);
@@ -323,6 +156,7 @@ dev_stop(struct rte_eth_dev *dev)
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
 	rte_wmb();
+	virtio_cvq_stop(&hw->cvq);
 	mdev_virtio_intr_disable(dev);
 	ret = virtio_device_reset(mdev_virtio_transport(dev));
 	hw->runaway = ret < 0;
@@ -339,6 +173,7 @@ int
 mdev_virtio_dev_close(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_process *process = dev->process_private;
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	uint16_t i;
 
 	if (process == NULL)
@@ -346,11 +181,13 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 	if (dev_stop(dev) == -EBUSY)
 		return -EBUSY;
 	if (virtio_device_reset(process->tr) == 0)
-		mdev_virtio_hw(dev)->runaway = false;
+		hw->runaway = false;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		mdev_virtio_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		mdev_virtio_tx_queue_release(dev, i);
+	mdev_virtio_spares_release(dev);
+	virtio_cvq_free(&hw->cvq, hw->runaway);
 	process->tr->ops->destroy(process->tr);
 	free(process);
 	dev->process_private = NULL;
@@ -366,9 +203,11 @@ mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info
 	info->max_mtu = hw->max_mtu;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	info->max_rx_pktlen = hw->max_mtu + MDEV_VIRTIO_FRAME_OVERHEAD;
-	info->max_rx_queues = 1;
-	info->max_tx_queues = 1;
-	info->max_mac_addrs = 1;
+	info->max_rx_queues = mdev_virtio_max_queues(hw);
+	info->max_tx_queues = mdev_virtio_max_queues(hw);
+	info->max_mac_addrs =
+		virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_RX) ?
+		MDEV_VIRTIO_MAC_ADDRS : 1;
 	info->rx_offload_capa = hw->rx_offload_capa;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	info->rx_desc_lim.nb_min = VIRTQUEUE_MIN_SIZE;
@@ -389,78 +228,9 @@ mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info
 }
 
 static int
-read_link(struct rte_eth_dev *dev, struct rte_eth_link *link)
-{
-	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	rte_le16_t status;
-	rte_le32_t speed;
-	uint8_t duplex;
-	int ret;
-
-	link->link_status = RTE_ETH_LINK_UP;
-	if (virtio_has_feature(hw->features, VIRTIO_NET_F_STATUS)) {
-		ret = CONFIG_FIELD(dev, status, &status);
-		if (ret < 0)
-			return ret;
-		if ((rte_le_to_cpu_16(status) & VIRTIO_NET_S_LINK_UP) == 0)
-			link->link_status = RTE_ETH_LINK_DOWN;
-	}
-	if (link->link_status == RTE_ETH_LINK_DOWN)
-		return 0;
-	link->link_speed = RTE_ETH_SPEED_NUM_UNKNOWN;
-	if (virtio_has_feature(hw->features, VIRTIO_NET_F_SPEED_DUPLEX)) {
-		ret = CONFIG_FIELD(dev, speed, &speed);
-		if (ret == 0)
-			ret = CONFIG_FIELD(dev, duplex, &duplex);
-		if (ret < 0)
-			return ret;
-		/* s. 5.1.4: other values are not known */
-		if (rte_le_to_cpu_32(speed) <= INT32_MAX)
-			link->link_speed = rte_le_to_cpu_32(speed);
-		if (duplex == DUPLEX_HALF)
-			link->link_duplex = RTE_ETH_LINK_HALF_DUPLEX;
-	}
-	return 0;
-}
-
-int
-mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
-{
-	struct rte_eth_link link = {
-		.link_speed = RTE_ETH_SPEED_NUM_NONE,
-		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
-		.link_autoneg = RTE_ETH_LINK_FIXED,
-		.link_status = RTE_ETH_LINK_DOWN,
-	};
-
-	if (dev->data->dev_started != 0 && !mdev_virtio_needs_reset(dev) &&
-			read_link(dev, &link) < 0) {
-		link.link_status = RTE_ETH_LINK_DOWN;
-		link.link_speed = RTE_ETH_SPEED_NUM_NONE;
-	}
-	return rte_eth_linkstatus_set(dev, &link);
-}
-
-static int
 mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
 	return mdev_virtio_check_mtu(dev, mtu);
-}
-
-/*
- * A device without VIRTIO_NET_F_CTRL_RX passes every frame (VIRTIO 1.2 s. 5.1.6.5.1):
- * it cannot be told otherwise.
- */
-static int
-receive_all(struct rte_eth_dev *dev __rte_unused)
-{
-	return 0;
-}
-
-static int
-receive_less(struct rte_eth_dev *dev __rte_unused)
-{
-	return -ENOTSUP;
 }
 
 static const struct eth_dev_ops ops = {
@@ -471,10 +241,16 @@ static const struct eth_dev_ops ops = {
 	.dev_infos_get = mdev_virtio_dev_infos_get,
 	.link_update = mdev_virtio_link_update,
 	.mtu_set = mtu_set,
-	.promiscuous_enable = receive_all,
-	.promiscuous_disable = receive_less,
-	.allmulticast_enable = receive_all,
-	.allmulticast_disable = receive_less,
+	.promiscuous_enable = mdev_virtio_promiscuous_enable,
+	.promiscuous_disable = mdev_virtio_promiscuous_disable,
+	.allmulticast_enable = mdev_virtio_allmulticast_enable,
+	.allmulticast_disable = mdev_virtio_allmulticast_disable,
+	.mac_addr_set = mdev_virtio_mac_addr_set,
+	.mac_addr_add = mdev_virtio_mac_addr_add,
+	.mac_addr_remove = mdev_virtio_mac_addr_remove,
+	.set_mc_addr_list = mdev_virtio_set_mc_addr_list,
+	.vlan_filter_set = mdev_virtio_vlan_filter_set,
+	.vlan_offload_set = mdev_virtio_vlan_offload_set,
 	.rx_queue_setup = mdev_virtio_rx_queue_setup,
 	.rx_queue_release = mdev_virtio_rx_queue_release,
 	.tx_queue_setup = mdev_virtio_tx_queue_setup,
@@ -487,19 +263,48 @@ static const struct eth_dev_ops ops = {
 };
 
 struct mdev_virtio_process *
-mdev_virtio_process_create(const struct mdev_virtio_hw *hw __rte_unused,
+mdev_virtio_process_create(const struct mdev_virtio_hw *hw,
 		struct virtio_transport *tr)
 {
-	const uint32_t doorbells = VIRTIO_NET_TX_VQ(0) + 1;
 	struct mdev_virtio_process *process;
 
 	process = calloc(1, sizeof(*process) +
-			doorbells * sizeof(process->doorbells[0]));
+			hw->nr_vqs * sizeof(process->doorbells[0]));
 	if (process == NULL)
 		return NULL;
 	process->tr = tr;
-	process->nr_doorbells = doorbells;
+	process->nr_doorbells = hw->nr_vqs;
 	return process;
+}
+
+/* What depends on the number of queues, which the device said by now. */
+static int
+alloc_queues(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct mdev_virtio_process *process;
+	int ret;
+
+	process = realloc(dev->process_private, sizeof(*process) +
+			hw->nr_vqs * sizeof(process->doorbells[0]));
+	if (process == NULL) {
+		ret = -ENOMEM;
+		goto fail;
+	}
+	memset(process->doorbells, 0,
+		hw->nr_vqs * sizeof(process->doorbells[0]));
+	process->nr_doorbells = hw->nr_vqs;
+	dev->process_private = process;
+	ret = virtio_cvq_create(&hw->cvq, dev->data->port_id,
+			VIRTIO_NET_CTRL_VQ(hw->max_pairs),
+			RTE_MIN(hw->ctrl_ring_max, CTRL_RING_SIZE),
+			dev->data->numa_node);
+	if (ret == 0)
+		return 0;
+fail:
+	INIT_LOG(ERR, "%s: no memory for its %u virtqueues: %s", dev->data->name,
+		hw->nr_vqs, rte_strerror(-ret));
+	return ret;
 }
 
 int
@@ -511,17 +316,19 @@ mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 	int ret;
 
 	process = mdev_virtio_process_create(hw, tr);
+	dev->process_private = process;
 	dev->data->mac_addrs = rte_zmalloc("mdev_virtio_mac",
-			sizeof(struct rte_ether_addr), 0);
+			MDEV_VIRTIO_MAC_ADDRS * sizeof(struct rte_ether_addr), 0);
 	if (process == NULL || dev->data->mac_addrs == NULL) {
 		INIT_LOG(ERR, "%s: no memory", dev->data->name);
 		ret = -ENOMEM;
 		goto fail;
 	}
-	dev->process_private = process;
 	hw->devargs = *devargs;
 	hw->config_efd = -1;
-	ret = examine(dev);
+	ret = mdev_virtio_examine(dev);
+	if (ret == 0)
+		ret = alloc_queues(dev);
 	if (ret < 0)
 		goto fail;
 	dev->dev_ops = &ops;
@@ -534,8 +341,8 @@ mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 	return 0;
 
 fail:
+	free(dev->process_private);
 	dev->process_private = NULL;
-	free(process);
 	tr->ops->destroy(tr);
 	return ret;
 }

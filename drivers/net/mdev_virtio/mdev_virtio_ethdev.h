@@ -11,6 +11,7 @@
 #include <ethdev_driver.h>
 
 #include "mdev_virtio_compat.h"
+#include "virtio_cvq.h"
 #include "virtio_transport.h"
 #include "virtqueue.h"
 
@@ -18,6 +19,10 @@
 struct mdev_virtio_devargs {
 	bool mrg_rxbuf; /* take VIRTIO_NET_F_MRG_RXBUF if it is offered */
 };
+
+/* Addresses of a port: its own, and those added; multicast ones of a list. */
+#define MDEV_VIRTIO_MAC_ADDRS 64
+#define MDEV_VIRTIO_MC_ADDRS 256
 
 /*
  * A port, in memory that all processes share: no function pointer, and no address of
@@ -30,12 +35,20 @@ struct mdev_virtio_hw {
 	uint64_t rx_offload_capa; /* RTE_ETH_RX_OFFLOAD_* */
 	uint16_t rx_ring_max;     /* largest ring that the device takes */
 	uint16_t tx_ring_max;
+	uint16_t ctrl_ring_max;   /* 0: no control queue */
+	uint16_t max_pairs;       /* queue pairs that the device has */
+	uint32_t nr_vqs;          /* virtqueues that they and the control queue are */
 	uint32_t vectors;         /* interrupt vectors that the device has */
 	uint32_t secondaries;     /* processes that have the port too; atomic */
 	int config_efd;           /* primary: config interrupt; -1: none */
 	bool needs_reset;         /* DEVICE_NEEDS_RESET was seen since start */
 	bool runaway;             /* was not reset: may still use its queues */
 	bool config_failed;       /* the configuration cannot be read, as was said */
+	struct virtio_cvq cvq;
+	struct virtqueue *spares; /* queues of used pairs that nobody set up */
+	struct rte_ether_addr mac; /* the device's receive filter has it */
+	uint32_t nr_mc_addrs;
+	struct rte_ether_addr mc_addrs[MDEV_VIRTIO_MC_ADDRS];
 };
 
 static inline struct mdev_virtio_hw *
@@ -58,6 +71,21 @@ mdev_virtio_transport(const struct rte_eth_dev *dev)
 /* Virtqueues of a queue pair (VIRTIO 1.2 s. 5.1.2). */
 #define VIRTIO_NET_RX_VQ(pair) (2 * (pair))
 #define VIRTIO_NET_TX_VQ(pair) (2 * (pair) + 1)
+#define VIRTIO_NET_CTRL_VQ(max_pairs) (2 * (uint32_t)(max_pairs))
+
+/* Queues of either direction that the port may have. */
+static inline uint16_t
+mdev_virtio_max_queues(const struct mdev_virtio_hw *hw)
+{
+	return RTE_MIN(hw->max_pairs, RTE_MAX_QUEUES_PER_PORT);
+}
+
+/* Pairs that the port's queues need; the device uses all queues of these. */
+static inline uint16_t
+mdev_virtio_pairs(const struct rte_eth_dev *dev)
+{
+	return RTE_MAX(dev->data->nb_rx_queues, dev->data->nb_tx_queues);
+}
 
 /* mdev_virtio_ethdev.c */
 
@@ -81,8 +109,44 @@ void mdev_virtio_select_bursts(struct rte_eth_dev *dev);
 /* See ethdev's dev_infos_get. */
 int mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info);
 
+/* mdev_virtio_config.c */
+
+/*
+ * Reset the device, negotiate what could be of use, and keep what it says of itself.
+ * It stays at FEATURES_OK until it is started. Logs a failure.
+ */
+int mdev_virtio_examine(struct rte_eth_dev *dev);
+/* Reset the device and negotiate what the port's configuration needs. Logs. */
+int mdev_virtio_negotiate(struct rte_eth_dev *dev);
+/* Read a field of the configuration, little endian. Logs the first failure. */
+int mdev_virtio_config_field(struct rte_eth_dev *dev, uint32_t offset, void *buf,
+		uint32_t len);
+#define MDEV_VIRTIO_CONFIG_FIELD(dev, field, value) \
+	mdev_virtio_config_field(dev, offsetof(struct virtio_net_config, field), \
+		value, sizeof(((struct virtio_net_config *)0)->field))
+
+/* mdev_virtio_link.c */
 /* Read the link status; 0 if it changed, -1 if not, as ethdev's link_update. */
 int mdev_virtio_link_update(struct rte_eth_dev *dev, int wait);
+
+/* mdev_virtio_ctrl.c */
+/*
+ * Tell the device, which is at DRIVER_OK, of what was asked for before, but for what
+ * ethdev repeats after a start: promiscuous and all-multicast mode. Logs a failure.
+ */
+int mdev_virtio_ctrl_start(struct rte_eth_dev *dev);
+int mdev_virtio_promiscuous_enable(struct rte_eth_dev *dev);
+int mdev_virtio_promiscuous_disable(struct rte_eth_dev *dev);
+int mdev_virtio_allmulticast_enable(struct rte_eth_dev *dev);
+int mdev_virtio_allmulticast_disable(struct rte_eth_dev *dev);
+int mdev_virtio_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac);
+int mdev_virtio_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac,
+		uint32_t index, uint32_t pool);
+void mdev_virtio_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
+int mdev_virtio_set_mc_addr_list(struct rte_eth_dev *dev,
+		struct rte_ether_addr *macs, uint32_t count);
+int mdev_virtio_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on);
+int mdev_virtio_vlan_offload_set(struct rte_eth_dev *dev, int mask);
 
 /* mdev_virtio_queue.c */
 int mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
@@ -95,11 +159,15 @@ void mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 void mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 /* Hand the queues over to the device, which is at FEATURES_OK. Logs a failure. */
 int mdev_virtio_queues_start(struct rte_eth_dev *dev);
+/* Give the device, which is at DRIVER_OK, its receive buffers. */
+void mdev_virtio_queues_fill(struct rte_eth_dev *dev);
 /* Take back what the queues hold from a device that was reset. */
 void mdev_virtio_queues_stop(struct rte_eth_dev *dev);
 /* Set this process's doorbell of a queue that was started. */
 void mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
 		const struct virtqueue *vq);
+/* Free the queues that complete pairs; those that the device may use are lost. */
+void mdev_virtio_spares_release(struct rte_eth_dev *dev);
 /* Can every receive buffer hold a frame of this MTU by itself? */
 bool mdev_virtio_buffers_hold(const struct rte_eth_dev *dev, uint16_t mtu);
 /* Does a frame of this MTU fit the receive buffers? Logs if it does not. */

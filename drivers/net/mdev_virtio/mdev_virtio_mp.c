@@ -54,10 +54,13 @@ static void
 doorbells_find(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_process *process = dev->process_private;
+	const struct virtqueue *vq;
 	uint16_t i;
 
-	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		mdev_virtio_find_doorbell(process, dev->data->rx_queues[i]);
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
+			mdev_virtio_find_doorbell(process, vq);
+	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		mdev_virtio_find_doorbell(process, dev->data->tx_queues[i]);
 }

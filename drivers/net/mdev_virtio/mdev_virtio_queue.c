@@ -11,6 +11,7 @@
 
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
+#include "virtio_rxtx.h"
 
 #define DEFAULT_FREE_THRESH 32
 
@@ -76,6 +77,7 @@ mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 	if (vq == NULL)
 		return -rte_errno;
 	vq->mp = mp;
+	vq->turn = vq;
 	vq->free_thresh = free_thresh(conf->rx_free_thresh, nb_desc);
 	dev->data->rx_queues[index] = vq;
 	return 0;
@@ -108,10 +110,39 @@ queue_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
 		virtqueue_free(vq);
 }
 
+static void
+free_list(const struct rte_eth_dev *dev, struct virtqueue **list)
+{
+	struct virtqueue *vq;
+
+	while (*list != NULL) {
+		vq = *list;
+		*list = vq->sibling;
+		queue_free(dev, vq);
+	}
+}
+
+/* What they have counted stays counted. */
+static void
+rx_siblings_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	const struct virtqueue *sibling;
+
+	for (sibling = vq->sibling; sibling != NULL; sibling = sibling->sibling)
+		virtqueue_stats_add(&vq->stats, &sibling->stats);
+	free_list(dev, &vq->sibling);
+	vq->turn = vq;
+}
+
 void
 mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 {
-	queue_free(dev, dev->data->rx_queues[index]);
+	struct virtqueue *vq = dev->data->rx_queues[index];
+
+	if (vq == NULL)
+		return;
+	rx_siblings_free(dev, vq);
+	queue_free(dev, vq);
 	dev->data->rx_queues[index] = NULL;
 }
 
@@ -170,16 +201,81 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 	return ret;
 }
 
+/*
+ * A device uses both queues of a pair, and steers received frames to any of the pairs
+ * that are used (s. 5.1.6.5.5). Queues that nobody set up are made here. A receive
+ * queue among them is polled with one that was: it takes buffers from the same pool,
+ * and no frame is lost. Without such a one, and for transmit queues, an empty ring
+ * will do.
+ */
+static int
+spare_start(struct rte_eth_dev *dev, uint16_t vq_index, enum virtqueue_kind kind,
+		struct virtqueue *sibling)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct virtqueue *vq;
+
+	vq = queue_create(dev, vq_index, kind,
+			sibling != NULL ? sibling->size : VIRTQUEUE_MIN_SIZE,
+			dev->data->numa_node);
+	if (vq == NULL)
+		return -rte_errno;
+	if (sibling != NULL) {
+		vq->mp = sibling->mp;
+		vq->free_thresh = sibling->free_thresh;
+		vq->sibling = sibling->sibling;
+		sibling->sibling = vq;
+	} else {
+		vq->sibling = hw->spares;
+		hw->spares = vq;
+	}
+	return queue_start(dev, vq);
+}
+
+static int
+spares_start(struct rte_eth_dev *dev)
+{
+	const uint16_t nb_rx = dev->data->nb_rx_queues;
+	uint16_t pairs = mdev_virtio_pairs(dev), i;
+	int ret = 0;
+
+	for (i = nb_rx; ret == 0 && i < pairs; i++)
+		ret = spare_start(dev, VIRTIO_NET_RX_VQ(i), VIRTQUEUE_RX,
+			nb_rx > 0 ? dev->data->rx_queues[i % nb_rx] : NULL);
+	for (i = dev->data->nb_tx_queues; ret == 0 && i < pairs; i++)
+		ret = spare_start(dev, VIRTIO_NET_TX_VQ(i), VIRTQUEUE_TX, NULL);
+	return ret;
+}
+
+void
+mdev_virtio_spares_release(struct rte_eth_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		if (dev->data->rx_queues[i] != NULL)
+			rx_siblings_free(dev, dev->data->rx_queues[i]);
+	}
+	free_list(dev, &mdev_virtio_hw(dev)->spares);
+}
+
 int
 mdev_virtio_queues_start(struct rte_eth_dev *dev)
 {
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	uint16_t i;
 	int ret = 0;
 
+	/* what a device kept that could not be reset when it was stopped */
+	mdev_virtio_spares_release(dev);
 	for (i = 0; ret == 0 && i < dev->data->nb_rx_queues; i++)
 		ret = queue_start(dev, dev->data->rx_queues[i]);
 	for (i = 0; ret == 0 && i < dev->data->nb_tx_queues; i++)
 		ret = queue_start(dev, dev->data->tx_queues[i]);
+	if (ret == 0)
+		ret = spares_start(dev);
+	if (ret == 0 && hw->cvq.vq != NULL)
+		ret = queue_start(dev, hw->cvq.vq);
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
@@ -190,16 +286,31 @@ mdev_virtio_queues_start(struct rte_eth_dev *dev)
 }
 
 void
+mdev_virtio_queues_fill(struct rte_eth_dev *dev)
+{
+	struct virtqueue *vq;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
+			virtio_refill_split(vq);
+	}
+}
+
+void
 mdev_virtio_queues_stop(struct rte_eth_dev *dev)
 {
 	uint16_t i;
 
+	mdev_virtio_spares_release(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		virtqueue_free_mbufs(dev->data->rx_queues[i]);
+		if (dev->data->rx_queues[i] != NULL)
+			virtqueue_free_mbufs(dev->data->rx_queues[i]);
 		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
-		virtqueue_free_mbufs(dev->data->tx_queues[i]);
+		if (dev->data->tx_queues[i] != NULL)
+			virtqueue_free_mbufs(dev->data->tx_queues[i]);
 		dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
 	}
 }

@@ -7,18 +7,31 @@
 
 #include "mdev_virtio_ethdev.h"
 
+/* What a receive queue and the rings that are polled with it have counted. */
+static struct virtqueue_stats
+rx_stats(const struct virtqueue *vq)
+{
+	struct virtqueue_stats sum = { .packets = 0 };
+
+	for (; vq != NULL; vq = vq->sibling)
+		virtqueue_stats_add(&sum, &vq->stats);
+	return sum;
+}
+
 static void
 add_rx(const struct virtqueue *vq, uint16_t i, struct rte_eth_stats *stats,
 		mdev_virtio_qstats *qstats)
 {
-	stats->ipackets += vq->stats.packets;
-	stats->ibytes += vq->stats.bytes;
-	stats->ierrors += vq->stats.errors;
-	stats->rx_nombuf += vq->stats.nombuf;
+	const struct virtqueue_stats sum = rx_stats(vq);
+
+	stats->ipackets += sum.packets;
+	stats->ibytes += sum.bytes;
+	stats->ierrors += sum.errors;
+	stats->rx_nombuf += sum.nombuf;
 	if (qstats != NULL && i < RTE_ETHDEV_QUEUE_STAT_CNTRS) {
-		qstats->q_ipackets[i] = vq->stats.packets;
-		qstats->q_ibytes[i] = vq->stats.bytes;
-		qstats->q_errors[i] = vq->stats.errors;
+		qstats->q_ipackets[i] = sum.packets;
+		qstats->q_ibytes[i] = sum.bytes;
+		qstats->q_errors[i] = sum.errors;
 	}
 }
 
@@ -58,12 +71,13 @@ mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats))
  */
 static const char * const rx_names[] = { "clamped_lengths", "nombuf", "broken" };
 static const char * const tx_names[] = { "errors", "broken" };
+static const char * const ctrl_names[] = { "failed", "timeouts" };
 
 static unsigned int
 xstats_count(const struct rte_eth_dev *dev)
 {
 	return dev->data->nb_rx_queues * RTE_DIM(rx_names) +
-		dev->data->nb_tx_queues * RTE_DIM(tx_names);
+		dev->data->nb_tx_queues * RTE_DIM(tx_names) + RTE_DIM(ctrl_names);
 }
 
 int
@@ -84,6 +98,9 @@ mdev_virtio_xstats_get_names(struct rte_eth_dev *dev,
 			snprintf(names->name, sizeof(names->name), "tx_q%u_%s",
 				i, tx_names[j]);
 	}
+	for (j = 0; j < RTE_DIM(ctrl_names); j++, names++)
+		snprintf(names->name, sizeof(names->name), "ctrl_%s",
+			ctrl_names[j]);
 	return count;
 }
 
@@ -92,18 +109,17 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 		unsigned int n)
 {
 	static const struct virtqueue not_set_up;
-	const struct virtqueue *vq;
 	unsigned int count = xstats_count(dev), i, id = 0;
+	struct virtqueue_stats sum;
+	const struct virtqueue *vq;
 
 	if (xstats == NULL || n < count)
 		return count;
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		vq = dev->data->rx_queues[i];
-		if (vq == NULL)
-			vq = &not_set_up;
-		xstats[id++].value = vq->stats.clamped;
-		xstats[id++].value = vq->stats.nombuf;
-		xstats[id++].value = vq->stats.broken;
+		sum = rx_stats(dev->data->rx_queues[i]);
+		xstats[id++].value = sum.clamped;
+		xstats[id++].value = sum.nombuf;
+		xstats[id++].value = sum.broken;
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		vq = dev->data->tx_queues[i];
@@ -112,6 +128,8 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 		xstats[id++].value = vq->stats.errors;
 		xstats[id++].value = vq->stats.broken;
 	}
+	xstats[id++].value = mdev_virtio_hw(dev)->cvq.failed;
+	xstats[id++].value = mdev_virtio_hw(dev)->cvq.timeouts;
 	for (id = 0; id < count; id++)
 		xstats[id].id = id;
 	return count;
@@ -120,18 +138,21 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 static void
 reset_queue(struct virtqueue *vq)
 {
-	if (vq != NULL)
+	for (; vq != NULL; vq = vq->sibling)
 		memset(&vq->stats, 0, sizeof(vq->stats));
 }
 
 int
 mdev_virtio_stats_reset(struct rte_eth_dev *dev)
 {
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	uint16_t i;
 
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		reset_queue(dev->data->rx_queues[i]);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		reset_queue(dev->data->tx_queues[i]);
+	hw->cvq.failed = 0;
+	hw->cvq.timeouts = 0;
 	return 0;
 }

@@ -14,6 +14,11 @@
 uint16_t virtio_recv_split(void *rx_queue, struct rte_mbuf **pkts, uint16_t count);
 uint16_t virtio_recv_split_mergeable(void *rx_queue, struct rte_mbuf **pkts,
 		uint16_t count);
+/* The same for a queue with siblings: all are polled. */
+uint16_t virtio_recv_split_all(void *rx_queue, struct rte_mbuf **pkts,
+		uint16_t count);
+uint16_t virtio_recv_split_all_mergeable(void *rx_queue, struct rte_mbuf **pkts,
+		uint16_t count);
 uint16_t virtio_xmit_split(void *tx_queue, struct rte_mbuf **pkts, uint16_t count);
 
 /* Give the device as many receive buffers as the ring has room for. */

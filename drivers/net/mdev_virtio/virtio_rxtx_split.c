@@ -232,6 +232,39 @@ virtio_recv_split_mergeable(void *rx_queue, struct rte_mbuf **pkts, uint16_t cou
 	return recv_split(rx_queue, pkts, count, true);
 }
 
+/*
+ * Each ring has its turn to be the first: a busy one must not keep the others from
+ * being polled.
+ */
+static __rte_always_inline uint16_t
+recv_split_all(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
+		const bool mergeable)
+{
+	struct virtqueue *first = vq->turn, *ring = first;
+	uint16_t received = 0;
+
+	do {
+		received += recv_split(ring, pkts + received, count - received,
+				mergeable);
+		ring = ring->sibling != NULL ? ring->sibling : vq;
+	} while (ring != first && received < count);
+	vq->turn = first->sibling != NULL ? first->sibling : vq;
+	return received;
+}
+
+uint16_t
+virtio_recv_split_all(void *rx_queue, struct rte_mbuf **pkts, uint16_t count)
+{
+	return recv_split_all(rx_queue, pkts, count, false);
+}
+
+uint16_t
+virtio_recv_split_all_mergeable(void *rx_queue, struct rte_mbuf **pkts,
+		uint16_t count)
+{
+	return recv_split_all(rx_queue, pkts, count, true);
+}
+
 /* Take back what the device has sent. */
 static inline void
 tx_reclaim(struct virtqueue *vq)

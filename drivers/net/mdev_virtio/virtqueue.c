@@ -13,7 +13,7 @@
 #include "mdev_virtio_logs.h"
 #include "virtqueue.h"
 
-/* Rings, then headers: nothing that the device writes shares a line with them. */
+/* Rings, then headers or a command: nothing that the device writes shares a line with them. */
 static size_t
 headers_offset(uint16_t size)
 {
@@ -31,6 +31,8 @@ reserve(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
 
 	if (kind == VIRTQUEUE_TX)
 		len += (size_t)size * VIRTIO_NET_HDR_LEN;
+	else if (kind == VIRTQUEUE_CTRL)
+		len += VIRTQUEUE_CTRL_BUF_LEN;
 	snprintf(name, sizeof(name), "mdev_vq_%u_%u_%x", port_id, index,
 		__atomic_fetch_add(&serial, 1, __ATOMIC_RELAXED));
 	return rte_memzone_reserve_aligned(name, len, socket_id,

@@ -36,12 +36,16 @@
 /* Below this, a burst would not fit. */
 #define VIRTQUEUE_MIN_SIZE 8
 
+/* Room for a command behind the ring of a control queue. */
+#define VIRTQUEUE_CTRL_BUF_LEN 2304
+
 /* s. 5.1.6: with VIRTIO_F_VERSION_1 the header always has num_buffers. */
 #define VIRTIO_NET_HDR_LEN ((uint32_t)sizeof(struct virtio_net_hdr_v1))
 
 enum virtqueue_kind {
 	VIRTQUEUE_RX,
 	VIRTQUEUE_TX,
+	VIRTQUEUE_CTRL,
 };
 
 /* What the driver remembers of a descriptor that the device may use. */
@@ -61,6 +65,17 @@ struct virtqueue_stats {
 	uint64_t clamped;     /* lengths from the device beyond the buffer, cut */
 	uint64_t broken;      /* times that the device lied and the queue ended */
 };
+
+static inline void
+virtqueue_stats_add(struct virtqueue_stats *sum, const struct virtqueue_stats *stats)
+{
+	sum->packets += stats->packets;
+	sum->bytes += stats->bytes;
+	sum->errors += stats->errors;
+	sum->nombuf += stats->nombuf;
+	sum->clamped += stats->clamped;
+	sum->broken += stats->broken;
+}
 
 struct virtqueue {
 	/* ring; set at set-up */
@@ -83,13 +98,16 @@ struct virtqueue {
 	uint16_t port_id;
 	uint16_t index;
 	struct rte_mempool *mp;        /* receive: where buffers come from */
-	rte_iova_t hdr_iova;           /* transmit: headers, one a descriptor */
+	rte_iova_t hdr_iova;           /* transmit: headers, one a descriptor;
+	                                  control: the command */
 	struct virtqueue_stats stats;
+	struct virtqueue *sibling;     /* receive: is polled with this one, and so on */
+	struct virtqueue *turn;        /* receive: that is polled first next time */
 	/* set-up */
 	enum virtqueue_kind kind;
 	rte_iova_t ring_iova;
 	uint64_t notify_offset;        /* where the doorbell is; set by start */
-	const struct rte_memzone *mz;  /* ring, and headers */
+	const struct rte_memzone *mz;  /* ring, and headers or command */
 };
 
 /* What a process has of a port. Set by probe, found by eth_dev->process_private. */

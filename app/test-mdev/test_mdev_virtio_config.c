@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the driver makes of what a device says of itself. */
+
+#include <errno.h>
+
+#include <linux/virtio_config.h>
+
+#include <mdev_virtio_ethdev.h>
+
+#include "captured_log.h"
+#include "fake_vfio.h"
+#include "test.h"
+#include "virtio_port.h"
+
+#define MQ RTE_BIT64(VIRTIO_NET_F_MQ)
+
+static int
+setup(void)
+{
+	return virtio_port_prepare(FAKE_VIRTIO_TRAPPED);
+}
+
+static int
+expect_refused(const char *what, const char *word)
+{
+	unsigned int lines;
+
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_FAIL(virtio_port_attach(""), "%s: attached", what);
+	captured_log_stop();
+	lines = captured_log_lines("mdev_virtio: ");
+	TEST_ASSERT_EQUAL(lines, 1, "%s: %u lines", what, lines);
+	TEST_ASSERT_EQUAL(captured_log_lines(word), 1, "%s: no '%s'", what, word);
+	TEST_ASSERT_EQUAL(fake_vfio.opened, 0, "%s: left open", what);
+	return TEST_SUCCESS;
+}
+
+/* VIRTIO 1.2 s. 5.1.4.1, and what contradicts the number of virtqueues. */
+static int
+test_pairs_refused(void)
+{
+	fake_virtio_offer_ctrl(MQ, 0);
+	fake_virtio.nr_queues = 3;
+	TEST_ASSERT_SUCCESS(expect_refused("no pair", "0 queue pairs"), "?");
+	fake_virtio.config.max_virtqueue_pairs = rte_cpu_to_le_16(0x8001);
+	TEST_ASSERT_SUCCESS(expect_refused("0x8001", "32769 queue pairs"), "?");
+	fake_virtio.config.max_virtqueue_pairs = rte_cpu_to_le_16(0x8000);
+	fake_virtio.nr_queues = UINT16_MAX;
+	TEST_ASSERT_SUCCESS(expect_refused("0x8000", "65535 virtqueues"), "?");
+	fake_virtio.config.max_virtqueue_pairs = rte_cpu_to_le_16(4);
+	fake_virtio.nr_queues = 8;
+	TEST_ASSERT_SUCCESS(expect_refused("no room for the control queue",
+		"8 virtqueues"), "?");
+	fake_virtio.nr_queues = 9;
+	fake_virtio.queue[6].max = 0;
+	TEST_ASSERT_SUCCESS(expect_refused("a queue of no size", "virtqueue 6"),
+		"?");
+	fake_virtio.queue[6].max = 256;
+	fake_virtio.queue[8].max = 2;
+	TEST_ASSERT_SUCCESS(expect_refused("a small control queue",
+		"virtqueue 8"), "?");
+	fake_virtio.queue[8].max = 4;
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "a good one");
+	return TEST_SUCCESS;
+}
+
+static int
+test_limits(void)
+{
+	struct rte_eth_dev_info info;
+
+	fake_virtio_offer_ctrl(MQ | RTE_BIT64(VIRTIO_NET_F_CTRL_RX) |
+		RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN), 4);
+	fake_virtio.queue[4].max = 128;
+	fake_virtio.queue[7].max = 64;
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_info_get(virtio_port.id, &info), "info");
+	TEST_ASSERT_EQUAL(info.max_rx_queues, 4, "%u", info.max_rx_queues);
+	TEST_ASSERT_EQUAL(info.max_tx_queues, 4, "%u", info.max_tx_queues);
+	TEST_ASSERT_EQUAL(info.rx_desc_lim.nb_max, 128, "%u",
+		info.rx_desc_lim.nb_max);
+	TEST_ASSERT_EQUAL(info.tx_desc_lim.nb_max, 64, "%u",
+		info.tx_desc_lim.nb_max);
+	TEST_ASSERT_EQUAL(info.max_mac_addrs, MDEV_VIRTIO_MAC_ADDRS, "%u",
+		info.max_mac_addrs);
+	TEST_ASSERT(info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER,
+		"no VLAN filter");
+	return TEST_SUCCESS;
+}
+
+/* s. 5.1.3.1: without a control queue there is nothing that needs it. */
+static int
+test_dependencies(void)
+{
+	const uint64_t dependent = MQ | RTE_BIT64(VIRTIO_NET_F_CTRL_RX) |
+		RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN) |
+		RTE_BIT64(VIRTIO_NET_F_CTRL_MAC_ADDR) |
+		RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE);
+	struct rte_eth_dev_info info;
+
+	fake_virtio_offer_ctrl(dependent, 4);
+	fake_virtio.offered &= ~RTE_BIT64(VIRTIO_NET_F_CTRL_VQ);
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
+	TEST_ASSERT_EQUAL(fake_virtio.accepted & dependent, 0, "0x%lx",
+		(unsigned long)(fake_virtio.accepted & dependent));
+	TEST_ASSERT_SUCCESS(rte_eth_dev_info_get(virtio_port.id, &info), "info");
+	TEST_ASSERT_EQUAL(info.max_rx_queues, 1, "%u", info.max_rx_queues);
+	TEST_ASSERT_EQUAL(info.max_mac_addrs, 1, "%u", info.max_mac_addrs);
+	return TEST_SUCCESS;
+}
+
+/* Who takes CTRL_VLAN gets no tagged frame that it did not ask for. */
+static int
+test_vlan_on_demand(void)
+{
+	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
+
+	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN), 1);
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
+	TEST_ASSERT_SUCCESS(virtio_port_configure(1, 1, 64, &conf), "configure");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_EQUAL(fake_virtio.accepted & 1 << VIRTIO_NET_F_CTRL_VLAN, 0,
+		"taken without need");
+	return TEST_SUCCESS;
+}
+
+/* After a reset it is another device: its control queue is elsewhere. */
+static int
+test_changes(void)
+{
+	fake_virtio_offer_ctrl(MQ, 4);
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
+	TEST_ASSERT_SUCCESS(virtio_port_start(64), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	fake_virtio.offered &= ~MQ;
+	TEST_ASSERT_FAIL(rte_eth_dev_start(virtio_port.id), "started");
+	fake_virtio.offered |= MQ;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "net/mdev_virtio: what a device says of itself",
+	.unit_test_cases = {
+		TEST_CASE_ST(setup, virtio_port_stop, test_pairs_refused),
+		TEST_CASE_ST(setup, virtio_port_stop, test_limits),
+		TEST_CASE_ST(setup, virtio_port_stop, test_dependencies),
+		TEST_CASE_ST(setup, virtio_port_stop, test_vlan_on_demand),
+		TEST_CASE_ST(setup, virtio_port_stop, test_changes),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_mdev_virtio_config(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(mdev_virtio_config_autotest, test_mdev_virtio_config);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What a device says of itself: features and configuration, queues and vectors. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include <rte_byteorder.h>
+#include <rte_errno.h>
+#include <rte_ether.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
+
+/* Without VIRTIO_NET_F_MTU: the largest frame that the header's users agree on. */
+#define MAX_MTU_UNKNOWN RTE_ETHER_MAX_JUMBO_FRAME_LEN
+
+#define FEATURES_TAKEN \
+	(RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) | \
+	 RTE_BIT64(VIRTIO_F_ORDER_PLATFORM) | RTE_BIT64(VIRTIO_NET_F_MAC) | \
+	 RTE_BIT64(VIRTIO_NET_F_STATUS) | RTE_BIT64(VIRTIO_NET_F_MTU) | \
+	 RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX))
+
+/* VIRTIO 1.2 s. 5.1.3.1: these need the control queue. */
+#define FEATURES_OF_CTRL_VQ \
+	(RTE_BIT64(VIRTIO_NET_F_CTRL_RX) | RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN) | \
+	 RTE_BIT64(VIRTIO_NET_F_CTRL_MAC_ADDR) | RTE_BIT64(VIRTIO_NET_F_MQ) | \
+	 RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE))
+
+static uint64_t
+ctrl_features(const struct rte_eth_dev *dev, uint64_t offered)
+{
+	uint64_t features = offered & FEATURES_OF_CTRL_VQ;
+
+	if (!virtio_has_feature(offered, VIRTIO_NET_F_CTRL_VQ))
+		return 0;
+	/* whoever takes it gets no tagged frame without adding its VLAN */
+	if (dev->data->dev_configured != 0 &&
+			(dev->data->dev_conf.rxmode.offloads &
+			RTE_ETH_RX_OFFLOAD_VLAN_FILTER) == 0)
+		features &= ~RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN);
+	/* they are asked for in the status field, by the configuration interrupt */
+	if (mdev_virtio_hw(dev)->vectors == 0 ||
+			!virtio_has_feature(offered, VIRTIO_NET_F_STATUS))
+		features &= ~RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE);
+	return features | RTE_BIT64(VIRTIO_NET_F_CTRL_VQ);
+}
+
+/*
+ * Before the port is configured, all that could be taken; then what its configuration
+ * needs: frames over several buffers go to applications that asked for them only.
+ */
+static uint64_t
+choose_features(uint64_t offered, void *arg)
+{
+	const struct rte_eth_dev *dev = arg;
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint64_t features = (offered & FEATURES_TAKEN) |
+		ctrl_features(dev, offered);
+
+	if (hw->devargs.mrg_rxbuf && (dev->data->dev_configured == 0 ||
+			(dev->data->dev_conf.rxmode.offloads &
+			RTE_ETH_RX_OFFLOAD_SCATTER) != 0))
+		features |= offered & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
+	/* s. 5.1.4.2: who takes the MTU must have room for such frames */
+	if (!virtio_has_feature(features, VIRTIO_NET_F_MRG_RXBUF) &&
+			!mdev_virtio_buffers_hold(dev, hw->max_mtu))
+		features &= ~RTE_BIT64(VIRTIO_NET_F_MTU);
+	return features;
+}
+
+/*
+ * A field of the configuration, little endian as it is there. The link is asked for
+ * often, so a failure is reported once between starts.
+ */
+int
+mdev_virtio_config_field(struct rte_eth_dev *dev, uint32_t offset, void *buf,
+		uint32_t len)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	int ret;
+
+	ret = virtio_device_config_read(mdev_virtio_transport(dev), offset, buf,
+			len);
+	if (ret == 0 || hw->config_failed)
+		return ret;
+	hw->config_failed = true;
+	if (ret == -EAGAIN)
+		INIT_LOG(ERR, "%s: the device's configuration generation never settles: the device is broken, reset or replace it",
+			dev->data->name);
+	else
+		INIT_LOG(ERR, "%s: cannot read the device's configuration: %s",
+			dev->data->name, rte_strerror(-ret));
+	return ret;
+}
+
+/* VIRTIO 1.2 s. 5.1.5: a device without a MAC address gets a random one. */
+static int
+read_mac(struct rte_eth_dev *dev)
+{
+	struct rte_ether_addr *mac = dev->data->mac_addrs;
+	int ret;
+
+	if (virtio_has_feature(mdev_virtio_hw(dev)->features, VIRTIO_NET_F_MAC)) {
+		ret = MDEV_VIRTIO_CONFIG_FIELD(dev, mac, mac->addr_bytes);
+		if (ret < 0 || rte_is_valid_assigned_ether_addr(mac))
+			return ret;
+		INIT_LOG(WARNING, "%s: the device's MAC address " RTE_ETHER_ADDR_PRT_FMT
+			" is none for a port: using a random one",
+			dev->data->name, RTE_ETHER_ADDR_BYTES(mac));
+	}
+	rte_eth_random_addr(mac->addr_bytes);
+	return 0;
+}
+
+/* s. 5.1.4.2: the device's MTU is at least 68. */
+static int
+read_mtu(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	rte_le16_t mtu;
+	int ret;
+
+	hw->max_mtu = MAX_MTU_UNKNOWN;
+	if (!virtio_has_feature(hw->features, VIRTIO_NET_F_MTU))
+		return 0;
+	ret = MDEV_VIRTIO_CONFIG_FIELD(dev, mtu, &mtu);
+	if (ret < 0)
+		return ret;
+	hw->max_mtu = rte_le_to_cpu_16(mtu);
+	if (hw->max_mtu < RTE_ETHER_MIN_MTU) {
+		INIT_LOG(ERR, "%s: the device's MTU of %u is less than %u: set a larger one where the device is made",
+			dev->data->name, hw->max_mtu, RTE_ETHER_MIN_MTU);
+		return -EPROTO;
+	}
+	dev->data->mtu = RTE_MIN(hw->max_mtu, RTE_ETHER_MTU);
+	return 0;
+}
+
+static int
+access_failed(const struct rte_eth_dev *dev, const char *what, int ret)
+{
+	INIT_LOG(ERR, "%s: cannot read %s: %s", dev->data->name, what,
+		rte_strerror(-ret));
+	return ret;
+}
+
+static int
+read_ring_max(struct rte_eth_dev *dev, uint32_t vq_index, uint16_t min,
+		uint16_t *max)
+{
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	int ret;
+
+	ret = tr->ops->get_vq_num_max(tr, vq_index, max);
+	if (ret < 0)
+		return access_failed(dev, "a queue's size", ret);
+	if (*max < min || *max > VIRTQUEUE_MAX_SIZE || !rte_is_power_of_2(*max)) {
+		INIT_LOG(ERR, "%s: virtqueue %u has a size of %u, which is not a power of two from %u to %u: the device is broken",
+			dev->data->name, vq_index, *max, min, VIRTQUEUE_MAX_SIZE);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/* s. 5.1.4.1: between 1 and 0x8000 pairs. */
+static int
+read_max_pairs(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	rte_le16_t pairs;
+	int ret;
+
+	hw->max_pairs = 1;
+	if (!virtio_has_feature(hw->features, VIRTIO_NET_F_MQ))
+		return 0;
+	ret = MDEV_VIRTIO_CONFIG_FIELD(dev, max_virtqueue_pairs, &pairs);
+	if (ret < 0)
+		return ret;
+	hw->max_pairs = rte_le_to_cpu_16(pairs);
+	if (hw->max_pairs >= VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN &&
+			hw->max_pairs <= VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MAX)
+		return 0;
+	INIT_LOG(ERR, "%s: the device has %u queue pairs, which is not from %u to %u: the device is broken",
+		dev->data->name, hw->max_pairs, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN,
+		VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MAX);
+	return -EPROTO;
+}
+
+/* Do as many virtqueues exist as the features need? */
+static int
+check_vq_count(struct rte_eth_dev *dev)
+{
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint32_t needed = VIRTIO_NET_CTRL_VQ(hw->max_pairs);
+	bool ctrl = virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_VQ);
+	uint16_t count;
+	int ret;
+
+	needed += ctrl;
+	ret = tr->ops->get_vq_count(tr, &count);
+	if (ret < 0)
+		return access_failed(dev, "the number of queues", ret);
+	if (count < needed) {
+		INIT_LOG(ERR, "%s: the device has %u virtqueues, but %u queue pairs%s need %u: the device is broken",
+			dev->data->name, count, hw->max_pairs,
+			ctrl ? " and a control queue" : "", needed);
+		return -EPROTO;
+	}
+	hw->nr_vqs = needed;
+	return 0;
+}
+
+/* All pairs that ethdev can use must take the sizes that it is told. */
+static int
+read_ring_sizes(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint16_t rx, tx, pair;
+	int ret = 0;
+
+	hw->rx_ring_max = hw->tx_ring_max = VIRTQUEUE_MAX_SIZE;
+	for (pair = 0; ret == 0 && pair < mdev_virtio_max_queues(hw); pair++) {
+		ret = read_ring_max(dev, VIRTIO_NET_RX_VQ(pair),
+				VIRTQUEUE_MIN_SIZE, &rx);
+		if (ret == 0)
+			ret = read_ring_max(dev, VIRTIO_NET_TX_VQ(pair),
+					VIRTQUEUE_MIN_SIZE, &tx);
+		if (ret == 0) {
+			hw->rx_ring_max = RTE_MIN(hw->rx_ring_max, rx);
+			hw->tx_ring_max = RTE_MIN(hw->tx_ring_max, tx);
+		}
+	}
+	hw->ctrl_ring_max = 0;
+	if (ret == 0 && virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_VQ))
+		ret = read_ring_max(dev, VIRTIO_NET_CTRL_VQ(hw->max_pairs),
+				VIRTIO_CVQ_MIN_SIZE, &hw->ctrl_ring_max);
+	return ret;
+}
+
+static int
+read_queues(struct rte_eth_dev *dev)
+{
+	int ret;
+
+	ret = read_max_pairs(dev);
+	if (ret == 0)
+		ret = check_vq_count(dev);
+	if (ret == 0)
+		ret = read_ring_sizes(dev);
+	return ret;
+}
+
+/*
+ * The number of queues and the place of the control queue were read once: a device
+ * that has other ones after a reset is another device.
+ */
+static int
+check_same(const struct rte_eth_dev *dev, uint64_t before)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	const uint64_t fixed = RTE_BIT64(VIRTIO_NET_F_CTRL_VQ) |
+		RTE_BIT64(VIRTIO_NET_F_MQ);
+
+	if (((hw->features ^ before) & fixed) == 0)
+		return 0;
+	INIT_LOG(ERR, "%s: the device offers other queues than when it was probed: detach and attach it again",
+		dev->data->name);
+	return -EPROTO;
+}
+
+int
+mdev_virtio_negotiate(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint64_t before = hw->features;
+	int ret;
+
+	ret = virtio_device_negotiate(mdev_virtio_transport(dev),
+			choose_features, dev, &hw->features);
+	if (ret < 0) {
+		hw->features = before;
+		return ret;
+	}
+	hw->runaway = false;
+	ret = check_same(dev, before);
+	if (ret < 0)
+		hw->features = before;
+	return ret;
+}
+
+int
+mdev_virtio_examine(struct rte_eth_dev *dev)
+{
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	int ret;
+
+	ret = tr->ops->get_vector_count(tr, &hw->vectors);
+	if (ret < 0)
+		return ret;
+	ret = virtio_device_negotiate(tr, choose_features, dev, &hw->features);
+	if (ret < 0)
+		return ret;
+	if (virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF))
+		hw->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
+	if (virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_VLAN))
+		hw->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	ret = read_queues(dev);
+	if (ret == 0)
+		ret = read_mac(dev);
+	if (ret == 0)
+		ret = read_mtu(dev);
+	if (ret < 0) {
+		virtio_device_fail(tr);
+		return ret;
+	}
+	INIT_LOG(DEBUG, "%s: features 0x%" PRIx64 ", %u queue pairs, rings up to %u and %u, MTU up to %u, %u interrupt vectors",
+		dev->data->name, hw->features, hw->max_pairs, hw->rx_ring_max,
+		hw->tx_ring_max, hw->max_mtu, hw->vectors);
+	return 0;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the device receives: modes, MAC addresses, VLANs; and how many queues it uses. */
+
+#include <errno.h>
+#include <string.h>
+
+#include <linux/virtio_net.h>
+
+#include <rte_bitops.h>
+#include <rte_ether.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
+
+#define VLAN_IDS 4096
+
+static bool
+has(const struct rte_eth_dev *dev, unsigned int feature)
+{
+	return virtio_has_feature(mdev_virtio_hw(dev)->features, feature);
+}
+
+/*
+ * A device without VIRTIO_NET_F_CTRL_RX passes every frame (VIRTIO 1.2 s. 5.1.6.5.1):
+ * it cannot be told otherwise. A port that is stopped keeps the mode in ethdev, which
+ * asks for it again after the start.
+ */
+static int
+rx_mode(struct rte_eth_dev *dev, int (*command)(struct virtio_cvq *cvq,
+		struct virtio_transport *tr, bool on), bool on)
+{
+	if (!has(dev, VIRTIO_NET_F_CTRL_RX))
+		return on ? 0 : -ENOTSUP;
+	if (dev->data->dev_started == 0)
+		return 0;
+	return command(&mdev_virtio_hw(dev)->cvq, mdev_virtio_transport(dev), on);
+}
+
+int
+mdev_virtio_promiscuous_enable(struct rte_eth_dev *dev)
+{
+	return rx_mode(dev, virtio_cvq_promiscuous, true);
+}
+
+int
+mdev_virtio_promiscuous_disable(struct rte_eth_dev *dev)
+{
+	return rx_mode(dev, virtio_cvq_promiscuous, false);
+}
+
+int
+mdev_virtio_allmulticast_enable(struct rte_eth_dev *dev)
+{
+	return rx_mode(dev, virtio_cvq_allmulticast, true);
+}
+
+int
+mdev_virtio_allmulticast_disable(struct rte_eth_dev *dev)
+{
+	return rx_mode(dev, virtio_cvq_allmulticast, false);
+}
+
+static int
+send_mac(struct rte_eth_dev *dev, const struct rte_ether_addr *mac)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	int ret;
+
+	ret = virtio_cvq_mac_addr(&hw->cvq, mdev_virtio_transport(dev), mac);
+	if (ret == 0)
+		hw->mac = *mac;
+	return ret;
+}
+
+/* ethdev repeats it after each start; the device is told only of what is new. */
+int
+mdev_virtio_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
+{
+	if (dev->data->dev_started != 0 &&
+			rte_is_same_ether_addr(mac, &mdev_virtio_hw(dev)->mac))
+		return 0;
+	if (!has(dev, VIRTIO_NET_F_CTRL_MAC_ADDR)) {
+		if (rte_is_same_ether_addr(mac, &dev->data->mac_addrs[0]))
+			return 0;
+		INIT_LOG(ERR, "%s: the MAC address cannot be changed: the device does not have VIRTIO_NET_F_CTRL_MAC_ADDR",
+			dev->data->name);
+		return -ENOTSUP;
+	}
+	return dev->data->dev_started == 0 ? 0 : send_mac(dev, mac);
+}
+
+/*
+ * Replace the device's table by the addresses of the port but its own, with another
+ * one at index, and the list of multicast addresses (s. 5.1.6.5.2).
+ */
+static int
+send_table(struct rte_eth_dev *dev, uint32_t index,
+		const struct rte_ether_addr *other)
+{
+	struct rte_ether_addr unicast[MDEV_VIRTIO_MAC_ADDRS];
+	struct rte_ether_addr multicast[MDEV_VIRTIO_MAC_ADDRS +
+		MDEV_VIRTIO_MC_ADDRS];
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint32_t nr_unicast = 0, nr_multicast = 0, i;
+	const struct rte_ether_addr *mac;
+
+	RTE_BUILD_BUG_ON(RTE_DIM(multicast) > VIRTIO_CVQ_MAC_MAX);
+	for (i = 1; i < MDEV_VIRTIO_MAC_ADDRS; i++) {
+		mac = i == index ? other : &dev->data->mac_addrs[i];
+		if (rte_is_zero_ether_addr(mac))
+			continue;
+		if (rte_is_multicast_ether_addr(mac))
+			multicast[nr_multicast++] = *mac;
+		else
+			unicast[nr_unicast++] = *mac;
+	}
+	memcpy(&multicast[nr_multicast], hw->mc_addrs,
+		hw->nr_mc_addrs * sizeof(hw->mc_addrs[0]));
+	nr_multicast += hw->nr_mc_addrs;
+	return virtio_cvq_mac_table(&hw->cvq, mdev_virtio_transport(dev), unicast,
+			nr_unicast, multicast, nr_multicast);
+}
+
+/* ethdev repeats each address after a start; by then the device has the table. */
+int
+mdev_virtio_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac,
+		uint32_t index, uint32_t pool)
+{
+	if (!has(dev, VIRTIO_NET_F_CTRL_RX))
+		return -ENOTSUP;
+	if (pool != 0 || index >= MDEV_VIRTIO_MAC_ADDRS)
+		return -EINVAL;
+	if (dev->data->dev_started == 0 ||
+			rte_is_same_ether_addr(mac, &dev->data->mac_addrs[index]))
+		return 0;
+	return send_table(dev, index, mac);
+}
+
+void
+mdev_virtio_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index)
+{
+	static const struct rte_ether_addr none;
+
+	if (dev->data->dev_started != 0)
+		send_table(dev, index, &none);
+}
+
+int
+mdev_virtio_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *macs,
+		uint32_t count)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct rte_ether_addr old[MDEV_VIRTIO_MC_ADDRS];
+	uint32_t nr_old = hw->nr_mc_addrs, i;
+	int ret;
+
+	if (!has(dev, VIRTIO_NET_F_CTRL_RX))
+		return -ENOTSUP;
+	if (count > MDEV_VIRTIO_MC_ADDRS)
+		return -ENOSPC;
+	for (i = 0; i < count; i++) {
+		if (!rte_is_multicast_ether_addr(&macs[i]))
+			return -EINVAL;
+	}
+	memcpy(old, hw->mc_addrs, sizeof(old));
+	if (count > 0)
+		memcpy(hw->mc_addrs, macs, count * sizeof(macs[0]));
+	hw->nr_mc_addrs = count;
+	if (dev->data->dev_started == 0)
+		return 0;
+	ret = send_table(dev, 0, NULL);
+	if (ret < 0) {
+		memcpy(hw->mc_addrs, old, sizeof(old));
+		hw->nr_mc_addrs = nr_old;
+	}
+	return ret;
+}
+
+int
+mdev_virtio_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
+{
+	if (dev->data->dev_started == 0)
+		return 0;
+	if (!has(dev, VIRTIO_NET_F_CTRL_VLAN))
+		return -ENOTSUP;
+	return virtio_cvq_vlan(&mdev_virtio_hw(dev)->cvq,
+			mdev_virtio_transport(dev), vlan_id, on != 0);
+}
+
+/*
+ * Whether a device filters is negotiated: VIRTIO_NET_F_CTRL_VLAN makes it drop what
+ * was not added, and there is no command for all.
+ */
+int
+mdev_virtio_vlan_offload_set(struct rte_eth_dev *dev, int mask)
+{
+	if ((mask & RTE_ETH_VLAN_FILTER_MASK) == 0 ||
+			dev->data->dev_started == 0)
+		return 0;
+	INIT_LOG(ERR, "%s: the VLAN filter is switched when the port starts: stop the port first",
+		dev->data->name);
+	return -EBUSY;
+}
+
+/* s. 5.1.6.5.2: the driver tells its address if it is not the device's. */
+static int
+start_mac(struct rte_eth_dev *dev)
+{
+	const struct rte_ether_addr *mac = &dev->data->mac_addrs[0];
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct rte_ether_addr device_mac;
+	int ret;
+
+	hw->mac = *mac;
+	if (!has(dev, VIRTIO_NET_F_CTRL_MAC_ADDR))
+		return 0;
+	if (has(dev, VIRTIO_NET_F_MAC)) {
+		ret = MDEV_VIRTIO_CONFIG_FIELD(dev, mac, device_mac.addr_bytes);
+		if (ret < 0 || rte_is_same_ether_addr(mac, &device_mac))
+			return ret;
+	}
+	return send_mac(dev, mac);
+}
+
+/* The table is empty after a reset. */
+static int
+start_table(struct rte_eth_dev *dev)
+{
+	uint32_t i;
+
+	if (!has(dev, VIRTIO_NET_F_CTRL_RX))
+		return 0;
+	if (mdev_virtio_hw(dev)->nr_mc_addrs > 0)
+		return send_table(dev, 0, NULL);
+	for (i = 1; i < MDEV_VIRTIO_MAC_ADDRS; i++) {
+		if (!rte_is_zero_ether_addr(&dev->data->mac_addrs[i]))
+			return send_table(dev, 0, NULL);
+	}
+	return 0;
+}
+
+/* So is the VLAN table, which ethdev does not repeat. */
+static int
+start_vlans(struct rte_eth_dev *dev)
+{
+	const uint64_t *ids = dev->data->vlan_filter_conf.ids;
+	uint16_t id;
+	int ret = 0;
+
+	if (!has(dev, VIRTIO_NET_F_CTRL_VLAN))
+		return 0;
+	for (id = 0; ret == 0 && id < VLAN_IDS; id++) {
+		if ((ids[id / 64] & RTE_BIT64(id % 64)) != 0)
+			ret = virtio_cvq_vlan(&mdev_virtio_hw(dev)->cvq,
+					mdev_virtio_transport(dev), id, true);
+	}
+	return ret;
+}
+
+/* s. 5.1.6.5.5: one pair is what a device uses by itself. */
+static int
+start_pairs(struct rte_eth_dev *dev)
+{
+	uint16_t pairs = mdev_virtio_pairs(dev);
+
+	if (pairs == 1)
+		return 0;
+	return virtio_cvq_queue_pairs(&mdev_virtio_hw(dev)->cvq,
+			mdev_virtio_transport(dev), pairs);
+}
+
+int
+mdev_virtio_ctrl_start(struct rte_eth_dev *dev)
+{
+	int ret;
+
+	virtio_cvq_start(&mdev_virtio_hw(dev)->cvq);
+	ret = start_mac(dev);
+	if (ret == 0)
+		ret = start_table(dev);
+	if (ret == 0)
+		ret = start_vlans(dev);
+	if (ret == 0)
+		ret = start_pairs(dev);
+	return ret;
+}
