@@ -138,10 +138,10 @@ struct mdev_virtio_device {
 extern const struct vfio_device_ops mdev_virtio_vfio_ops;
 
 /*
- * For device_driver.dev_groups. The driver data of the mdev's device is then
+ * One of device_driver.dev_groups. The driver data of the mdev's device is then
  * its struct mdev_virtio_device, registered.
  */
-extern const struct attribute_group *mdev_virtio_groups[];
+extern const struct attribute_group mdev_virtio_group;
 
 /**
  * mdev_virtio_alloc - allocate a structure that begins with a mdev_virtio_device
@@ -332,7 +332,7 @@ struct mdev_virtio_ring {
 /* Worked example, with mvdev->lock held:
  *
  *	while ((r = mdev_virtio_ring_pop(ring, &chain, iov, nr_iov)) > 0) {
- *		r = mdev_virtio_read(mvdev, iov, chain.nr_out, buf, len);
+ *		r = mdev_virtio_read(mvdev, iov, chain.nr_out, 0, buf, len);
  *		r = mdev_virtio_ring_push(ring, chain.head, 0);
  *	}
  *	if (mdev_virtio_ring_publish(ring) > 0)
@@ -414,6 +414,7 @@ int mdev_virtio_ring_publish(struct mdev_virtio_ring *ring);
  * @mvdev: the device
  * @iov: pieces
  * @nr: how many
+ * @skip: bytes of the pieces to leave alone first
  * @buf: destination
  * @len: bytes wanted
  *
@@ -421,7 +422,7 @@ int mdev_virtio_ring_publish(struct mdev_virtio_ring *ring);
  */
 int mdev_virtio_read(struct mdev_virtio_device *mvdev,
 		     const struct mdev_virtio_iov *iov, unsigned int nr,
-		     void *buf, size_t len);
+		     size_t skip, void *buf, size_t len);
 
 /**
  * mdev_virtio_write - scatter into client memory

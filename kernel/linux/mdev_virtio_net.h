@@ -20,13 +20,19 @@
 /* With VIRTIO_F_VERSION_1 the header always has num_buffers: s. 5.1.6 */
 #define MVNET_HDR_LEN	sizeof(struct virtio_net_hdr_v1)
 
+/* Addresses that a filter table holds; with more it lets all of the kind pass. */
+#define MVNET_MAX_MACS	64
+
+/* Flows whose queue pair is remembered, by hash. */
+#define MVNET_FLOWS	256
+
 /* Frames that wait for the client's buffers, for each queue pair. */
 #define MVNET_BACKLOG	256
 
 /**
  * struct mvnet_type - an mdev type
  * @mdev: what the mdev core knows
- * @pairs: queue pairs
+ * @pairs: queue pairs, up to MVNET_MAX_PAIRS
  * @map_doorbells: clients may map the doorbells
  */
 struct mvnet_type {
@@ -67,6 +73,7 @@ struct mvnet_backlog {
  * @tx_bytes: likewise
  * @tx_dropped: not delivered: no client, no buffers for too long, or a frame
  *	that does not fit
+ * @tx_filtered: not delivered: the client's driver does not want them
  */
 struct mvnet_stats {
 	atomic64_t rx_packets;
@@ -76,19 +83,53 @@ struct mvnet_stats {
 	atomic64_t tx_packets;
 	atomic64_t tx_bytes;
 	atomic64_t tx_dropped;
+	atomic64_t tx_filtered;
+};
+
+/**
+ * struct mvnet_mac_table - addresses to receive, of one kind
+ * @all: there were too many: receive all of the kind
+ * @nr: entries in @addr
+ * @addr: the addresses
+ */
+struct mvnet_mac_table {
+	bool all;
+	u16 nr;
+	u8 addr[MVNET_MAX_MACS][ETH_ALEN];
+};
+
+/**
+ * struct mvnet_filter - what the client's driver wants to receive, s. 5.1.6.5
+ * @promisc: everything
+ * @allmulti: all multicast frames
+ * @mac: frames to this address
+ * @tables: and to these: unicast, multicast
+ * @vlans: of tagged frames, those with these VLAN ids
+ */
+struct mvnet_filter {
+	bool promisc;
+	bool allmulti;
+	u8 mac[ETH_ALEN] __aligned(2);
+	struct mvnet_mac_table tables[2];
+	DECLARE_BITMAP(vlans, VLAN_N_VID);
 };
 
 /**
  * struct mvnet_scratch - the worker's, too large for a stack
  * @iov: pieces of one frame
  * @chains: chains of one frame
+ * @tables: filter tables of a command that is being read
  */
 struct mvnet_scratch {
 	struct mdev_virtio_iov iov[MDEV_VIRTIO_RING_NUM_MAX];
 	struct mdev_virtio_chain chains[MDEV_VIRTIO_RING_NUM_MAX];
+	struct mvnet_mac_table tables[2];
 };
 
 #define MVNET_LINK_CHANGED	0
+
+#define MVNET_MAX_PAIRS		16
+#define MVNET_NO_FLOW		U8_MAX
 
 /**
  * struct mvnet - a device
@@ -96,16 +137,21 @@ struct mvnet_scratch {
  * @type: constant
  * @host: the host interface; constant while mvdev is registered
  * @worker: moves the frames
- * @mac: the client's address; constant
+ * @mac: the client's address after a reset; constant
  * @config_cb: set before the device can be opened
  * @status: device status; under mvdev.lock
  * @features: negotiated; under mvdev.lock
+ * @filter: under mvdev.lock
+ * @announce: the driver is to announce itself; under mvdev.lock
  * @active_pairs: queue pairs in use; written under mvdev.lock, read anywhere
  * @running: frames from the host may be queued; as @active_pairs
  * @link_up: the host interface is up; written under RTNL, read anywhere
  * @generation: of the configuration
  * @events: MVNET_LINK_CHANGED: the client is to be told; atomic
- * @vqs: rx of pair 0, tx of pair 0, rx of pair 1, ...
+ * @flows: pair on which the client sent last, by the flow's hash, or
+ *	MVNET_NO_FLOW; hints, written and read anywhere
+ * @vqs: rx of pair 0, tx of pair 0, rx of pair 1, ..., and one more: the last
+ *	or, without MQ, the third one is the control virtqueue
  * @backlogs: one for each pair
  * @scratch: under mvdev.lock
  * @stats: atomic
@@ -115,15 +161,18 @@ struct mvnet {
 	const struct mvnet_type *type;
 	struct net_device *host;
 	struct mdev_virtio_worker worker;
-	u8 mac[ETH_ALEN];
+	u8 mac[ETH_ALEN] __aligned(2);
 	struct mdev_virtio_callback config_cb;
 	u8 status;
 	u64 features;
+	struct mvnet_filter filter;
+	bool announce;
 	u16 active_pairs;
 	bool running;
 	bool link_up;
 	atomic_t generation;
 	unsigned long events;
+	u8 flows[MVNET_FLOWS];
 	struct mvnet_vq *vqs;
 	struct mvnet_backlog *backlogs;
 	struct mvnet_scratch *scratch;
@@ -145,13 +194,29 @@ static inline struct mvnet_vq *mvnet_tx_vq(struct mvnet *nd, u16 pair)
 	return &nd->vqs[2 * pair + 1];
 }
 
+static inline bool mvnet_has(const struct mvnet *nd, unsigned int feature)
+{
+	return nd->features & BIT_ULL(feature);
+}
+
 /* mdev_virtio_net_ops.c */
 extern const struct mdev_virtio_ops mvnet_ops;
 void mvnet_broken(struct mvnet *nd, int error);
 
+/* mdev_virtio_net_ctrl.c */
+int mvnet_ctrl_work(struct mvnet *nd);
+void mvnet_filter_reset(struct mvnet *nd);
+bool mvnet_filter_pass(const struct mvnet *nd, const struct sk_buff *skb);
+
 /* mdev_virtio_net_path.c */
 enum mdev_virtio_work mvnet_work(struct mdev_virtio_device *mvdev);
 void mvnet_backlog_purge(struct mvnet *nd, u16 pair);
+int mvnet_publish(struct mvnet_vq *vq);
+u8 *mvnet_flow(struct mvnet *nd, const struct sk_buff *skb);
+void mvnet_flows_reset(struct mvnet *nd);
+
+/* mdev_virtio_net_sysfs.c */
+extern const struct attribute_group *mvnet_groups[];
 
 /* mdev_virtio_net_host.c */
 int mvnet_host_create(struct mvnet *nd, struct device *parent);

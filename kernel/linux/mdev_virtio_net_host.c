@@ -46,9 +46,16 @@ static int mvnet_host_stop(struct net_device *host)
 static u16 mvnet_host_select_queue(struct net_device *host, struct sk_buff *skb,
 				   struct net_device *sb_dev)
 {
+	struct mvnet *nd = host_to_mvnet(host);
+	u16 active = READ_ONCE(nd->active_pairs);
+	u8 *flow, pair;
+
+	if (active == 1)
+		return 0;
+	flow = mvnet_flow(nd, skb);
+	pair = READ_ONCE(*flow);
 	/* Only the pairs that the driver uses have buffers. */
-	return netdev_pick_tx(host, skb, sb_dev) %
-	       READ_ONCE(host_to_mvnet(host)->active_pairs);
+	return pair < active ? pair : (flow - nd->flows) % active;
 }
 
 static netdev_tx_t mvnet_host_xmit(struct sk_buff *skb, struct net_device *host)
@@ -58,7 +65,9 @@ static netdev_tx_t mvnet_host_xmit(struct sk_buff *skb, struct net_device *host)
 	struct netdev_queue *txq = netdev_get_tx_queue(host, pair);
 	struct sk_buff_head *skbs = &nd->backlogs[pair].skbs;
 
-	if (!READ_ONCE(nd->running) || skb_linearize(skb)) {
+	/* A packet socket may send less than an Ethernet header. */
+	if (!READ_ONCE(nd->running) || skb->len < ETH_HLEN ||
+	    skb_linearize(skb)) {
 		atomic64_inc(&nd->stats.tx_dropped);
 		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;

@@ -9,25 +9,33 @@
 
 #include "mdev_virtio_net.h"
 
-#define MAX_DEVICES	256
+static unsigned int max_devices = 256;
+module_param(max_devices, uint, 0444);
+MODULE_PARM_DESC(max_devices, "Devices that may be created, of all types together (256)");
 
-static struct mvnet_type net_mmap = {
-	.mdev.sysfs_name = "net-mmap",
-	.mdev.pretty_name = "virtio-net, 1 queue pair, mapped doorbells",
-	.pairs = 1,
-	.map_doorbells = true,
+#define MAPPED(_name, _pairs, _text) {					\
+	.mdev.sysfs_name = "net-mmap" _name,				\
+	.mdev.pretty_name = "virtio-net, " _text ", mapped doorbells",	\
+	.pairs = (_pairs),						\
+	.map_doorbells = true,						\
+}
+
+#define TRAPPED(_name, _pairs, _text) {					\
+	.mdev.sysfs_name = "net-trap" _name,				\
+	.mdev.pretty_name = "virtio-net, " _text ", nothing mapped",	\
+	.pairs = (_pairs),						\
+}
+
+static struct mvnet_type types[] = {
+	MAPPED("", 1, "1 queue pair"),
+	MAPPED("-4", 4, "4 queue pairs"),
+	MAPPED("-16", MVNET_MAX_PAIRS, "16 queue pairs"),
+	TRAPPED("", 1, "1 queue pair"),
+	TRAPPED("-4", 4, "4 queue pairs"),
+	TRAPPED("-16", MVNET_MAX_PAIRS, "16 queue pairs"),
 };
 
-static struct mvnet_type net_trap = {
-	.mdev.sysfs_name = "net-trap",
-	.mdev.pretty_name = "virtio-net, 1 queue pair, nothing mapped",
-	.pairs = 1,
-};
-
-static struct mdev_type *mvnet_types[] = {
-	&net_mmap.mdev,
-	&net_trap.mdev,
-};
+static struct mdev_type *type_list[ARRAY_SIZE(types)];
 
 static struct device *parent_dev;
 static struct mdev_parent parent;
@@ -73,7 +81,7 @@ static int mvnet_probe(struct mdev_device *mdev)
 	nd->type = container_of(mdev->type, struct mvnet_type, mdev);
 	nd->mvdev.ops = &mvnet_ops;
 	nd->mvdev.pci_class = PCI_CLASS_NETWORK_ETHERNET << 8;
-	nd->mvdev.nvqs = 2 * nd->type->pairs;
+	nd->mvdev.nvqs = 2 * nd->type->pairs + 1;
 	nd->mvdev.map_doorbells = nd->type->map_doorbells;
 	nd->active_pairs = 1;
 	eth_random_addr(nd->mac);
@@ -110,23 +118,38 @@ static void mvnet_remove(struct mdev_device *mdev)
 	mdev_virtio_put(&nd->mvdev);
 }
 
+/* VFIO's documentation of sysfs: "a string that describes the type" */
+static ssize_t mvnet_show_description(struct mdev_type *mtype, char *buf)
+{
+	const struct mvnet_type *type =
+		container_of(mtype, struct mvnet_type, mdev);
+
+	return sysfs_emit(buf, "host side: Linux interface, queue pairs: %u, doorbells: %s\n",
+			  type->pairs,
+			  type->map_doorbells ? "mapped" : "trapped");
+}
+
 static struct mdev_driver mvnet_driver = {
 	.device_api = VFIO_DEVICE_API_PCI_STRING,
-	.max_instances = MAX_DEVICES,
 	.driver = {
 		.name = "mdev_virtio_net",
 		.owner = THIS_MODULE,
 		.mod_name = KBUILD_MODNAME,
-		.dev_groups = mdev_virtio_groups,
+		.dev_groups = mvnet_groups,
 	},
+	.show_description = mvnet_show_description,
 	.probe = mvnet_probe,
 	.remove = mvnet_remove,
 };
 
 static int __init mvnet_init(void)
 {
+	unsigned int i;
 	int ret;
 
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		type_list[i] = &types[i].mdev;
+	mvnet_driver.max_instances = max_devices;
 	ret = mdev_register_driver(&mvnet_driver);
 	if (ret)
 		return ret;
@@ -136,7 +159,7 @@ static int __init mvnet_init(void)
 		goto err_driver;
 	}
 	ret = mdev_register_parent(&parent, parent_dev, &mvnet_driver,
-				   mvnet_types, ARRAY_SIZE(mvnet_types));
+				   type_list, ARRAY_SIZE(type_list));
 	if (ret)
 		goto err_parent;
 	return 0;

@@ -8,13 +8,22 @@
 
 #include "mdev_virtio_net.h"
 
+/* Those that need the control virtqueue, s. 5.1.3.1 */
+#define CTRL_FEATURES (BIT_ULL(VIRTIO_NET_F_CTRL_RX) |		\
+		       BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) |	\
+		       BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) |	\
+		       BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE) |	\
+		       BIT_ULL(VIRTIO_NET_F_MQ))
+
 #define FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) |		\
 		  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |	\
 		  BIT_ULL(VIRTIO_F_ORDER_PLATFORM) |	\
 		  BIT_ULL(VIRTIO_NET_F_MAC) |		\
 		  BIT_ULL(VIRTIO_NET_F_STATUS) |	\
 		  BIT_ULL(VIRTIO_NET_F_MTU) |		\
-		  BIT_ULL(VIRTIO_NET_F_MRG_RXBUF))
+		  BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |	\
+		  BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |	\
+		  CTRL_FEATURES)
 
 /* Fields up to the last one whose feature is offered. */
 #define CONFIG_SIZE offsetofend(struct virtio_net_config, mtu)
@@ -85,11 +94,16 @@ static u16 mvnet_get_vq_num_max(struct mdev_virtio_device *mvdev, u16 idx)
 
 static u64 mvnet_get_features(struct mdev_virtio_device *mvdev)
 {
+	if (to_mvnet(mvdev)->type->pairs == 1)
+		return FEATURES & ~BIT_ULL(VIRTIO_NET_F_MQ);
 	return FEATURES;
 }
 
 static int mvnet_set_features(struct mdev_virtio_device *mvdev, u64 features)
 {
+	if ((features & CTRL_FEATURES) &&
+	    !(features & BIT_ULL(VIRTIO_NET_F_CTRL_VQ)))
+		return -EINVAL;
 	to_mvnet(mvdev)->features = features;
 	return 0;
 }
@@ -116,6 +130,9 @@ static void reset(struct mvnet *nd)
 
 	stop(nd);
 	nd->features = 0;
+	nd->announce = false;
+	mvnet_filter_reset(nd);
+	mvnet_flows_reset(nd);
 	WRITE_ONCE(nd->active_pairs, 1);
 	for (i = 0; i < nd->mvdev.nvqs; i++)
 		mdev_virtio_ring_init(&nd->vqs[i].ring, &nd->mvdev,
@@ -139,7 +156,8 @@ static void mvnet_set_status(struct mdev_virtio_device *mvdev, u8 status)
 		reset(nd);
 	else if (set & VIRTIO_CONFIG_S_FAILED)
 		stop(nd);
-	else if (set & VIRTIO_CONFIG_S_DRIVER_OK)
+	else if ((set & VIRTIO_CONFIG_S_DRIVER_OK) &&
+		 !(status & VIRTIO_CONFIG_S_FAILED))
 		start(nd);
 }
 
@@ -187,9 +205,14 @@ static void mvnet_get_config(struct mdev_virtio_device *mvdev,
 		.mtu = __cpu_to_virtio16(true, MVNET_MAX_MTU),
 	};
 
-	memcpy(config.mac, nd->mac, sizeof(config.mac));
+	u16 status = 0;
+
 	if (READ_ONCE(nd->link_up))
-		config.status = __cpu_to_virtio16(true, VIRTIO_NET_S_LINK_UP);
+		status |= VIRTIO_NET_S_LINK_UP;
+	if (nd->announce)
+		status |= VIRTIO_NET_S_ANNOUNCE;
+	config.status = __cpu_to_virtio16(true, status);
+	memcpy(config.mac, nd->filter.mac, sizeof(config.mac));
 	memcpy(buf, (u8 *)&config + offset, len);
 }
 

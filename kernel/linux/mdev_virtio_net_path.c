@@ -39,7 +39,7 @@ static int fetch_frame(struct mvnet *nd, const struct mdev_virtio_chain *chain,
 		return 0;
 	}
 	/* The header goes in, too, and is stepped over: no offload is offered. */
-	ret = mdev_virtio_read(&nd->mvdev, nd->scratch->iov, chain->nr_out,
+	ret = mdev_virtio_read(&nd->mvdev, nd->scratch->iov, chain->nr_out, 0,
 			       skb_put(*skb, len), len);
 	if (ret) {
 		kfree_skb(*skb);
@@ -50,7 +50,7 @@ static int fetch_frame(struct mvnet *nd, const struct mdev_virtio_chain *chain,
 }
 
 /* Show what was pushed, and interrupt if that is wanted. */
-static int publish(struct mvnet_vq *vq)
+int mvnet_publish(struct mvnet_vq *vq)
 {
 	int ret = mdev_virtio_ring_publish(&vq->ring);
 
@@ -76,15 +76,47 @@ static int from_client(struct mvnet *nd, u16 pair, struct sk_buff_head *frames)
 		ret = fetch_frame(nd, &chain, &skb);
 		if (ret)
 			break;
-		if (skb)
+		if (skb) {
+			skb_record_rx_queue(skb, pair);
 			__skb_queue_tail(frames, skb);
+		}
 		ret = mdev_virtio_ring_push(&vq->ring, chain.head, 0);
 		if (ret)
 			break;
 	}
 	if (ret >= 0)
-		ret = publish(vq);
+		ret = mvnet_publish(vq);
 	return ret < 0 ? ret : done;
+}
+
+/*
+ * Where a flow's pair is remembered: s. 5.1.6.5.6.1 wants its frames from the
+ * host to come in where the driver sends. Its two directions have one hash.
+ */
+u8 *mvnet_flow(struct mvnet *nd, const struct sk_buff *skb)
+{
+	return &nd->flows[__skb_get_hash_symmetric(skb) % MVNET_FLOWS];
+}
+
+void mvnet_flows_reset(struct mvnet *nd)
+{
+	unsigned int i;
+
+	for (i = 0; i < MVNET_FLOWS; i++)
+		WRITE_ONCE(nd->flows[i], MVNET_NO_FLOW);
+}
+
+static void remember_flow(struct mvnet *nd, struct sk_buff *skb)
+{
+	u16 pair = skb_get_rx_queue(skb);
+	u8 *flow;
+
+	if (READ_ONCE(nd->active_pairs) == 1)
+		return;
+	skb_reset_network_header(skb);
+	flow = mvnet_flow(nd, skb);
+	if (READ_ONCE(*flow) != pair)
+		WRITE_ONCE(*flow, pair);
 }
 
 static void deliver(struct mvnet *nd, struct sk_buff_head *frames)
@@ -95,6 +127,7 @@ static void deliver(struct mvnet *nd, struct sk_buff_head *frames)
 		unsigned int len = skb->len;
 
 		skb->protocol = eth_type_trans(skb, nd->host);
+		remember_flow(nd, skb);
 		if (netif_rx(skb) == NET_RX_SUCCESS) {
 			atomic64_inc(&nd->stats.rx_packets);
 			atomic64_add(len, &nd->stats.rx_bytes);
@@ -116,7 +149,7 @@ enum fit { FITS, FITS_LATER, FITS_NEVER };
 static int take_buffers(struct mvnet *nd, struct mdev_virtio_ring *ring,
 			u32 need, u16 *nr_chains, unsigned int *nr_iov)
 {
-	const bool merge = nd->features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+	const bool merge = mvnet_has(nd, VIRTIO_NET_F_MRG_RXBUF);
 	struct mvnet_scratch *s = nd->scratch;
 	unsigned int iovs = 0;
 	u16 chains = 0;
@@ -229,6 +262,16 @@ void mvnet_backlog_purge(struct mvnet *nd, u16 pair)
 	wake_host(nd, pair);
 }
 
+/* Frames that the host has put where nobody fetches them. */
+static void purge_unused(struct mvnet *nd, u16 from)
+{
+	u16 pair;
+
+	for (pair = from; pair < nd->type->pairs; pair++)
+		if (!skb_queue_empty_lockless(&nd->backlogs[pair].skbs))
+			mvnet_backlog_purge(nd, pair);
+}
+
 /* The first frame found no buffers. */
 static void stall(struct mvnet *nd, u16 pair)
 {
@@ -240,6 +283,17 @@ static void stall(struct mvnet *nd, u16 pair)
 	} else if (time_after(jiffies, backlog->deadline)) {
 		mvnet_backlog_purge(nd, pair);
 	}
+}
+
+/* As send_frame(), but a frame that the driver does not want is taken, too. */
+static int filter_frame(struct mvnet *nd, struct mvnet_vq *vq,
+			struct sk_buff *skb)
+{
+	if (!mvnet_filter_pass(nd, skb)) {
+		atomic64_inc(&nd->stats.tx_filtered);
+		return FITS;
+	}
+	return vq->ring.ready ? send_frame(nd, &vq->ring, skb) : FITS_LATER;
 }
 
 /* Return how many frames were taken off the backlog, or a negative errno. */
@@ -255,8 +309,7 @@ static int to_client(struct mvnet *nd, u16 pair)
 		skb = skb_dequeue(&backlog->skbs);
 		if (!skb)
 			break;
-		ret = vq->ring.ready ? send_frame(nd, &vq->ring, skb) :
-				       FITS_LATER;
+		ret = filter_frame(nd, vq, skb);
 		if (ret == FITS_LATER) {
 			skb_queue_head(&backlog->skbs, skb);
 			stall(nd, pair);
@@ -273,7 +326,7 @@ static int to_client(struct mvnet *nd, u16 pair)
 			break;
 	}
 	if (ret >= 0 && vq->ring.ready)
-		ret = publish(vq);
+		ret = mvnet_publish(vq);
 	if (done)
 		wake_host(nd, pair);
 	return ret < 0 ? ret : done;
@@ -281,13 +334,18 @@ static int to_client(struct mvnet *nd, u16 pair)
 
 /* --- the worker --- */
 
-/* Return whether anything moved, or a negative errno. */
-static int move_frames(struct mvnet *nd, struct sk_buff_head *frames)
+/* Return whether anything was done, or a negative errno. */
+static int serve(struct mvnet *nd, struct sk_buff_head *frames)
 {
-	bool moved = false;
+	bool moved;
 	u16 pair;
 	int ret;
 
+	/* First, because they say what becomes of the frames. */
+	ret = mvnet_ctrl_work(nd);
+	if (ret < 0)
+		return ret;
+	moved = ret > 0;
 	for (pair = 0; pair < nd->active_pairs; pair++) {
 		ret = to_client(nd, pair);
 		if (ret < 0)
@@ -298,6 +356,7 @@ static int move_frames(struct mvnet *nd, struct sk_buff_head *frames)
 			return ret;
 		moved |= ret > 0;
 	}
+	purge_unused(nd, nd->active_pairs);
 	return moved;
 }
 
@@ -323,13 +382,16 @@ enum mdev_virtio_work mvnet_work(struct mdev_virtio_device *mvdev)
 	if (mdev_virtio_may_dma(mvdev)) {
 		if (test_and_clear_bit(MVNET_LINK_CHANGED, &nd->events))
 			nd->config_cb.callback(nd->config_cb.private);
-		ret = move_frames(nd, &frames);
+		ret = serve(nd, &frames);
 		if (ret < 0)
 			mvnet_broken(nd, ret);
 		else if (ret)
 			next = MDEV_VIRTIO_WORK_MORE;
 		else if (mvdev->map_doorbells || any_stalled(nd))
 			next = MDEV_VIRTIO_WORK_POLL;
+	} else {
+		/* The driver is OK, but no bus master, or has failed. */
+		purge_unused(nd, 0);
 	}
 	mutex_unlock(&mvdev->lock);
 

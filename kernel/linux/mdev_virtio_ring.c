@@ -339,21 +339,25 @@ EXPORT_SYMBOL_GPL(mdev_virtio_ring_publish);
 
 int mdev_virtio_read(struct mdev_virtio_device *mvdev,
 		     const struct mdev_virtio_iov *iov, unsigned int nr,
-		     void *buf, size_t len)
+		     size_t skip, void *buf, size_t len)
 {
 	unsigned int i;
 	int ret;
 
 	for (i = 0; i < nr && len; i++) {
-		size_t n = min_t(size_t, len, iov[i].len);
+		size_t n;
 
-		if (!n)
+		if (skip >= iov[i].len) {
+			skip -= iov[i].len;
 			continue;
-		ret = dma_read(mvdev, iov[i].addr, buf, n);
+		}
+		n = min_t(size_t, len, iov[i].len - skip);
+		ret = dma_read(mvdev, iov[i].addr + skip, buf, n);
 		if (ret)
 			return ret;
 		buf += n;
 		len -= n;
+		skip = 0;
 	}
 	return len ? -EMSGSIZE : 0;
 }

@@ -75,10 +75,8 @@ static struct attribute *mvdev_attrs[] = {
 	NULL,
 };
 
-static const struct attribute_group mvdev_group = {
+const struct attribute_group mdev_virtio_group = {
 	.name = "virtio",
 	.attrs = mvdev_attrs,
 };
-
-const struct attribute_group *mdev_virtio_groups[] = { &mvdev_group, NULL };
-EXPORT_SYMBOL_GPL(mdev_virtio_groups);
+EXPORT_SYMBOL_GPL(mdev_virtio_group);
