@@ -276,7 +276,7 @@ struct mdev_virtio_iov {
 };
 
 /**
- * struct mdev_virtio_chain - a descriptor chain
+ * struct mdev_virtio_chain - a descriptor chain, indirect tables resolved
  * @head: index of its first descriptor
  * @nr_out: device-readable pieces, which come first
  * @nr_in: device-writable pieces
@@ -301,6 +301,8 @@ struct mdev_virtio_chain {
  * @used: IOVA of the device area
  * @num: number of descriptors
  * @ready: may be processed
+ * @indirect: VIRTIO_RING_F_INDIRECT_DESC was negotiated; set by the device
+ *	before the ring is ready
  * @avail_idx: available index when last looked at
  * @last_avail: next one to take
  * @used_idx: next used element to write
@@ -319,6 +321,7 @@ struct mdev_virtio_ring {
 	u64 used;
 	u16 num;
 	bool ready;
+	bool indirect;
 	u16 avail_idx;
 	u16 last_avail;
 	u16 used_idx;

@@ -5,6 +5,7 @@
  */
 #include <linux/pci_ids.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_ring.h>
 
 #include "mdev_virtio_net.h"
 
@@ -18,6 +19,7 @@
 #define FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) |		\
 		  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |	\
 		  BIT_ULL(VIRTIO_F_ORDER_PLATFORM) |	\
+		  BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
 		  BIT_ULL(VIRTIO_NET_F_MAC) |		\
 		  BIT_ULL(VIRTIO_NET_F_STATUS) |	\
 		  BIT_ULL(VIRTIO_NET_F_MTU) |		\
@@ -101,10 +103,16 @@ static u64 mvnet_get_features(struct mdev_virtio_device *mvdev)
 
 static int mvnet_set_features(struct mdev_virtio_device *mvdev, u64 features)
 {
+	struct mvnet *nd = to_mvnet(mvdev);
+	u16 i;
+
 	if ((features & CTRL_FEATURES) &&
 	    !(features & BIT_ULL(VIRTIO_NET_F_CTRL_VQ)))
 		return -EINVAL;
-	to_mvnet(mvdev)->features = features;
+	nd->features = features;
+	for (i = 0; i < mvdev->nvqs; i++)
+		nd->vqs[i].ring.indirect =
+			features & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
 	return 0;
 }
 

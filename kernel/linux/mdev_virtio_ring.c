@@ -169,26 +169,59 @@ static int next_head(struct mdev_virtio_ring *ring, u16 *head)
 /* Reading a few descriptors costs the same as reading one. */
 #define DESC_WINDOW	4
 
-struct desc_window {
+/*
+ * Where a walk is: in the ring's descriptors or in an indirect table, of which
+ * there is one at most and at the end: VIRTIO 1.2 s. 2.7.5.3
+ */
+struct walk {
+	u64 table;
+	u32 table_nr;
+	bool indirect;
 	struct vring_desc desc[DESC_WINDOW];
-	u16 at;
-	u16 nr;
+	u32 at;
+	u32 nr;
 };
 
-static int read_desc(struct mdev_virtio_ring *ring, struct desc_window *win,
-		     u16 idx, const struct vring_desc **desc)
+static int read_desc(struct mdev_virtio_ring *ring, struct walk *walk, u16 idx,
+		     const struct vring_desc **desc)
 {
-	if (idx < win->at || idx >= win->at + win->nr) {
-		u16 nr = min_t(u16, DESC_WINDOW, ring->num - idx);
-		int ret = dma_read(ring->mvdev, ring->desc + desc_size(idx),
-				   win->desc, desc_size(nr));
+	if (idx >= walk->table_nr)
+		return -EPROTO;
+	if (idx < walk->at || idx >= walk->at + walk->nr) {
+		u32 nr = min_t(u32, DESC_WINDOW, walk->table_nr - idx);
+		int ret = dma_read(ring->mvdev, walk->table + desc_size(idx),
+				   walk->desc, desc_size(nr));
 
 		if (ret)
 			return ret;
-		win->at = idx;
-		win->nr = nr;
+		walk->at = idx;
+		walk->nr = nr;
 	}
-	*desc = &win->desc[idx - win->at];
+	*desc = &walk->desc[idx - walk->at];
+	return 0;
+}
+
+/*
+ * Go on in the table that @desc refers to; VIRTQ_DESC_F_WRITE says nothing there.
+ * It may be longer than the queue, the chain in it may not.
+ */
+static int enter_table(const struct mdev_virtio_ring *ring, struct walk *walk,
+		       const struct vring_desc *desc)
+{
+	u16 flags = le16_to_cpu((__force __le16)desc->flags);
+	u64 addr = le64_to_cpu((__force __le64)desc->addr);
+	u32 len = le32_to_cpu((__force __le32)desc->len);
+	u64 end;
+
+	if (!ring->indirect || walk->indirect || (flags & VRING_DESC_F_NEXT))
+		return -EPROTO;
+	if (!len || len % sizeof(*desc) ||
+	    check_add_overflow(addr, (u64)len, &end))
+		return -EPROTO;
+	walk->indirect = true;
+	walk->table = addr;
+	walk->table_nr = len / sizeof(*desc);
+	walk->nr = 0;
 	return 0;
 }
 
@@ -202,8 +235,6 @@ static int add_piece(struct mdev_virtio_chain *chain,
 	bool in = flags & VRING_DESC_F_WRITE;
 	u64 end;
 
-	if (flags & VRING_DESC_F_INDIRECT)
-		return -EPROTO;
 	if (check_add_overflow(addr, (u64)len, &end))
 		return -EPROTO;
 	if (!in && chain->nr_in)
@@ -221,31 +252,42 @@ static int add_piece(struct mdev_virtio_chain *chain,
 	return 0;
 }
 
-/* A chain has at most as many descriptors as the queue: a loop ends there. */
+/*
+ * A chain has at most as many descriptors as the queue, those of a table
+ * included: a loop ends there.
+ */
 static int walk_chain(struct mdev_virtio_ring *ring,
 		      struct mdev_virtio_chain *chain,
 		      struct mdev_virtio_iov *iov, unsigned int max)
 {
-	struct desc_window win = { .nr = 0 };
+	struct walk walk = { .table = ring->desc, .table_nr = ring->num };
 	const struct vring_desc *desc;
 	u16 idx = chain->head;
-	unsigned int hops;
+	unsigned int pieces = 0;
+	u16 flags;
 	int ret;
 
-	for (hops = 0; hops < ring->num; hops++) {
-		if (hops == max)
-			return -ENOSPC;
-		ret = read_desc(ring, &win, idx, &desc);
+	while (pieces < ring->num) {
+		ret = read_desc(ring, &walk, idx, &desc);
 		if (ret)
 			return ret;
+		flags = le16_to_cpu((__force __le16)desc->flags);
+		if (flags & VRING_DESC_F_INDIRECT) {
+			/* Once at most: another one is an error. */
+			ret = enter_table(ring, &walk, desc);
+			if (ret)
+				return ret;
+			idx = 0;
+			continue;
+		}
+		if (pieces++ == max)
+			return -ENOSPC;
 		ret = add_piece(chain, iov, desc);
 		if (ret)
 			return ret;
-		if (!(le16_to_cpu((__force __le16)desc->flags) & VRING_DESC_F_NEXT))
+		if (!(flags & VRING_DESC_F_NEXT))
 			return 0;
 		idx = le16_to_cpu((__force __le16)desc->next);
-		if (idx >= ring->num)
-			return -EPROTO;
 	}
 	return -EPROTO;
 }
