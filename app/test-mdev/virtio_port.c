@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_mbuf.h>
@@ -107,4 +109,24 @@ virtio_port_frame(uint32_t len, uint8_t fill)
 	if (m != NULL)
 		memset(rte_pktmbuf_append(m, len), fill, len);
 	return m;
+}
+
+unsigned int
+virtio_port_eventfds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	unsigned int count = 0;
+	char target[64];
+	ssize_t len;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		len = readlinkat(dirfd(dir), entry->d_name, target,
+				sizeof(target) - 1);
+		target[RTE_MAX(len, 0)] = '\0';
+		count += strstr(target, "[eventfd]") != NULL;
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return count;
 }

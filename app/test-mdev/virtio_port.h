@@ -41,4 +41,10 @@ void virtio_port_stop(void);
 /* A frame of this length from the pool, all bytes the same; NULL if there is none. */
 struct rte_mbuf *virtio_port_frame(uint32_t len, uint8_t fill);
 
+/*
+ * Eventfds that are open in this process; of other files EAL's interrupt thread opens
+ * and closes some at any time.
+ */
+unsigned int virtio_port_eventfds(void);
+
 #endif /* VIRTIO_PORT_H */

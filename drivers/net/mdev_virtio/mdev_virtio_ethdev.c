@@ -40,7 +40,7 @@ dev_configure(struct rte_eth_dev *dev)
 			dev->data->name);
 		return -EINVAL;
 	}
-	return 0;
+	return mdev_virtio_rxintr_check(dev);
 }
 
 /*
@@ -82,20 +82,6 @@ fail:
 	return ret;
 }
 
-/*
- * Whoever waits there for the end of a callback waits for himself: a stop or start from
- * a link event's callback would hang EAL's interrupt thread for ever.
- */
-static bool
-in_interrupt(const struct rte_eth_dev *dev)
-{
-	if (!rte_thread_is_intr())
-		return false;
-	INIT_LOG(ERR, "%s: cannot be started or stopped from an interrupt's callback: do it in another thread",
-		dev->data->name);
-	return true;
-}
-
 static eth_rx_burst_t
 choose_rx_burst(const struct rte_eth_dev *dev)
 {
@@ -121,9 +107,8 @@ dev_start(struct rte_eth_dev *dev)
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
-	if (in_interrupt(dev))
-		return -EBUSY;
 	hw->needs_reset = false;
+	hw->reset_raised = false;
 	hw->config_failed = false;
 	ret = device_up(dev);
 	if (ret < 0) {
@@ -136,6 +121,7 @@ dev_start(struct rte_eth_dev *dev)
 	mdev_virtio_queues_fill(dev);
 	dev->data->dev_started = 1;
 	mdev_virtio_link_update(dev, 0);
+	mdev_virtio_announce(dev); /* what was asked for before the port ran */
 	mdev_virtio_mp_started(dev);
 	return 0;
 }
@@ -149,8 +135,6 @@ dev_stop(struct rte_eth_dev *dev)
 
 	if (dev->data->dev_started == 0)
 		return 0;
-	if (in_interrupt(dev))
-		return -EBUSY;
 	mdev_virtio_mp_stopping(dev);
 	dev->data->dev_started = 0;
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
@@ -178,8 +162,7 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 
 	if (process == NULL)
 		return 0;
-	if (dev_stop(dev) == -EBUSY)
-		return -EBUSY;
+	dev_stop(dev);
 	if (virtio_device_reset(process->tr) == 0)
 		hw->runaway = false;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
@@ -188,10 +171,28 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 		mdev_virtio_tx_queue_release(dev, i);
 	mdev_virtio_spares_release(dev);
 	virtio_cvq_free(&hw->cvq, hw->runaway);
+	mdev_virtio_announce_free(dev);
 	process->tr->ops->destroy(process->tr);
 	free(process);
 	dev->process_private = NULL;
 	return 0;
+}
+
+/*
+ * Each start begins with a reset, so this leaves nothing to do for it but to bring a
+ * device to rest that asked for a reset, or that a stop could not reset.
+ */
+static int
+dev_reset(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	int ret;
+
+	ret = virtio_device_reset(mdev_virtio_transport(dev));
+	hw->runaway = ret < 0;
+	if (ret == 0)
+		mdev_virtio_queues_stop(dev);
+	return ret;
 }
 
 int
@@ -238,6 +239,7 @@ static const struct eth_dev_ops ops = {
 	.dev_start = dev_start,
 	.dev_stop = dev_stop,
 	.dev_close = mdev_virtio_dev_close,
+	.dev_reset = dev_reset,
 	.dev_infos_get = mdev_virtio_dev_infos_get,
 	.link_update = mdev_virtio_link_update,
 	.mtu_set = mtu_set,
@@ -255,6 +257,8 @@ static const struct eth_dev_ops ops = {
 	.rx_queue_release = mdev_virtio_rx_queue_release,
 	.tx_queue_setup = mdev_virtio_tx_queue_setup,
 	.tx_queue_release = mdev_virtio_tx_queue_release,
+	.rx_queue_intr_enable = mdev_virtio_rx_queue_intr_enable,
+	.rx_queue_intr_disable = mdev_virtio_rx_queue_intr_disable,
 	.stats_get = mdev_virtio_stats_get,
 	.stats_reset = mdev_virtio_stats_reset,
 	.xstats_get_names = mdev_virtio_xstats_get_names,
@@ -299,8 +303,15 @@ alloc_queues(struct rte_eth_dev *dev)
 			VIRTIO_NET_CTRL_VQ(hw->max_pairs),
 			RTE_MIN(hw->ctrl_ring_max, CTRL_RING_SIZE),
 			dev->data->numa_node);
-	if (ret == 0)
-		return 0;
+	if (ret < 0)
+		goto fail;
+	ret = mdev_virtio_announce_init(dev);
+	if (ret < 0)
+		goto free_cvq;
+	return 0;
+
+free_cvq:
+	virtio_cvq_free(&hw->cvq, false);
 fail:
 	INIT_LOG(ERR, "%s: no memory for its %u virtqueues: %s", dev->data->name,
 		hw->nr_vqs, rte_strerror(-ret));

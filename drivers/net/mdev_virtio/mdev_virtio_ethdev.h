@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <rte_ether.h>
+#include <rte_interrupts.h>
 
 #include <ethdev_driver.h>
 
@@ -42,9 +43,11 @@ struct mdev_virtio_hw {
 	uint32_t secondaries;     /* processes that have the port too; atomic */
 	int config_efd;           /* primary: config interrupt; -1: none */
 	bool needs_reset;         /* DEVICE_NEEDS_RESET was seen since start */
+	bool reset_raised;        /* and the application was told */
 	bool runaway;             /* was not reset: may still use its queues */
 	bool config_failed;       /* the configuration cannot be read, as was said */
 	struct virtio_cvq cvq;
+	struct rte_mempool *announce_pool; /* NULL: there are no announcements */
 	struct virtqueue *spares; /* queues of used pairs that nobody set up */
 	struct rte_ether_addr mac; /* the device's receive filter has it */
 	uint32_t nr_mc_addrs;
@@ -177,8 +180,34 @@ int mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu);
 int mdev_virtio_devargs_parse(const char *name, const char *args,
 		struct mdev_virtio_devargs *devargs);
 
+/* mdev_virtio_announce.c */
+/* What announcements need; 0 or a negative errno. */
+int mdev_virtio_announce_init(struct rte_eth_dev *dev);
+void mdev_virtio_announce_free(struct rte_eth_dev *dev);
+/* If the device asks for an announcement: prepare one and acknowledge. */
+void mdev_virtio_announce(struct rte_eth_dev *dev);
+
+/* mdev_virtio_rxintr.c */
+/* Interrupt vectors; those of receive queues as EAL numbers them. */
+#define MDEV_VIRTIO_CONFIG_VECTOR 0
+#define MDEV_VIRTIO_RX_VECTOR(queue) (RTE_INTR_VEC_RXTX_OFFSET + (queue))
+/* Receive queues that are to have interrupts. */
+uint16_t mdev_virtio_rxintr_count(const struct rte_eth_dev *dev);
+/* Does the device have a vector for each? Logs if it has not. */
+int mdev_virtio_rxintr_check(const struct rte_eth_dev *dev);
+/* Eventfds in the port's interrupt handle; nothing is left of a failure. */
+int mdev_virtio_rxintr_open(struct rte_eth_dev *dev);
+void mdev_virtio_rxintr_close(struct rte_eth_dev *dev);
+/* Tell the device which queue has which vector. */
+int mdev_virtio_rxintr_set_vectors(struct rte_eth_dev *dev);
+int mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index);
+int mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index);
+
 /* mdev_virtio_intr.c */
-/* Interrupts of the configuration; no error if the device has none. */
+/*
+ * Interrupts of the configuration and, if the port has them, of receive queues. No
+ * error if the device has none and nobody asked for them. Logs.
+ */
 int mdev_virtio_intr_enable(struct rte_eth_dev *dev);
 void mdev_virtio_intr_disable(struct rte_eth_dev *dev);
 /* Look whether the device asks for a reset; reported once. */

@@ -15,8 +15,6 @@
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
 
-#define CONFIG_VECTOR 0
-
 bool
 mdev_virtio_needs_reset(struct rte_eth_dev *dev)
 {
@@ -33,97 +31,161 @@ mdev_virtio_needs_reset(struct rte_eth_dev *dev)
 	return hw->needs_reset;
 }
 
-/* In EAL's interrupt thread. */
+/*
+ * In EAL's interrupt thread. The application's callbacks may stop, start or close the
+ * port, so after each one nothing is what it was.
+ */
 static void
 config_interrupt(void *arg)
 {
 	struct rte_eth_dev *dev = arg;
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	struct virtio_transport *tr = mdev_virtio_transport(dev);
 	uint64_t count;
 	uint8_t isr = 0;
 
-	if (read(mdev_virtio_hw(dev)->config_efd, &count, sizeof(count)) !=
-			(ssize_t)sizeof(count))
+	if (read(hw->config_efd, &count, sizeof(count)) != (ssize_t)sizeof(count))
 		return;
 	if (tr->ops->get_isr(tr, &isr) < 0 ||
 			(isr & VIRTIO_PCI_ISR_CONFIG) == 0)
 		return;
+	mdev_virtio_announce(dev);
 	if (mdev_virtio_link_update(dev, 0) == 0 &&
 			dev->data->dev_conf.intr_conf.lsc != 0)
 		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+	if (dev->state == RTE_ETH_DEV_UNUSED || dev->data->dev_private != hw)
+		return;
+	if (dev->data->dev_started == 0 || !hw->needs_reset || hw->reset_raised)
+		return;
+	hw->reset_raised = true;
+	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RESET, NULL);
+}
+
+static void
+close_efd(struct rte_intr_handle *handle, void *arg __rte_unused)
+{
+	close(rte_intr_fd_get(handle));
+}
+
+/*
+ * From a callback, which this may be the end of, EAL removes it when it has returned;
+ * to wait for that here would last for ever.
+ */
+static void
+callback_remove(struct rte_eth_dev *dev, int efd)
+{
+	if (rte_thread_is_intr() && rte_intr_callback_unregister_pending(
+			dev->intr_handle, config_interrupt, dev, close_efd) > 0)
+		return;
+	rte_intr_callback_unregister_sync(dev->intr_handle, config_interrupt, dev);
+	close(efd);
 }
 
 static int
-vector_set(struct rte_eth_dev *dev, int efd)
-{
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
-	int ret;
-
-	ret = tr->ops->set_vectors(tr, &efd, 1);
-	if (ret < 0)
-		return ret;
-	ret = tr->ops->set_config_vector(tr, CONFIG_VECTOR);
-	if (ret < 0)
-		tr->ops->set_vectors(tr, NULL, 0);
-	return ret;
-}
-
-int
-mdev_virtio_intr_enable(struct rte_eth_dev *dev)
+callback_add(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int efd, ret;
 
-	if (hw->vectors == 0)
-		return 0;
 	efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (efd < 0) {
-		ret = -errno;
-		goto fail;
-	}
+	if (efd < 0)
+		return -errno;
 	if (rte_intr_fd_set(dev->intr_handle, efd) != 0) {
 		ret = -rte_errno;
 		goto close_efd;
 	}
 	hw->config_efd = efd;
 	ret = rte_intr_callback_register(dev->intr_handle, config_interrupt, dev);
-	if (ret < 0)
-		goto clear_efd;
-	ret = vector_set(dev, efd);
-	if (ret < 0)
-		goto unregister;
-	return 0;
-
-unregister:
-	rte_intr_callback_unregister_sync(dev->intr_handle, config_interrupt, dev);
-clear_efd:
+	if (ret == 0)
+		return 0;
 	hw->config_efd = -1;
 	rte_intr_fd_set(dev->intr_handle, -1);
 close_efd:
 	close(efd);
+	return ret;
+}
+
+static void
+vectors_clear(struct virtio_transport *tr)
+{
+	tr->ops->set_config_vector(tr, VIRTIO_MSI_NO_VECTOR);
+	tr->ops->set_vectors(tr, NULL, 0);
+}
+
+static int
+vectors_set(struct rte_eth_dev *dev)
+{
+	int fds[RTE_MAX_RXTX_INTR_VEC_ID];
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	uint16_t rx = mdev_virtio_rxintr_count(dev), i;
+	int ret;
+
+	fds[MDEV_VIRTIO_CONFIG_VECTOR] = mdev_virtio_hw(dev)->config_efd;
+	for (i = 0; i < rx; i++)
+		fds[MDEV_VIRTIO_RX_VECTOR(i)] =
+			rte_intr_efds_index_get(dev->intr_handle, i);
+	ret = tr->ops->set_vectors(tr, fds, MDEV_VIRTIO_RX_VECTOR(rx));
+	if (ret < 0)
+		return ret;
+	ret = tr->ops->set_config_vector(tr, MDEV_VIRTIO_CONFIG_VECTOR);
+	if (ret == 0)
+		ret = mdev_virtio_rxintr_set_vectors(dev);
+	if (ret < 0)
+		vectors_clear(tr);
+	return ret;
+}
+
+static void
+callback_end(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	callback_remove(dev, hw->config_efd);
+	rte_intr_fd_set(dev->intr_handle, -1);
+	hw->config_efd = -1;
+}
+
+int
+mdev_virtio_intr_enable(struct rte_eth_dev *dev)
+{
+	int ret;
+
+	if (mdev_virtio_hw(dev)->vectors == 0)
+		return 0;
+	ret = callback_add(dev);
+	if (ret < 0)
+		goto fail;
+	ret = mdev_virtio_rxintr_open(dev);
+	if (ret < 0)
+		goto end_callback;
+	ret = vectors_set(dev);
+	if (ret < 0)
+		goto close_rxintr;
+	return 0;
+
+close_rxintr:
+	mdev_virtio_rxintr_close(dev);
+end_callback:
+	callback_end(dev);
 fail:
-	if (dev->data->dev_conf.intr_conf.lsc == 0) {
+	if (dev->data->dev_conf.intr_conf.lsc == 0 &&
+			mdev_virtio_rxintr_count(dev) == 0) {
 		INIT_LOG(WARNING, "%s: no configuration interrupt (%s): the link status is only updated when it is asked for",
 			dev->data->name, rte_strerror(-ret));
 		return 0;
 	}
-	INIT_LOG(ERR, "%s: cannot enable the configuration interrupt: %s",
-		dev->data->name, rte_strerror(-ret));
+	INIT_LOG(ERR, "%s: cannot enable the interrupts of the configuration and of %u receive queues: %s",
+		dev->data->name, mdev_virtio_rxintr_count(dev),
+		rte_strerror(-ret));
 	return ret;
 }
 
 void
 mdev_virtio_intr_disable(struct rte_eth_dev *dev)
 {
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-
-	if (hw->config_efd < 0)
+	if (mdev_virtio_hw(dev)->config_efd < 0)
 		return;
-	tr->ops->set_config_vector(tr, VIRTIO_MSI_NO_VECTOR);
-	tr->ops->set_vectors(tr, NULL, 0);
-	rte_intr_callback_unregister_sync(dev->intr_handle, config_interrupt, dev);
-	rte_intr_fd_set(dev->intr_handle, -1);
-	close(hw->config_efd);
-	hw->config_efd = -1;
+	vectors_clear(mdev_virtio_transport(dev));
+	mdev_virtio_rxintr_close(dev);
+	callback_end(dev);
 }

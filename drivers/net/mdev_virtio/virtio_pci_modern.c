@@ -614,7 +614,9 @@ find_vectors(struct virtio_pci_modern *pci)
 				irq.count > 0 &&
 				(irq.flags & VFIO_IRQ_INFO_EVENTFD) != 0) {
 			pci->irq_index = indices[i];
-			pci->vectors = irq.count;
+			/* INTx is one line, whatever is claimed */
+			pci->vectors = indices[i] == VFIO_PCI_INTX_IRQ_INDEX ?
+				1 : irq.count;
 			return;
 		}
 	}

@@ -342,16 +342,13 @@ tx_needed(const struct rte_mbuf *m)
 	return m->nb_segs + 1u;
 }
 
-uint16_t
-virtio_xmit_split(void *tx_queue, struct rte_mbuf **pkts, uint16_t count)
+static __rte_always_inline uint16_t
+xmit_split(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count)
 {
-	struct virtqueue *vq = tx_queue;
 	uint16_t i, sent = 0;
 	uint64_t bytes = 0;
 	struct rte_mbuf *m;
 
-	if (unlikely(vq->broken))
-		return 0;
 	if (vq->free_count < RTE_MAX(vq->free_thresh, count))
 		tx_reclaim(vq);
 	for (i = 0; i < count && likely(!vq->broken); i++) {
@@ -378,4 +375,31 @@ virtio_xmit_split(void *tx_queue, struct rte_mbuf **pkts, uint16_t count)
 		split_kick(vq);
 	}
 	return i;
+}
+
+/* A broken queue, or one with a frame that another thread handed over. */
+static __rte_noinline bool
+tx_attention(struct virtqueue *vq)
+{
+	struct rte_mbuf *m;
+
+	if (vq->broken)
+		return false;
+	__atomic_store_n(&vq->attention, false, __ATOMIC_SEQ_CST);
+	m = __atomic_exchange_n(&vq->inject, NULL, __ATOMIC_SEQ_CST);
+	/* whoever hands frames over has few, and waits for those of before */
+	tx_reclaim(vq);
+	if (m != NULL && xmit_split(vq, &m, 1) == 0)
+		virtqueue_inject(vq, m); /* the ring is full: next time */
+	return !vq->broken;
+}
+
+uint16_t
+virtio_xmit_split(void *tx_queue, struct rte_mbuf **pkts, uint16_t count)
+{
+	struct virtqueue *vq = tx_queue;
+
+	if (unlikely(vq->attention) && !tx_attention(vq))
+		return 0;
+	return xmit_split(vq, pkts, count);
 }

@@ -107,6 +107,7 @@ virtqueue_reset(struct virtqueue *vq)
 	vq->avail_idx = 0;
 	vq->used_idx = 0;
 	vq->broken = false;
+	vq->attention = false;
 	/* all is polled: VIRTIO 1.2 s. 2.7.7 */
 	vq->avail->flags = rte_cpu_to_le_16(VRING_AVAIL_F_NO_INTERRUPT);
 }
@@ -120,6 +121,16 @@ virtqueue_free_mbufs(struct virtqueue *vq)
 		rte_pktmbuf_free(vq->slot[i].mbuf);
 		vq->slot[i].mbuf = NULL;
 	}
+	rte_pktmbuf_free(vq->inject);
+	vq->inject = NULL;
+}
+
+/* The burst clears attention before it takes the frame, so none is overlooked. */
+void
+virtqueue_inject(struct virtqueue *vq, struct rte_mbuf *m)
+{
+	rte_pktmbuf_free(__atomic_exchange_n(&vq->inject, m, __ATOMIC_SEQ_CST));
+	__atomic_store_n(&vq->attention, true, __ATOMIC_SEQ_CST);
 }
 
 void
@@ -136,6 +147,7 @@ virtqueue_break(struct virtqueue *vq, const char *why, uint32_t value)
 	if (vq->broken)
 		return;
 	vq->broken = true;
+	vq->attention = true;
 	vq->stats.broken++;
 	DRV_LOG(ERR, "%s: queue %u: the device returned %s (%u): the queue is not used any more; stop and start the port to try again",
 		rte_eth_devices[vq->port_id].data->name, vq->index, why, value);

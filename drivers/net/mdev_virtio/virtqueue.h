@@ -93,6 +93,7 @@ struct virtqueue {
 	uint16_t free_thresh;          /* reclaim or refill from here on */
 	bool platform_order;           /* ORDER_PLATFORM: barriers for devices */
 	bool broken;                   /* the device lied: not used any more */
+	bool attention;                /* transmit: it is broken, or has an inject */
 	uint16_t mbuf_addr;            /* offset of the IOVA field in an mbuf */
 	uint32_t max_frame;            /* transmit: the device's MTU with headers */
 	uint16_t port_id;
@@ -101,6 +102,7 @@ struct virtqueue {
 	rte_iova_t hdr_iova;           /* transmit: headers, one a descriptor;
 	                                  control: the command */
 	struct virtqueue_stats stats;
+	struct rte_mbuf *inject;       /* transmit: virtqueue_inject(); atomic */
 	struct virtqueue *sibling;     /* receive: is polled with this one, and so on */
 	struct virtqueue *turn;        /* receive: that is polled first next time */
 	/* set-up */
@@ -141,6 +143,12 @@ void virtqueue_addresses(const struct virtqueue *vq, struct virtio_vq_addr *addr
  * started again. Logs once. Not for the fast path.
  */
 void virtqueue_break(struct virtqueue *vq, const char *why, uint32_t value);
+
+/*
+ * Transmit: hand a frame over to the thread that owns the queue. It is sent with that
+ * thread's next burst; one that still waits is freed. For any thread.
+ */
+void virtqueue_inject(struct virtqueue *vq, struct rte_mbuf *m);
 
 /* The address of a buffer as the device is to be given it: one load, one add. */
 static inline uint64_t

@@ -138,4 +138,24 @@ split_kick(struct virtqueue *vq)
 		virtqueue_kick(vq);
 }
 
+static inline void
+split_disable_interrupts(struct virtqueue *vq)
+{
+	*(volatile uint16_t *)&vq->avail->flags =
+		rte_cpu_to_le_16(VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+/*
+ * s. 2.7.7.1: whether elements were returned before the device could see it; no
+ * interrupt will come for those.
+ */
+static inline bool
+split_enable_interrupts(struct virtqueue *vq)
+{
+	*(volatile uint16_t *)&vq->avail->flags = 0;
+	virtqueue_mb(vq);
+	return rte_le_to_cpu_16(*(volatile uint16_t *)&vq->used->idx) !=
+		vq->used_idx;
+}
+
 #endif /* VIRTQUEUE_SPLIT_H */

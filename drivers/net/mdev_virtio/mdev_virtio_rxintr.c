@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Interrupts of receive queues: an eventfd and a vector for each. */
+
+#include <errno.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
+
+#include <rte_errno.h>
+#include <rte_interrupts.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
+#include "virtqueue_split.h"
+
+uint16_t
+mdev_virtio_rxintr_count(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_conf.intr_conf.rxq != 0 ?
+		dev->data->nb_rx_queues : 0;
+}
+
+/*
+ * No vector is shared: whoever sleeps on one queue would not be woken by another's
+ * event, which EAL lets only one of them wait for.
+ */
+int
+mdev_virtio_rxintr_check(const struct rte_eth_dev *dev)
+{
+	uint32_t vectors = RTE_MIN(mdev_virtio_hw(dev)->vectors,
+			(uint32_t)RTE_MAX_RXTX_INTR_VEC_ID);
+	uint16_t count = mdev_virtio_rxintr_count(dev);
+
+	if (count == 0 || count < vectors)
+		return 0;
+	INIT_LOG(ERR, "%s: interrupts of %u receive queues need %u vectors, and there are %u: use fewer queues, or no receive interrupts",
+		dev->data->name, count, count + 1, vectors);
+	return -ENOTSUP;
+}
+
+/* The counts grow with each eventfd, so that what there is can be released. */
+static int
+efd_open(struct rte_intr_handle *handle, uint16_t i)
+{
+	int efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (efd < 0)
+		return -errno;
+	if (rte_intr_efds_index_set(handle, i, efd) != 0 ||
+			rte_intr_max_intr_set(handle, MDEV_VIRTIO_RX_VECTOR(i) + 1) != 0 ||
+			rte_intr_nb_efd_set(handle, i + 1) != 0 ||
+			rte_intr_vec_list_index_set(handle, i,
+				MDEV_VIRTIO_RX_VECTOR(i)) != 0) {
+		if (rte_intr_nb_efd_get(handle) == i)
+			close(efd);
+		return -rte_errno;
+	}
+	return 0;
+}
+
+int
+mdev_virtio_rxintr_open(struct rte_eth_dev *dev)
+{
+	uint16_t count = mdev_virtio_rxintr_count(dev), i;
+	int ret;
+
+	if (count == 0)
+		return 0;
+	ret = rte_intr_vec_list_alloc(dev->intr_handle, "mdev_virtio_vectors",
+			count);
+	for (i = 0; ret == 0 && i < count; i++)
+		ret = efd_open(dev->intr_handle, i);
+	if (ret < 0)
+		mdev_virtio_rxintr_close(dev);
+	return ret;
+}
+
+void
+mdev_virtio_rxintr_close(struct rte_eth_dev *dev)
+{
+	rte_intr_efd_disable(dev->intr_handle); /* closes the eventfds */
+	rte_intr_vec_list_free(dev->intr_handle);
+}
+
+int
+mdev_virtio_rxintr_set_vectors(struct rte_eth_dev *dev)
+{
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	const uint16_t nb_rx = dev->data->nb_rx_queues;
+	uint16_t count = mdev_virtio_rxintr_count(dev), i;
+	int ret = 0;
+
+	/* queues beyond are polled with these, so they wake whoever polls these */
+	for (i = 0; ret == 0 && count > 0 && i < mdev_virtio_pairs(dev); i++)
+		ret = tr->ops->set_vq_vector(tr, VIRTIO_NET_RX_VQ(i),
+				MDEV_VIRTIO_RX_VECTOR(i % nb_rx));
+	return ret;
+}
+
+/*
+ * What the device returned before it could see that interrupts are wanted raises
+ * none (VIRTIO 1.2 s. 2.7.7.1): then the queue's event is made here.
+ */
+int
+mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index)
+{
+	struct virtqueue *vq = dev->data->rx_queues[index];
+	const uint64_t one = 1;
+	bool pending = false;
+	int efd;
+
+	if (dev->intr_handle == NULL ||
+			index >= rte_intr_nb_efd_get(dev->intr_handle))
+		return -ENOTSUP;
+	for (; vq != NULL; vq = vq->sibling) {
+		if (vq->broken)
+			return -EIO; /* nothing will ever come */
+		pending |= split_enable_interrupts(vq);
+	}
+	if (!pending)
+		return 0;
+	efd = rte_intr_efds_index_get(dev->intr_handle, index);
+	return write(efd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+}
+
+int
+mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index)
+{
+	struct virtqueue *vq;
+
+	for (vq = dev->data->rx_queues[index]; vq != NULL; vq = vq->sibling)
+		split_disable_interrupts(vq);
+	return 0;
+}
