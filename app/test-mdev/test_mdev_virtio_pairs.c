@@ -252,6 +252,14 @@ test_refused(void)
 	TEST_ASSERT_EQUAL(rte_eth_dev_start(virtio_port.id), -EIO, "started");
 	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "it runs");
 	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	mdev_virtio_hw(virtio_port.dev)->cvq.max_polls = 100;
+	fake_virtio.answer = FAKE_ANSWER_NEVER;
+	TEST_ASSERT_EQUAL(rte_eth_dev_start(virtio_port.id), -ETIMEDOUT,
+		"started");
+	fake_virtio.answer = FAKE_ANSWER_NEEDS_RESET;
+	TEST_ASSERT_EQUAL(rte_eth_dev_start(virtio_port.id), -EIO, "started");
+	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "it runs");
+	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
 	fake_virtio.answer = FAKE_ANSWER;
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
 	return TEST_SUCCESS;

@@ -237,6 +237,37 @@ test_broken(void)
 	return TEST_SUCCESS;
 }
 
+/* A device without buffers will not wake anybody, so nobody may sleep. */
+static int
+test_no_buffers(void)
+{
+	static struct rte_mbuf *all[2048], *m[RING];
+	uint8_t data[60] = { 0 };
+	unsigned int count = 0, i;
+	int got;
+
+	TEST_ASSERT_SUCCESS(start(1, 1), "start");
+	TEST_ASSERT_SUCCESS(wait_for(0), "queue 0");
+	while ((all[count] = rte_pktmbuf_alloc(virtio_port.pool)) != NULL)
+		count++;
+	for (i = 0; i < RING; i++)
+		TEST_ASSERT_EQUAL(fake_virtio_receive(data, 60), 1, "frame %u", i);
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, m, RING), RING,
+		"frames");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_intr_enable(virtio_port.id, 0),
+		"enable");
+	got = event(0);
+	rte_pktmbuf_free_bulk(m, RING);
+	rte_pktmbuf_free_bulk(all, count);
+	TEST_ASSERT_EQUAL(got, 0, "it would sleep for ever");
+	/* a burst finds mbufs again, and sleeping is possible */
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, m, 1), 0, "frame");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_intr_enable(virtio_port.id, 0),
+		"enable");
+	TEST_ASSERT_EQUAL(event(0), -1, "an event of nothing");
+	return TEST_SUCCESS;
+}
+
 static int
 test_not_configured(void)
 {
@@ -290,6 +321,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_vectors),
 		TEST_CASE_ST(setup, virtio_port_stop, test_intx),
 		TEST_CASE_ST(setup, virtio_port_stop, test_broken),
+		TEST_CASE_ST(setup, virtio_port_stop, test_no_buffers),
 		TEST_CASE_ST(setup, virtio_port_stop, test_not_configured),
 		TEST_CASE_ST(setup, virtio_port_stop, test_steps_fail),
 		TEST_CASES_END()

@@ -99,7 +99,8 @@ mdev_virtio_rxintr_set_vectors(struct rte_eth_dev *dev)
 
 /*
  * What the device returned before it could see that interrupts are wanted raises
- * none (VIRTIO 1.2 s. 2.7.7.1): then the queue's event is made here.
+ * none (VIRTIO 1.2 s. 2.7.7.1): then the queue's event is made here. So it is for a
+ * ring that is empty because the pool was: it is filled by a burst, or never.
  */
 int
 mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index)
@@ -115,7 +116,8 @@ mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index)
 	for (; vq != NULL; vq = vq->sibling) {
 		if (vq->broken)
 			return -EIO; /* nothing will ever come */
-		pending |= split_enable_interrupts(vq);
+		pending |= split_enable_interrupts(vq) ||
+			vq->free_count == vq->size;
 	}
 	if (!pending)
 		return 0;

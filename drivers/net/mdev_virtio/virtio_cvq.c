@@ -27,12 +27,8 @@
 
 #define ACK_NONE 0xff
 
-struct mac_table {
-	rte_le32_t entries;
-	struct rte_ether_addr macs[];
-} __rte_packed;
-
-#define DATA_MAX (2 * sizeof(struct mac_table) + \
+/* s. 5.1.6.5.2: two tables, each of a number and as many addresses */
+#define DATA_MAX (2 * sizeof(rte_le32_t) + \
 	VIRTIO_CVQ_MAC_MAX * sizeof(struct rte_ether_addr))
 
 /* A command as it lies in the queue's memory, behind the ring. */
@@ -40,7 +36,7 @@ struct command_buf {
 	struct virtio_net_ctrl_hdr hdr;
 	uint8_t data[DATA_MAX];
 	/* what the device writes shares no line with what it reads */
-	uint8_t ack __rte_cache_aligned;
+	uint8_t ack __rte_aligned(RTE_CACHE_LINE_SIZE);
 };
 
 struct command {
@@ -282,13 +278,13 @@ virtio_cvq_allmulticast(struct virtio_cvq *cvq, struct virtio_transport *tr,
 static uint32_t
 put_mac_table(uint8_t *to, const struct rte_ether_addr *macs, uint32_t count)
 {
-	struct mac_table *table = (struct mac_table *)to;
+	rte_le32_t entries = rte_cpu_to_le_32(count);
 	uint32_t len = count * sizeof(*macs);
 
-	table->entries = rte_cpu_to_le_32(count);
+	memcpy(to, &entries, sizeof(entries));
 	if (len > 0)
-		memcpy(table->macs, macs, len);
-	return sizeof(*table) + len;
+		memcpy(to + sizeof(entries), macs, len);
+	return sizeof(entries) + len;
 }
 
 int
