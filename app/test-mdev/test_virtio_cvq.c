@@ -260,7 +260,7 @@ test_stop_while_waiting(void)
 }
 
 #define THREADS 4
-#define EACH 500
+#define EACH 5
 
 static void *
 send_many(void *failed)
@@ -273,13 +273,15 @@ send_many(void *failed)
 	return NULL;
 }
 
-/* The fake device is not locked: with two commands at once it would lose count. */
+/* A device that takes its time, and would forget the first of two commands. */
 static int
 test_threads(void)
 {
 	unsigned int failed[THREADS] = { 0 }, i;
 	pthread_t threads[THREADS];
 
+	cvq->max_polls = 10000;
+	fake_virtio.answer = FAKE_ANSWER_SLOW;
 	for (i = 0; i < THREADS; i++)
 		TEST_ASSERT_SUCCESS(pthread_create(&threads[i], NULL, send_many,
 			&failed[i]), "thread");
