@@ -123,6 +123,7 @@ dev_start(struct rte_eth_dev *dev)
 	mdev_virtio_link_update(dev, 0);
 	mdev_virtio_announce(dev); /* what was asked for before the port ran */
 	mdev_virtio_mp_started(dev);
+	mdev_virtio_control_open(dev);
 	return 0;
 }
 
@@ -135,6 +136,7 @@ dev_stop(struct rte_eth_dev *dev)
 
 	if (dev->data->dev_started == 0)
 		return 0;
+	mdev_virtio_control_close(dev);
 	mdev_virtio_mp_stopping(dev);
 	dev->data->dev_started = 0;
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;

@@ -226,6 +226,12 @@ int mdev_virtio_secondary_attach(struct rte_eth_dev *dev,
 		struct virtio_transport *tr);
 /* Free what this process has of the port. */
 int mdev_virtio_secondary_close(struct rte_eth_dev *dev);
+
+/* mdev_virtio_mp_ctrl.c */
+/* Do what secondary processes ask for, from the end of a start on. */
+void mdev_virtio_control_open(const struct rte_eth_dev *dev);
+/* Do no more of it; what is under way is waited for. */
+void mdev_virtio_control_close(const struct rte_eth_dev *dev);
 extern const struct eth_dev_ops mdev_virtio_secondary_ops;
 
 /* mdev_virtio_stats.c */

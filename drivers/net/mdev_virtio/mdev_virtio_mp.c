@@ -2,7 +2,8 @@
 
 /*
  * A port in several processes. The primary process controls it; a secondary one has
- * its own transport and doorbells, and is told when the queues come and go.
+ * its own transport and doorbells, is told when the queues come and go, and asks the
+ * primary for what takes a command to the device (mdev_virtio_mp_ctrl.c).
  */
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #include "virtio_rxtx.h"
 
 #define MP_NAME "net_mdev_virtio"
-#define MP_TIMEOUT_S 1
+#define MP_TIMEOUT_S 3 /* the other process may be at a command to the device */
 
 enum mp_type {
 	MP_START, /* queues and bursts of the port are there */
@@ -214,14 +215,3 @@ mdev_virtio_secondary_close(struct rte_eth_dev *dev)
 	free(process);
 	return 0;
 }
-
-const struct eth_dev_ops mdev_virtio_secondary_ops = {
-	.dev_close = mdev_virtio_secondary_close,
-	.dev_infos_get = mdev_virtio_dev_infos_get,
-	.link_update = mdev_virtio_link_update,
-	.stats_get = mdev_virtio_stats_get,
-	.stats_reset = mdev_virtio_stats_reset,
-	.xstats_get_names = mdev_virtio_xstats_get_names,
-	.xstats_get = mdev_virtio_xstats_get,
-	.xstats_reset = mdev_virtio_stats_reset,
-};

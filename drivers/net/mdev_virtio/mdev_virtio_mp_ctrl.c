@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What a secondary process may ask for: the receive filters, which take commands to the
+ * device. The primary process gives them, in EAL's IPC thread.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_string_fns.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
+
+#define MP_NAME "net_mdev_virtio_ctrl"
+/* longer than a command to the device may take */
+#define MP_TIMEOUT_S 3
+
+enum ctrl_type {
+	CTRL_PROMISCUOUS,
+	CTRL_ALLMULTICAST,
+	CTRL_MAC_SET,
+	CTRL_MAC_ADD,
+	CTRL_MAC_REMOVE,
+	CTRL_VLAN,
+};
+
+struct ctrl_param {
+	uint32_t type;    /* enum ctrl_type */
+	int32_t result;   /* of a reply: 0, or a negative errno */
+	uint16_t port_id;
+	uint16_t vlan_id;
+	uint32_t index;   /* of the MAC address */
+	struct rte_ether_addr mac;
+	bool on;
+};
+
+/* Held by the primary process while it does what another process asks for. */
+static pthread_mutex_t control_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool open_ports[RTE_MAX_ETHPORTS]; /* owned by control_lock */
+
+static int
+perform(struct rte_eth_dev *dev, struct ctrl_param *param)
+{
+	switch (param->type) {
+	case CTRL_PROMISCUOUS:
+		return param->on ? mdev_virtio_promiscuous_enable(dev) :
+			mdev_virtio_promiscuous_disable(dev);
+	case CTRL_ALLMULTICAST:
+		return param->on ? mdev_virtio_allmulticast_enable(dev) :
+			mdev_virtio_allmulticast_disable(dev);
+	case CTRL_MAC_SET:
+		return mdev_virtio_mac_addr_set(dev, &param->mac);
+	case CTRL_MAC_ADD:
+		return mdev_virtio_mac_addr_add(dev, &param->mac, param->index, 0);
+	case CTRL_MAC_REMOVE:
+		mdev_virtio_mac_addr_remove(dev, param->index);
+		return 0;
+	case CTRL_VLAN:
+		return mdev_virtio_vlan_filter_set(dev, param->vlan_id, param->on);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int
+serve(struct ctrl_param *param)
+{
+	int ret = -ENETDOWN;
+
+	if (param->port_id >= RTE_MAX_ETHPORTS)
+		return -EINVAL;
+	pthread_mutex_lock(&control_lock);
+	if (open_ports[param->port_id])
+		ret = perform(&rte_eth_devices[param->port_id], param);
+	pthread_mutex_unlock(&control_lock);
+	return ret;
+}
+
+/* In EAL's IPC thread of the primary process. */
+static int
+serve_secondary(const struct rte_mp_msg *msg, const void *peer)
+{
+	struct rte_mp_msg reply = { .num_fds = 0 };
+	struct ctrl_param param;
+
+	if (msg->len_param != (int)sizeof(param))
+		return -EINVAL;
+	memcpy(&param, msg->param, sizeof(param));
+	param.result = serve(&param);
+	rte_strscpy(reply.name, MP_NAME, sizeof(reply.name));
+	reply.len_param = sizeof(param);
+	memcpy(reply.param, &param, sizeof(param));
+	return rte_mp_reply(&reply, peer);
+}
+
+void
+mdev_virtio_control_open(const struct rte_eth_dev *dev)
+{
+	static bool registered;
+
+	/* without shared files there are no other processes */
+	if (!registered && rte_mp_action_register(MP_NAME, serve_secondary) < 0 &&
+			rte_errno != ENOTSUP)
+		INIT_LOG(WARNING, "%s: secondary processes cannot set receive filters: %s",
+			dev->data->name, rte_strerror(rte_errno));
+	registered = true;
+	pthread_mutex_lock(&control_lock);
+	open_ports[dev->data->port_id] = true;
+	pthread_mutex_unlock(&control_lock);
+}
+
+void
+mdev_virtio_control_close(const struct rte_eth_dev *dev)
+{
+	pthread_mutex_lock(&control_lock);
+	open_ports[dev->data->port_id] = false;
+	pthread_mutex_unlock(&control_lock);
+}
+
+/* In a secondary process. */
+static int
+ask(struct rte_eth_dev *dev, struct ctrl_param *param)
+{
+	const struct timespec timeout = { .tv_sec = MP_TIMEOUT_S };
+	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
+	struct rte_mp_reply reply = { .msgs = NULL };
+	int ret;
+
+	/* kept by ethdev for the start, without the device */
+	if (dev->data->dev_started == 0)
+		return perform(dev, param);
+	param->port_id = dev->data->port_id;
+	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
+	memcpy(msg.param, param, sizeof(*param));
+	if (rte_mp_request_sync(&msg, &reply, &timeout) < 0)
+		ret = -rte_errno;
+	else if (reply.nb_received != 1 ||
+			reply.msgs[0].len_param != (int)sizeof(*param))
+		ret = -ETIMEDOUT;
+	else
+		ret = ((const struct ctrl_param *)reply.msgs[0].param)->result;
+	free(reply.msgs);
+	if (ret < 0 && ret != -ENOTSUP)
+		DRV_LOG(ERR, "%s: the primary process did not set the receive filter: %s",
+			dev->data->name, rte_strerror(-ret));
+	return ret;
+}
+
+static int
+ask_switch(struct rte_eth_dev *dev, enum ctrl_type type, bool on)
+{
+	struct ctrl_param param = { .type = type, .on = on };
+
+	return ask(dev, &param);
+}
+
+static int
+promiscuous_enable(struct rte_eth_dev *dev)
+{
+	return ask_switch(dev, CTRL_PROMISCUOUS, true);
+}
+
+static int
+promiscuous_disable(struct rte_eth_dev *dev)
+{
+	return ask_switch(dev, CTRL_PROMISCUOUS, false);
+}
+
+static int
+allmulticast_enable(struct rte_eth_dev *dev)
+{
+	return ask_switch(dev, CTRL_ALLMULTICAST, true);
+}
+
+static int
+allmulticast_disable(struct rte_eth_dev *dev)
+{
+	return ask_switch(dev, CTRL_ALLMULTICAST, false);
+}
+
+static int
+mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
+{
+	struct ctrl_param param = { .type = CTRL_MAC_SET, .mac = *mac };
+
+	return ask(dev, &param);
+}
+
+static int
+mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
+		uint32_t pool)
+{
+	struct ctrl_param param = {
+		.type = CTRL_MAC_ADD, .mac = *mac, .index = index,
+	};
+
+	return pool == 0 ? ask(dev, &param) : -EINVAL;
+}
+
+static void
+mac_addr_remove(struct rte_eth_dev *dev, uint32_t index)
+{
+	struct ctrl_param param = { .type = CTRL_MAC_REMOVE, .index = index };
+
+	ask(dev, &param);
+}
+
+static int
+vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
+{
+	struct ctrl_param param = {
+		.type = CTRL_VLAN, .vlan_id = vlan_id, .on = on != 0,
+	};
+
+	return ask(dev, &param);
+}
+
+/* What is not here is the primary's alone: ethdev answers -ENOTSUP. */
+const struct eth_dev_ops mdev_virtio_secondary_ops = {
+	.dev_close = mdev_virtio_secondary_close,
+	.dev_infos_get = mdev_virtio_dev_infos_get,
+	.link_update = mdev_virtio_link_update,
+	.promiscuous_enable = promiscuous_enable,
+	.promiscuous_disable = promiscuous_disable,
+	.allmulticast_enable = allmulticast_enable,
+	.allmulticast_disable = allmulticast_disable,
+	.mac_addr_set = mac_addr_set,
+	.mac_addr_add = mac_addr_add,
+	.mac_addr_remove = mac_addr_remove,
+	.vlan_filter_set = vlan_filter_set,
+	.stats_get = mdev_virtio_stats_get,
+	.stats_reset = mdev_virtio_stats_reset,
+	.xstats_get_names = mdev_virtio_xstats_get_names,
+	.xstats_get = mdev_virtio_xstats_get,
+	.xstats_reset = mdev_virtio_stats_reset,
+};
