@@ -10,12 +10,29 @@
 #include <vfio_transport.h>
 
 #include "fake_vfio.h"
+#include "fault_inject.h"
 
 struct fake_vfio fake_vfio;
+
+static const char * const op_names[] = {
+	[FAKE_OP_OPEN] = "open of the device",
+	[FAKE_OP_GET_INFO] = "get_info",
+	[FAKE_OP_GET_REGION_INFO] = "get_region_info",
+	[FAKE_OP_REGION_READ] = "region_read",
+	[FAKE_OP_REGION_WRITE] = "region_write",
+	[FAKE_OP_REGION_MMAP] = "region_mmap",
+	[FAKE_OP_GET_IRQ_INFO] = "get_irq_info",
+	[FAKE_OP_SET_IRQS] = "set_irqs",
+	[FAKE_OP_RESET] = "reset",
+	[FAKE_OP_DMA_MAP] = "dma_map",
+	[FAKE_OP_DMA_UNMAP] = "dma_unmap",
+};
 
 static bool
 failing(enum fake_vfio_op op)
 {
+	if (fault_now(op_names[op]))
+		return true;
 	if (fake_vfio.fail != op)
 		return false;
 	if (fake_vfio.fail_after > 0) {

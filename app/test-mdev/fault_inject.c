@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include <rte_errno.h>
+#include <rte_interrupts.h>
+#include <rte_kvargs.h>
+#include <rte_malloc.h>
+#include <rte_memzone.h>
+
+#include <ethdev_driver.h>
+
+#include "fault_inject.h"
+#include "held.h"
+
+/* More calls than any sequence has. */
+#define CALLS_MAX 10000
+
+static __thread struct {
+	bool armed;
+	unsigned int left;   /* calls until the one that fails; 0: none will */
+	const char *failed;
+} fault;
+
+void
+fault_arm(unsigned int nth)
+{
+	fault.left = nth;
+	fault.failed = NULL;
+	fault.armed = true;
+}
+
+const char *
+fault_disarm(void)
+{
+	fault.armed = false;
+	return fault.failed;
+}
+
+bool
+fault_now(const char *name)
+{
+	if (!fault.armed || fault.left == 0 || --fault.left > 0)
+		return false;
+	fault.failed = name;
+	return true;
+}
+
+/*
+ * The linker has the objects of this program, the drivers' among them, call __wrap_x
+ * for x; see meson.build. Libraries keep calling x.
+ */
+#define WRAP_PROTO(type, name, ...) \
+	type __real_ ## name(__VA_ARGS__); \
+	type __wrap_ ## name(__VA_ARGS__); \
+	type __wrap_ ## name(__VA_ARGS__)
+
+/* A function that returns a pointer, and NULL with errno on failure. */
+#define WRAP_PTR(type, name, args, ...) \
+WRAP_PROTO(type, name, __VA_ARGS__) \
+{ \
+	if (fault_now(#name)) { \
+		errno = rte_errno = ENOMEM; \
+		return NULL; \
+	} \
+	return __real_ ## name args; \
+}
+
+/* One that returns error on failure. */
+#define WRAP_INT(error, name, args, ...) \
+WRAP_PROTO(int, name, __VA_ARGS__) \
+{ \
+	if (fault_now(#name)) { \
+		errno = rte_errno = EMFILE; \
+		return error; \
+	} \
+	return __real_ ## name args; \
+}
+
+WRAP_PTR(void *, calloc, (count, size), size_t count, size_t size)
+WRAP_PTR(void *, realloc, (old, size), void *old, size_t size)
+WRAP_PTR(void *, reallocarray, (old, count, size), void *old, size_t count,
+		size_t size)
+WRAP_PTR(DIR *, opendir, (path), const char *path)
+WRAP_PTR(char *, realpath, (path, resolved), const char *path, char *resolved)
+WRAP_PTR(void *, rte_zmalloc, (type, size, align), const char *type, size_t size,
+		unsigned int align)
+WRAP_PTR(void *, rte_zmalloc_socket, (type, size, align, socket), const char *type,
+		size_t size, unsigned int align, int socket)
+WRAP_PTR(const struct rte_memzone *, rte_memzone_reserve_aligned,
+		(name, len, socket, flags, align), const char *name, size_t len,
+		int socket, unsigned int flags, unsigned int align)
+WRAP_PTR(struct rte_intr_handle *, rte_intr_instance_alloc, (flags), uint32_t flags)
+WRAP_PTR(struct rte_kvargs *, rte_kvargs_parse, (args, keys), const char *args,
+		const char * const keys[])
+WRAP_PTR(struct rte_eth_dev *, rte_eth_dev_allocate, (name), const char *name)
+
+WRAP_INT(-1, eventfd, (count, flags), unsigned int count, int flags)
+WRAP_INT(-EMFILE, rte_intr_callback_register, (handle, callback, arg),
+		const struct rte_intr_handle *handle, rte_intr_callback_fn callback,
+		void *arg)
+WRAP_INT(-EMFILE, rte_intr_fd_set, (handle, fd), struct rte_intr_handle *handle,
+		int fd)
+WRAP_INT(-EMFILE, rte_intr_type_set, (handle, type), struct rte_intr_handle *handle,
+		enum rte_intr_handle_type type)
+WRAP_INT(-EMFILE, rte_intr_efd_counter_size_set, (handle, size),
+		struct rte_intr_handle *handle, uint8_t size)
+
+/* Built with 64-bit file offsets, these two have other names. */
+WRAP_PROTO(void *, mmap64, void *addr, size_t len, int prot, int flags, int fd,
+		off_t offset)
+{
+	if (fault_now("mmap")) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return __real_mmap64(addr, len, prot, flags, fd, offset);
+}
+
+WRAP_PROTO(int, open64, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if (flags & O_CREAT) {
+		va_start(ap, flags);
+		mode = va_arg(ap, mode_t);
+		va_end(ap);
+	}
+	if (fault_now("open")) {
+		errno = EMFILE;
+		return -1;
+	}
+	return __real_open64(path, flags, mode);
+}
+
+/* 1 if something was left, -1 after a message. */
+static int
+fault_one(unsigned int nth, int (*acquire)(void), void (*release)(void), bool print,
+		const char **failed)
+{
+	struct held before;
+	int ret;
+
+	held_now(&before);
+	fault_arm(nth);
+	ret = acquire();
+	*failed = fault_disarm();
+	if (*failed == NULL && ret != 0) {
+		printf("    call %u: %d although nothing failed\n", nth, ret);
+		return -1;
+	}
+	if (ret == 0)
+		release();
+	if (held_same(&before, print))
+		return 0;
+	if (print)
+		printf("    that was left when call %u (%s) failed, and it returned %d\n",
+			nth, *failed == NULL ? "none" : *failed, ret);
+	return 1;
+}
+
+int
+fault_each(int (*acquire)(void), void (*release)(void))
+{
+	const char *failed;
+	unsigned int nth;
+	int left, ret = 0;
+
+	if (acquire() != 0) {
+		printf("    the sequence does not work at all\n");
+		return -1;
+	}
+	release();
+	for (nth = 1; nth < CALLS_MAX; nth++) {
+		/* what a library allocates once and keeps is not left the second time */
+		left = fault_one(nth, acquire, release, false, &failed);
+		if (left > 0)
+			left = fault_one(nth, acquire, release, true, &failed);
+		if (left != 0)
+			ret = -1;
+		if (failed == NULL)
+			break;
+	}
+	if (nth == 1 || nth == CALLS_MAX) {
+		printf("    %u calls failed: not what this is for\n", nth - 1);
+		return -1;
+	}
+	return ret;
+}
