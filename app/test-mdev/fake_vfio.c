@@ -257,6 +257,8 @@ static const struct vfio_transport_ops fake_ops = {
 	.dma_unmap = fake_dma_unmap,
 };
 
+const struct vfio_transport_ops *fake_vfio_ops = &fake_ops;
+
 static struct vfio_transport fake_transport = { .ops = &fake_ops };
 
 int

@@ -15,6 +15,8 @@
 
 #include <vfio_dev.h>
 
+struct vfio_transport_ops;
+
 #define FAKE_VFIO_BASE "/fake-vfio"
 #define FAKE_VFIO_ADDR "device"
 #define FAKE_VFIO_REGIONS VFIO_PCI_NUM_REGIONS
@@ -78,6 +80,9 @@ struct fake_vfio {
 };
 
 extern struct fake_vfio fake_vfio;
+
+/* Its operations. */
+extern const struct vfio_transport_ops *fake_vfio_ops;
 
 /* Register the transport with a PCI device that has no region and no vector. */
 int fake_vfio_start(void);

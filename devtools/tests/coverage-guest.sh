@@ -61,7 +61,7 @@ mdev_create net-mmap $A
 mdev_create net-trap $B
 host_side $A left 192.0.2.1/24
 host_side $B right 192.0.2.2/24
-"$TEST_MDEV" test vfio_kernel_autotest
+"$TEST_MDEV" test vfio_kernel_autotest vfio_kernel_dev_autotest
 busy || true	# a device that cannot be opened makes dump fail
 forward
 attach
