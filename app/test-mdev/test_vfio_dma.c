@@ -59,6 +59,39 @@ test_close_unmaps(void)
 	return TEST_SUCCESS;
 }
 
+/* As often as it was mapped: the kernel counts, and so does the device's list. */
+static int
+test_map_twice(void)
+{
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN), "unmap");
+	TEST_ASSERT_EQUAL(fake_vfio.dma_mapped, 1, "%d", fake_vfio.dma_mapped);
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN), "unmap");
+	TEST_ASSERT_EQUAL(vfio_dma_unmap(dev, memory, 0x1000, LEN), -ENOENT,
+		"unmapped more often");
+	return TEST_SUCCESS;
+}
+
+/* One of several cannot be unmapped: closing goes on with the rest. */
+static int
+test_close_fails(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000 * (i + 1),
+			LEN), "not mapped");
+	fake_vfio.fail = FAKE_OP_DMA_UNMAP;
+	fake_vfio.fail_after = 1;
+	vfio_dev_close(dev);
+	dev = NULL;
+	TEST_ASSERT_EQUAL(fake_vfio.dma_mapped, 1, "%d mappings are left",
+		fake_vfio.dma_mapped);
+	TEST_ASSERT_EQUAL(fake_vfio.opened, 0, "left open");
+	return TEST_SUCCESS;
+}
+
 static int
 test_failures(void)
 {
@@ -81,6 +114,8 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_map_unmap),
 		TEST_CASE_ST(setup, teardown, test_close_unmaps),
+		TEST_CASE_ST(setup, teardown, test_map_twice),
+		TEST_CASE_ST(setup, teardown, test_close_fails),
 		TEST_CASE_ST(setup, teardown, test_failures),
 		TEST_CASES_END()
 	}
