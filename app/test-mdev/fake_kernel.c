@@ -206,7 +206,7 @@ WRAP_PROTO(int, rte_vfio_release_device, const char *base, const char *addr, int
 {
 	if (!running)
 		return __real_rte_vfio_release_device(base, addr, fd);
-	if (fd != fake_kernel.device_fd)
+	if (fd != fake_kernel.device_fd || fake_kernel.keeps)
 		return -1;
 	fake_kernel.released++;
 	close(fd);

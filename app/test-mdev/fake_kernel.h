@@ -23,6 +23,7 @@ struct fake_kernel {
 	bool full;               /* EAL's table of groups is */
 	int group_errno;         /* what opening the group's file fails with */
 	int setup;               /* what EAL's set-up of the device returns */
+	bool keeps;              /* EAL does not release the device */
 	unsigned int interrupts; /* reads and writes that a signal ends first */
 	/* what came of it */
 	int device_fd;           /* -1 while closed */

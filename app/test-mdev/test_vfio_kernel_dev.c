@@ -401,6 +401,84 @@ test_each_fails(void)
 }
 
 static int
+attach(void)
+{
+	struct vfio_region *region;
+	int ret;
+
+	ret = vfio_dev_attach("borrowed", fake_kernel_device(), &dev);
+	if (ret < 0)
+		return ret;
+	ret = vfio_region_get(dev, BAR0, &region);
+	if (ret == 0)
+		ret = vfio_region_map(region);
+	if (ret < 0)
+		release();
+	return ret;
+}
+
+static int
+test_attach_each_fails(void)
+{
+	int fd = fake_kernel_device();
+
+	TEST_ASSERT_SUCCESS(fault_each(attach, release), "something is left");
+	TEST_ASSERT(fcntl(fd, F_GETFD) >= 0, "the owner's fd was closed");
+	return TEST_SUCCESS;
+}
+
+/* What the container keeps mapped stays known, and can be unmapped later. */
+static int
+test_unmap_fails(void)
+{
+	const char *failed;
+	int ret;
+
+	TEST_ASSERT_SUCCESS(open_dev(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, IOVA, PAGE), "map");
+	fault_arm(1);
+	ret = vfio_dma_unmap(dev, memory, IOVA, PAGE);
+	failed = fault_disarm();
+	TEST_ASSERT_NOT_NULL(failed, "nothing failed");
+	TEST_ASSERT_EQUAL(ret, -EIO, "%d when %s failed", ret, failed);
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, IOVA, PAGE), "forgotten");
+	TEST_ASSERT_EQUAL(fake_kernel.dma_mapped, 0, "left mapped");
+	return TEST_SUCCESS;
+}
+
+/* EAL keeps the device: one line says so, and the handle goes all the same. */
+static int
+test_release_fails(void)
+{
+	TEST_ASSERT_SUCCESS(open_dev(), "not opened");
+	fake_kernel.keeps = true;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no capture");
+	release();
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("could not release"), 1, "no line");
+	close(fake_kernel.device_fd);
+	close(fake_kernel.group_fd);
+	return TEST_SUCCESS;
+}
+
+/* A folder whose paths the kernel would not take either. */
+static int
+test_long_path(void)
+{
+	static char longer[PATH_MAX + 1];
+
+	int ret;
+
+	memset(longer, 'x', PATH_MAX);
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no capture");
+	ret = vfio_dev_open(longer, UUID, &dev);
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(ret, -ENODEV, "opened, or another error: %d", ret);
+	TEST_ASSERT_NULL(dev, "a handle was returned");
+	return TEST_SUCCESS;
+}
+
+static int
 test_real_device(void)
 {
 	TEST_ASSERT_SUCCESS(acquire(), "%s cannot be used", addr);
@@ -429,6 +507,10 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup, teardown, test_gone),
 		TEST_CASE_ST(setup, teardown, test_each_fails),
+		TEST_CASE_ST(setup, teardown, test_attach_each_fails),
+		TEST_CASE_ST(setup, teardown, test_unmap_fails),
+		TEST_CASE_ST(setup, teardown, test_release_fails),
+		TEST_CASE_ST(setup, teardown, test_long_path),
 		TEST_CASE_ST(setup_real, finish, test_real_device),
 		TEST_CASE_ST(setup_real, finish, test_real_each_fails),
 		TEST_CASES_END()

@@ -397,6 +397,7 @@ test_trapped(void)
 		"other bytes");
 	fake_vfio.regions[BAR0].backed = 32;
 	TEST_ASSERT_EQUAL(vfio_region_read(region, 0, buf, 64), -EIO, "end");
+	TEST_ASSERT_EQUAL(vfio_region_write(region, 0, buf, 64), -EIO, "end");
 	fake_vfio.regions[BAR0].backed = 64;
 	fake_vfio.fail = FAKE_OP_REGION_WRITE;
 	TEST_ASSERT_EQUAL(vfio_region_write(region, 0, buf, 4), -EIO, "error");
