@@ -153,7 +153,7 @@ test_reset_event(void)
 static int
 test_stop_in_callback(void)
 {
-	unsigned int fds;
+	unsigned int fds, now;
 
 	TEST_ASSERT_SUCCESS(start(), "not started");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
@@ -171,7 +171,8 @@ test_stop_in_callback(void)
 	fake_virtio_set_link(false);
 	TEST_ASSERT_EQUAL(wait_events(2), 2, "%u events", events);
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	TEST_ASSERT_EQUAL(virtio_port_eventfds(), fds, "%u files, then %u", fds, virtio_port_eventfds());
+	now = virtio_port_eventfds();
+	TEST_ASSERT_EQUAL(now, fds, "%u files, then %u", fds, now);
 	return TEST_SUCCESS;
 }
 

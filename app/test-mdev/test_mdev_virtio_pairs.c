@@ -215,6 +215,15 @@ test_one_direction(void)
 	return TEST_SUCCESS;
 }
 
+static unsigned int
+allocations(void)
+{
+	struct rte_malloc_socket_stats heap;
+
+	rte_malloc_get_socket_stats(0, &heap);
+	return heap.alloc_count;
+}
+
 /* Configured anew, with other numbers of queues; nothing is lost. */
 static int
 test_again(void)
@@ -222,8 +231,7 @@ test_again(void)
 	static const uint16_t numbers[][2] = {
 		{ 4, 4 }, { 1, 4 }, { 4, 1 }, { 2, 3 }, { 1, 1 }, { 3, 2 },
 	};
-	unsigned int i, round, zones, before = 0;
-	struct rte_malloc_socket_stats heap;
+	unsigned int i, round, now, before = 0;
 
 	for (round = 0; round < 4; round++) {
 		for (i = 0; i < RTE_DIM(numbers); i++) {
@@ -234,12 +242,11 @@ test_again(void)
 			TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs",
 				mbufs_in_use());
 		}
-		rte_malloc_get_socket_stats(0, &heap);
-		zones = heap.alloc_count;
+		now = allocations();
 		if (round == 0)
-			before = zones;
-		TEST_ASSERT_EQUAL(zones, before, "%u allocations, then %u",
-			before, zones);
+			before = now;
+		TEST_ASSERT_EQUAL(now, before, "%u allocations, then %u", before,
+			now);
 	}
 	return TEST_SUCCESS;
 }
@@ -247,10 +254,15 @@ test_again(void)
 static int
 test_refused(void)
 {
+	unsigned int before;
+
 	TEST_ASSERT_SUCCESS(virtio_port_configure(2, 3, RING, &plain), "configure");
+	before = allocations();
 	fake_virtio.answer = FAKE_ANSWER_REFUSED;
 	TEST_ASSERT_EQUAL(rte_eth_dev_start(virtio_port.id), -EIO, "started");
 	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "it runs");
+	TEST_ASSERT_EQUAL(allocations(), before, "%u allocations, then %u",
+		before, allocations());
 	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
 	mdev_virtio_hw(virtio_port.dev)->cvq.max_polls = 100;
 	fake_virtio.answer = FAKE_ANSWER_NEVER;

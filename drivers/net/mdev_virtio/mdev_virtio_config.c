@@ -224,7 +224,8 @@ read_ring_sizes(struct rte_eth_dev *dev)
 	uint16_t rx, tx, pair;
 	int ret = 0;
 
-	hw->rx_ring_max = hw->tx_ring_max = VIRTQUEUE_MAX_SIZE;
+	hw->rx_ring_max = VIRTQUEUE_MAX_SIZE;
+	hw->tx_ring_max = VIRTQUEUE_MAX_SIZE;
 	for (pair = 0; ret == 0 && pair < mdev_virtio_max_queues(hw); pair++) {
 		ret = read_ring_max(dev, VIRTIO_NET_RX_VQ(pair),
 				VIRTQUEUE_MIN_SIZE, &rx);

@@ -74,10 +74,13 @@ close_efd(struct rte_intr_handle *handle, void *arg __rte_unused)
 static void
 callback_remove(struct rte_eth_dev *dev, int efd)
 {
-	if (rte_thread_is_intr() && rte_intr_callback_unregister_pending(
-			dev->intr_handle, config_interrupt, dev, close_efd) > 0)
+	struct rte_intr_handle *handle = dev->intr_handle;
+
+	if (rte_thread_is_intr() &&
+			rte_intr_callback_unregister_pending(handle,
+				config_interrupt, dev, close_efd) > 0)
 		return;
-	rte_intr_callback_unregister_sync(dev->intr_handle, config_interrupt, dev);
+	rte_intr_callback_unregister_sync(handle, config_interrupt, dev);
 	close(efd);
 }
 

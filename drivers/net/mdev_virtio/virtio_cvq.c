@@ -82,6 +82,7 @@ virtio_cvq_free(struct virtio_cvq *cvq, bool lost)
 	if (!lost)
 		virtqueue_free(cvq->vq);
 	cvq->vq = NULL;
+	pthread_mutex_destroy(&cvq->lock);
 }
 
 void

@@ -99,8 +99,7 @@ struct virtqueue {
 	uint16_t port_id;
 	uint16_t index;
 	struct rte_mempool *mp;        /* receive: where buffers come from */
-	rte_iova_t hdr_iova;           /* transmit: headers, one a descriptor;
-	                                  control: the command */
+	rte_iova_t hdr_iova;           /* headers, one a descriptor; or a command */
 	struct virtqueue_stats stats;
 	struct rte_mbuf *inject;       /* transmit: virtqueue_inject(); atomic */
 	struct virtqueue *sibling;     /* receive: is polled with this one, and so on */
