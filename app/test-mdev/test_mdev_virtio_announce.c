@@ -148,6 +148,8 @@ test_never_sent(void)
 	TEST_ASSERT_EQUAL(mirror_ring_pending(
 		&fake_virtio.queue[FAKE_VIRTIO_TX].ring), 0,
 		"an announcement of another life");
+	TEST_ASSERT_EQUAL(rte_mempool_in_use_count(pool), 0, "%u frames",
+		rte_mempool_in_use_count(pool));
 	return TEST_SUCCESS;
 }
 
