@@ -11,7 +11,7 @@
  *
  *	virtio_device_negotiate()         reset ... FEATURES_OK
  *	virtio_device_config_read()
- *	ops->set_vectors(), ops->set_config_vector()
+ *	ops->set_vectors(), ops->set_config_vector(), ops->set_vq_vector()
  *	for each queue: ops->set_vq_num(), ops->set_vq_address(),
  *		ops->get_vq_notify_offset(), ops->get_vq_doorbell(),
  *		ops->set_vq_ready()
@@ -19,9 +19,9 @@
  *
  * and goes down with virtio_device_reset(). A transport belongs to one process;
  * one thread at a time calls it, except that get_status, get_config,
- * get_generation and get_isr may be called by another thread at any time. A
- * secondary process has a transport of its own, and calls only these and
- * get_vq_doorbell.
+ * get_generation and get_isr may be called by another thread at any time, and that a
+ * doorbell is rung by whoever has its queue. A secondary process has a transport of its
+ * own, and calls only these and get_vq_doorbell.
  */
 
 #include <stdbool.h>
