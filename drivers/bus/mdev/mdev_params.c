@@ -337,22 +337,24 @@ mdev_devargs_warn_missing(void)
 	free(entry);
 }
 
+/* What an iteration looks for. */
+struct iterate_filter {
+	struct rte_kvargs *kvargs;
+	const char *uuid_text; /* NULL: any device */
+	rte_uuid_t uuid;
+};
+
 static int
 iterate_cmp(const struct rte_device *dev, const void *data)
 {
 	const struct rte_mdev_device *mdev =
 		container_of(dev, const struct rte_mdev_device, device);
-	const struct rte_kvargs *kvargs = data;
-	rte_uuid_t uuid;
-	const char *text;
+	const struct iterate_filter *filter = data;
 
-	if (kvargs == NULL)
-		return 0;
-	text = rte_kvargs_get(kvargs, KEY_UUID);
-	if (text != NULL && (uuid_parse(text, uuid) != 0 ||
-			rte_uuid_compare(uuid, mdev->uuid) != 0))
+	if (filter->uuid_text != NULL &&
+			rte_uuid_compare(filter->uuid, mdev->uuid) != 0)
 		return -1;
-	return layer_fits(kvargs, mdev) ? 0 : -1;
+	return layer_fits(filter->kvargs, mdev) ? 0 : -1;
 }
 
 /* Does cmp know the device by an address, or by a UUID in upper case? */
@@ -395,18 +397,20 @@ void *
 mdev_dev_iterate(const void *start, const char *str,
 		const struct rte_dev_iterator *it)
 {
-	struct rte_kvargs *kvargs = NULL;
-	struct rte_device *dev;
+	struct iterate_filter filter;
+	struct rte_device *dev = NULL;
 
 	RTE_SET_USED(it);
-	if (str != NULL) {
-		kvargs = bus_layer_parse(str);
-		if (kvargs == NULL) {
-			rte_errno = EINVAL;
-			return NULL;
-		}
+	filter.kvargs = bus_layer_parse(str == NULL ? "" : str);
+	if (filter.kvargs == NULL) {
+		rte_errno = EINVAL;
+		return NULL;
 	}
-	dev = mdev_find(start, iterate_cmp, kvargs);
-	rte_kvargs_free(kvargs);
+	filter.uuid_text = rte_kvargs_get(filter.kvargs, KEY_UUID);
+	/* what is no UUID is no device's */
+	if (filter.uuid_text == NULL ||
+			uuid_parse(filter.uuid_text, filter.uuid) == 0)
+		dev = mdev_find(start, iterate_cmp, &filter);
+	rte_kvargs_free(filter.kvargs);
 	return dev;
 }

@@ -300,6 +300,25 @@ merge(const struct mdev_entries *entries)
 	return 0;
 }
 
+/* How far ahead of a search devices are fetched, in devices. */
+#define AHEAD 8
+
+static void
+look_ahead(void)
+{
+	struct rte_mdev_device *mdev, *behind = mdev_first();
+	unsigned int i = 0;
+
+	MDEV_FOREACH(mdev) {
+		if (i++ < AHEAD)
+			continue;
+		MDEV_PRIVATE(behind)->ahead = MDEV_PRIVATE(mdev);
+		behind = mdev_next(behind);
+	}
+	for (; behind != NULL; behind = mdev_next(behind))
+		MDEV_PRIVATE(behind)->ahead = NULL;
+}
+
 /* Two spellings of one UUID are one device. */
 static void
 entries_sort(struct mdev_entries *entries)
@@ -327,6 +346,7 @@ mdev_scan(void)
 	if (ret == 0) {
 		entries_sort(&entries);
 		ret = merge(&entries);
+		look_ahead();
 	}
 	free(entries.entry);
 	if (ret == 0)
