@@ -142,6 +142,7 @@ quickstart()
 	samples=$("$REPO/devtools/mdev-samples.sh" 6.1) || samples=
 	guest
 	check "the kernel's log has no warning" kernel_log
+	"$REPO/devtools/tests/kernel.sh"
 	check "quickstart.sh" quickstart
 	check "coverage: drivers used in the virtual machine" \
 		"$REPO/devtools/coverage.sh" guest

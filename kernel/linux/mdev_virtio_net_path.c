@@ -114,7 +114,10 @@ static void remember_flow(struct mvnet *nd, struct sk_buff *skb)
 	if (READ_ONCE(nd->active_pairs) == 1)
 		return;
 	skb_reset_network_header(skb);
+	/* The hash asks the interface's namespace, which may be changing. */
+	rcu_read_lock();
 	flow = mvnet_flow(nd, skb);
+	rcu_read_unlock();
 	if (READ_ONCE(*flow) != pair)
 		WRITE_ONCE(*flow, pair);
 }

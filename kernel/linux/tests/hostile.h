@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Attacks on a mediated device, by what they go for. Each is followed by
+ * survived(): the device must work after a reset.
+ */
+#ifndef HOSTILE_H
+#define HOSTILE_H
+
+#include "client.h"
+
+void ring_attacks(struct client *c);
+void command_attacks(struct client *c);
+void register_attacks(struct client *c);
+void ioctl_attacks(struct client *c);
+void life_attacks(struct client *c, const char *uuid);
+
+/* One result: the outcome was the expected one, and the device works still. */
+void survived(struct client *c, bool as_expected, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif /* HOSTILE_H */
