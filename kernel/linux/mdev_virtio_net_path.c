@@ -90,7 +90,7 @@ static int from_client(struct mvnet *nd, u16 pair, struct sk_buff_head *frames)
 }
 
 /*
- * Where a flow's pair is remembered: s. 5.1.6.5.6.1 wants its frames from the
+ * Where a flow's pair is remembered: s. 5.1.6.5.6 wants its frames from the
  * host to come in where the driver sends. Its two directions have one hash.
  */
 u8 *mvnet_flow(struct mvnet *nd, const struct sk_buff *skb)

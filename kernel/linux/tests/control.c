@@ -133,7 +133,7 @@ static void spreads_over(struct client *c, unsigned int pairs)
 	result(!missed, "spreads flows over all of %u pairs and no more", pairs);
 }
 
-/* s. 5.1.6.5.6.1: a flow comes in on the pair where it goes out */
+/* s. 5.1.6.5.6: a flow comes in on the pair where it goes out */
 static void steers(struct client *c, unsigned int pairs)
 {
 	for (unsigned int pair = 0; pair < pairs; pair++) {
