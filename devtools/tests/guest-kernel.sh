@@ -40,12 +40,18 @@ loaded()
 	[ -d "/sys/module/$1" ]
 }
 
+# All at once: a removal mostly waits.
 remove_all()
 {
-	local device
+	local device pids=() pid
 
 	for device in "$MDEV_DEVICES"/*; do
-		[ ! -e "$device" ] || echo 1 >"$device/remove"
+		[ -e "$device" ] || continue
+		echo 1 >"$device/remove" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid"
 	done
 	expect "no device left" no_devices
 	expect "no interface left" test "$(interfaces)" = 0
@@ -206,14 +212,6 @@ many()
 		[ "$(cat "$device/virtio/status")" = 0x00 ]
 	done
 	usable "$(find $MDEV_DEVICES -name '*-*' -printf '%f\n' | head -n 1)"
-	pids=()
-	for device in "$MDEV_DEVICES"/*; do
-		echo 1 >"$device/remove" &
-		pids+=($!)
-	done
-	for i in "${pids[@]}"; do
-		wait "$i"
-	done
 	remove_all
 }
 

@@ -60,7 +60,7 @@ guest()
 	local kernel=$1 modules status=0
 
 	modules=$("$REPO/devtools/kernel-modules.sh" "$kernel")
-	"$REPO/devtools/vm.sh" -k "$kernel" -t 600 -d "$work/dmesg" -- \
+	"$REPO/devtools/vm.sh" -k "$kernel" -t 900 -d "$work/dmesg" -- \
 		"$REPO/devtools/tests/guest-kernel.sh" "$tests" "$modules" || status=$?
 	[ $status -eq 0 ] || echo "FAIL  virtual machine with Linux $kernel: exit status $status"
 }
