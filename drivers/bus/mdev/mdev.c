@@ -90,11 +90,8 @@ match_open(const struct rte_mdev_driver *drv, const struct rte_mdev_device *mdev
 			ret = vfio_pci_read_ids(mdev->vfio, &pci);
 			if (ret == -ENOTSUP)
 				continue; /* no PCI device, hence not this entry's */
-			if (ret < 0) {
-				MDEV_LOG(ERR, "mdev:%s: cannot read its PCI ids: %s",
-					mdev->name, strerror(-ret));
-				return ret;
-			}
+			if (ret < 0)
+				return ret; /* common/vfio said why */
 			known = true;
 		}
 		if (pci_id_fits(id->vendor_id, pci.vendor) &&

@@ -67,13 +67,13 @@ dev_get_info(struct vfio_dev *dev)
 
 	ret = dev->ops->get_info(&dev->tdev, &info);
 	if (ret < 0) {
-		VFIO_LOG(ERR, "%s: cannot get device information: %s",
+		VFIO_LOG(ERR, "%s: cannot get device information: %s: " VFIO_FAILING,
 			dev->name, strerror(-ret));
 		return ret;
 	}
 	if (info.num_regions > VFIO_DEV_MAX_REGIONS ||
 			info.num_irqs > VFIO_DEV_MAX_IRQS) {
-		VFIO_LOG(ERR, "%s: device claims %u regions and %u interrupt indices (at most %u and %u are taken): its driver in the kernel or its mediator is broken",
+		VFIO_LOG(ERR, "%s: device claims %u regions and %u interrupt indices (at most %u and %u are taken): " VFIO_BROKEN,
 			dev->name, info.num_regions, info.num_irqs,
 			VFIO_DEV_MAX_REGIONS, VFIO_DEV_MAX_IRQS);
 		return -EPROTO;

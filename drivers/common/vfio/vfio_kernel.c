@@ -163,12 +163,12 @@ kernel_check_group(const char *addr, int group)
 			addr, path);
 		break;
 	case ENOENT:
-		VFIO_LOG(ERR, "%s: %s does not exist: is /dev/vfio missing in this container?",
+		VFIO_LOG(ERR, "%s: %s does not exist: give this container /dev/vfio, or load the vfio modules",
 			addr, path);
 		break;
 	default:
-		VFIO_LOG(ERR, "%s: cannot open %s: %s", addr, path,
-			strerror(err));
+		VFIO_LOG(ERR, "%s: cannot open %s: %s: the kernel's log may say why",
+			addr, path, strerror(err));
 		break;
 	}
 	return -err;
@@ -222,15 +222,16 @@ kernel_open(struct vfio_transport_dev *tdev, const char *base, const char *addr)
 	struct kernel_dev *kdev;
 	int group, ret;
 
-	group = kernel_group(base, addr);
-	if (group < 0)
-		return group;
 	kdev = calloc(1, sizeof(*kdev));
 	if (kdev == NULL)
 		return -ENOMEM;
+	group = kernel_group(base, addr);
 	kdev->group = group;
-	ret = kernel_locate(kdev, base, addr);
-	if (ret == 0)
+	ret = group < 0 ? group : kernel_locate(kdev, base, addr);
+	if (ret < 0)
+		VFIO_LOG(ERR, "%s: not in %s any more (%s): create it anew",
+			addr, base, strerror(-ret));
+	else
 		ret = kernel_check_group(addr, group);
 	if (ret == 0)
 		ret = kernel_setup(tdev, base, addr, group);

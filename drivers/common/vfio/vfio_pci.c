@@ -3,6 +3,8 @@
 /* PCI configuration space. */
 
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 
 #include <linux/pci_regs.h>
 
@@ -17,10 +19,31 @@
 static int
 pci_config_region(struct vfio_dev *dev, struct vfio_region **region)
 {
+	int ret;
+
 	if ((dev->flags & VFIO_DEVICE_FLAGS_PCI) == 0 ||
 			dev->num_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
 		return -ENOTSUP;
-	return vfio_region_get(dev, VFIO_PCI_CONFIG_REGION_INDEX, region);
+	ret = vfio_region_get(dev, VFIO_PCI_CONFIG_REGION_INDEX, region);
+	if (ret < 0)
+		return ret;
+	if ((*region)->size < PCI_STD_HEADER_SIZEOF) {
+		VFIO_LOG(ERR, "%s: its PCI configuration space has only %" PRIu64 " bytes: "
+			VFIO_BROKEN, dev->name, (*region)->size);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/* Outside of the space is for the caller to say, who knows what points there. */
+static int
+access_failed(const struct vfio_dev *dev, const char *what, uint32_t offset,
+		int ret)
+{
+	if (ret < 0 && ret != -EINVAL)
+		VFIO_LOG(ERR, "%s: cannot %s its PCI configuration space at %#x: %s: "
+			VFIO_FAILING, dev->name, what, offset, strerror(-ret));
+	return ret;
 }
 
 int
@@ -32,7 +55,8 @@ vfio_pci_read(struct vfio_dev *dev, uint32_t offset, void *buf, size_t len)
 	ret = pci_config_region(dev, &region);
 	if (ret < 0)
 		return ret;
-	return vfio_region_read(region, offset, buf, len);
+	return access_failed(dev, "read", offset,
+			vfio_region_read(region, offset, buf, len));
 }
 
 int
@@ -45,7 +69,8 @@ vfio_pci_write(struct vfio_dev *dev, uint32_t offset, const void *buf,
 	ret = pci_config_region(dev, &region);
 	if (ret < 0)
 		return ret;
-	return vfio_region_write(region, offset, buf, len);
+	return access_failed(dev, "write", offset,
+			vfio_region_write(region, offset, buf, len));
 }
 
 static int
@@ -85,6 +110,14 @@ vfio_pci_read_ids(struct vfio_dev *dev, struct vfio_pci_ids *ids)
 	return 0;
 }
 
+static int
+list_broken(const struct vfio_dev *dev)
+{
+	VFIO_LOG(ERR, "%s: its list of PCI capabilities loops or leaves the configuration space: "
+		VFIO_BROKEN, dev->name);
+	return -EPROTO;
+}
+
 /*
  * Always walks from the head, so that a list that loops is noticed although each
  * call finds only one capability.
@@ -110,11 +143,11 @@ vfio_pci_find_cap(struct vfio_dev *dev, uint8_t id, uint32_t start)
 			pos = header[PCI_CAP_LIST_NEXT] & PCI_CAP_POINTER_MASK) {
 		if (pos < PCI_STD_HEADER_SIZEOF ||
 				(visited & (UINT64_C(1) << pos / 4)) != 0)
-			return -EPROTO;
+			return list_broken(dev);
 		visited |= UINT64_C(1) << pos / 4;
 		ret = vfio_pci_read(dev, pos, header, sizeof(header));
 		if (ret < 0)
-			return ret;
+			return ret == -EINVAL ? list_broken(dev) : ret;
 		if (passed && header[PCI_CAP_LIST_ID] == id)
 			return pos;
 		if (pos == start)

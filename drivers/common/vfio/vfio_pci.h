@@ -9,6 +9,9 @@
  *
  * Offsets and values are those of the PCI Local Bus Specification 3.0, s. 6;
  * ``linux/pci_regs.h`` names them. Values are in host byte order.
+ *
+ * Failures are logged once, with the device's name and the remedy, but for -ENOTSUP,
+ * -ENOENT and -EINVAL (outside of the configuration space), which a caller may expect.
  */
 
 #include <stdbool.h>

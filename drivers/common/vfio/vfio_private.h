@@ -22,6 +22,10 @@ extern int vfio_common_logtype;
 		RTE_FMT("vfio: " RTE_FMT_HEAD(__VA_ARGS__ ,) "\n", \
 			RTE_FMT_TAIL(__VA_ARGS__ ,)))
 
+/* What to do about a device that says what cannot be, or that fails. */
+#define VFIO_BROKEN "its driver in the kernel or its mediator is broken: update that"
+#define VFIO_FAILING "remove it and create it anew, or update its driver in the kernel or its mediator"
+
 /*
  * More than any known device has: vfio-pci has 9 regions and 5 interrupt
  * indices, and adds a few regions for graphics devices.

@@ -16,15 +16,25 @@
 /* A chain with a few thousand sparse areas fits; what is longer is an error. */
 #define REGION_INFO_MAX_SIZE 65536
 
+/* What the device says of a region cannot be. */
+static int
+region_broken(const struct vfio_region *region, const char *why)
+{
+	VFIO_LOG(ERR, "%s: region %u: %s: " VFIO_BROKEN, region->dev->name,
+		region->index, why);
+	return -EPROTO;
+}
+
 /*
  * Ask with the plain size first: some devices refuse an argsz that is larger
  * than what they have to say.
  */
 static int
-region_info_ask(struct vfio_dev *dev, uint32_t index,
-		struct vfio_region_info **out)
+region_info_ask(const struct vfio_region *region, struct vfio_region_info **out)
 {
 	struct vfio_region_info *info, *bigger;
+	struct vfio_dev *dev = region->dev;
+	uint32_t index = region->index;
 	uint32_t argsz = sizeof(*info);
 	int ret;
 
@@ -37,13 +47,13 @@ region_info_ask(struct vfio_dev *dev, uint32_t index,
 	if (ret == 0 && info->argsz > argsz) {
 		argsz = info->argsz;
 		if (argsz > REGION_INFO_MAX_SIZE) {
-			ret = -EPROTO;
-			goto fail;
+			ret = region_broken(region, "its information is too long");
+			goto free_info;
 		}
 		bigger = realloc(info, argsz);
 		if (bigger == NULL) {
 			ret = -ENOMEM;
-			goto fail;
+			goto free_info;
 		}
 		info = bigger;
 		memset(info, 0, argsz);
@@ -51,14 +61,17 @@ region_info_ask(struct vfio_dev *dev, uint32_t index,
 		info->index = index;
 		ret = dev->ops->get_region_info(&dev->tdev, info);
 	}
-	if (ret < 0)
-		goto fail;
+	if (ret < 0) {
+		VFIO_LOG(ERR, "%s: region %u: cannot get its information: %s: "
+			VFIO_FAILING, dev->name, index, strerror(-ret));
+		goto free_info;
+	}
 	/* from here on, argsz is the size of the buffer and nothing else */
 	info->argsz = argsz;
 	*out = info;
 	return 0;
 
-fail:
+free_info:
 	free(info);
 	return ret;
 }
@@ -87,11 +100,11 @@ region_set_areas(struct vfio_region *region, uint32_t nr_areas)
 	for (i = 0; i < nr_areas; i++) {
 		start = areas[i].offset;
 		if (start > region->size || areas[i].size > region->size - start)
-			return -EPROTO;
+			return region_broken(region, "a mappable area lies outside of it");
 		if (areas[i].size == 0)
 			continue;
 		if (start < free_from)
-			return -EPROTO;
+			return region_broken(region, "its mappable areas overlap");
 		end = free_from = start + areas[i].size;
 		start = RTE_ALIGN_CEIL(start, page);
 		end = RTE_ALIGN_FLOOR(end, page);
@@ -116,10 +129,10 @@ region_parse_sparse(struct vfio_region *region,
 	uint32_t i;
 
 	if (region->sparse)
-		return -EPROTO;
+		return region_broken(region, "it has two lists of mappable areas");
 	if (room < sizeof(*cap) ||
 			cap->nr_areas > (room - sizeof(*cap)) / sizeof(cap->areas[0]))
-		return -EPROTO;
+		return region_broken(region, "its list of mappable areas leaves the information");
 	region->sparse = true;
 	if ((region->flags & VFIO_REGION_INFO_FLAG_MMAP) == 0)
 		return 0;
@@ -147,7 +160,7 @@ region_parse_cap(struct vfio_region *region,
 			room);
 	case VFIO_REGION_INFO_CAP_TYPE:
 		if (room < sizeof(*type))
-			return -EPROTO;
+			return region_broken(region, "its type leaves the information");
 		type = (const struct vfio_region_info_cap_type *)cap;
 		region->type = type->type;
 		region->subtype = type->subtype;
@@ -173,11 +186,11 @@ region_parse_caps(struct vfio_region *region,
 	if ((info->flags & VFIO_REGION_INFO_FLAG_CAPS) == 0)
 		return 0;
 	for (; offset != 0; offset = cap->next) {
-		if (left-- == 0) /* more steps than the buffer has room for: a loop */
-			return -EPROTO;
+		if (left-- == 0) /* more steps than the buffer has room for */
+			return region_broken(region, "its capability chain loops");
 		if (offset < sizeof(*info) || offset % sizeof(uint64_t) != 0 ||
 				offset > info->argsz - sizeof(*cap))
-			return -EPROTO;
+			return region_broken(region, "its capability chain leaves the information");
 		cap = RTE_PTR_ADD(info, offset);
 		ret = region_parse_cap(region, cap, info->argsz - offset);
 		if (ret < 0)
@@ -210,7 +223,7 @@ region_fill(struct vfio_region *region, const struct vfio_region_info *info)
 	region->offset = info->offset;
 	/* file offsets are signed, and so are what we hand to mmap and pread */
 	if (info->size > INT64_MAX || info->offset > INT64_MAX - info->size)
-		return -EPROTO;
+		return region_broken(region, "its size or offset overflows");
 	ret = region_parse_caps(region, info);
 	if (ret < 0)
 		return ret;
@@ -221,7 +234,7 @@ int
 vfio_region_get(struct vfio_dev *dev, uint32_t index,
 		struct vfio_region **region)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info *info = NULL;
 	struct vfio_region *new;
 	int ret;
 
@@ -236,7 +249,7 @@ vfio_region_get(struct vfio_dev *dev, uint32_t index,
 		return -ENOMEM;
 	new->dev = dev;
 	new->index = index;
-	ret = region_info_ask(dev, index, &info);
+	ret = region_info_ask(new, &info);
 	if (ret < 0)
 		goto free_region;
 	ret = region_fill(new, info);
@@ -248,9 +261,6 @@ vfio_region_get(struct vfio_dev *dev, uint32_t index,
 	return 0;
 
 free_region:
-	if (ret == -EPROTO)
-		VFIO_LOG(ERR, "%s: what the device says of region %u contradicts itself (capability chain, area, size or offset out of bounds): its driver in the kernel or its mediator is broken",
-			dev->name, index);
 	free(new->areas);
 	free(new);
 	return ret;
@@ -281,8 +291,8 @@ vfio_region_map(struct vfio_region *region)
 	addr = mmap(NULL, region_reserved(region), PROT_NONE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (addr == MAP_FAILED) {
-		VFIO_LOG(ERR, "%s: cannot reserve %#" PRIx64 " bytes of addresses for region %u: %s",
-			dev->name, region->size, region->index, strerror(errno));
+		VFIO_LOG(ERR, "%s: region %u: cannot reserve %#" PRIx64 " bytes of addresses: %s: raise the limit of this process (ulimit -v), or give the device a smaller region",
+			dev->name, region->index, region->size, strerror(errno));
 		return -ENOMEM;
 	}
 	for (i = 0; i < region->nr_areas; i++) {
@@ -291,10 +301,9 @@ vfio_region_map(struct vfio_region *region)
 				region->areas[i].size, prot,
 				addr + region->areas[i].offset);
 		if (ret < 0) {
-			VFIO_LOG(ERR, "%s: cannot map %#" PRIx64 " bytes at %#" PRIx64 " of region %u: %s",
-				dev->name, region->areas[i].size,
-				region->areas[i].offset, region->index,
-				strerror(-ret));
+			VFIO_LOG(ERR, "%s: region %u: cannot map %#" PRIx64 " bytes at %#" PRIx64 ": %s: " VFIO_FAILING,
+				dev->name, region->index, region->areas[i].size,
+				region->areas[i].offset, strerror(-ret));
 			munmap(addr, region_reserved(region));
 			return ret;
 		}

@@ -53,6 +53,7 @@ struct vfio_region {
 
 /**
  * Get a region. The device is asked once; the answer is kept until it is closed.
+ * Failures but -EINVAL and -ENOMEM are logged once, with the device's name.
  *
  * @param dev
  *   The device.
@@ -71,7 +72,8 @@ int vfio_region_get(struct vfio_dev *dev, uint32_t index,
 
 /**
  * Map the mappable areas of a region. A region without one is left as it is,
- * which is not an error. Mapping a mapped region does nothing.
+ * which is not an error. Mapping a mapped region does nothing. Failures are logged
+ * once, with the device's name.
  *
  * @param region
  *   The region.
