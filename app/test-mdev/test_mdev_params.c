@@ -132,6 +132,7 @@ test_devargs_malformed(void)
 		TEST_ASSERT(ret < 0, "'%s' taken", bad[i].devargs);
 		TEST_ASSERT_EQUAL(captured_log_lines("mdev bus: ") +
 			captured_log_lines("mdev:not-a-uuid: ") +
+			captured_log_lines("mdev:" UUID ": ") +
 			captured_log_lines("mdev:" UUID "0: "), 1u,
 			"'%s': %u lines of ours", bad[i].devargs,
 			captured_log_lines("mdev bus: "));

@@ -188,6 +188,45 @@ close_dev:
 	return ret;
 }
 
+static bool
+is_loaded(const char *name, size_t len)
+{
+	const struct rte_driver *drv;
+
+	TAILQ_FOREACH(drv, MDEV_DRIVERS, next) {
+		if (strlen(drv->name) == len && strncmp(drv->name, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Why a device that the user named has no driver. */
+static void
+warn_undriven(const struct rte_mdev_device *mdev)
+{
+	const struct rte_devargs *da = mdev->device.devargs;
+	char printable[MDEV_PRINTABLE_LEN];
+	const char *name;
+	size_t len;
+
+	name = mdev_devargs_driver(da, &len);
+	if (name != NULL && !is_loaded(name, len))
+		MDEV_LOG(WARNING, "mdev:%s: no loaded driver has the name '%.*s': correct driver=, or load the driver with -d",
+			mdev->name, (int)len,
+			mdev_printable(name, printable, sizeof(printable)));
+	else if (!mdev_devargs_fit(da, mdev))
+		MDEV_LOG(WARNING, "mdev:%s: its type is %s and its parent %s, which is not what was asked for: correct type= and parent=",
+			mdev->name, mdev->type, mdev->parent);
+	else if (name != NULL)
+		MDEV_LOG(WARNING, "mdev:%s: driver '%.*s' does not serve it (device API %s, type %s, parent %s): name another driver, or none",
+			mdev->name, (int)len,
+			mdev_printable(name, printable, sizeof(printable)),
+			mdev->device_api, mdev->type, mdev->parent);
+	else
+		MDEV_LOG(WARNING, "mdev:%s: no loaded driver serves it (device API %s, type %s, parent %s): load its driver with -d",
+			mdev->name, mdev->device_api, mdev->type, mdev->parent);
+}
+
 int
 mdev_probe_drivers(struct rte_mdev_device *mdev)
 {
@@ -201,8 +240,7 @@ mdev_probe_drivers(struct rte_mdev_device *mdev)
 			return ret;
 	}
 	if (mdev_is_named(mdev))
-		MDEV_LOG(WARNING, "mdev:%s: no loaded driver serves it (device API %s, type %s, parent %s): load its driver with -d",
-			mdev->name, mdev->device_api, mdev->type, mdev->parent);
+		warn_undriven(mdev);
 	return 1;
 }
 

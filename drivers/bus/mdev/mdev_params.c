@@ -70,24 +70,41 @@ mdev_parse(const char *name, void *addr)
 	return 0;
 }
 
+/* Whom a message about devargs is about: the device if they name one. */
+static const char *
+subject(const struct rte_kvargs *kvargs, char *buf, size_t len)
+{
+	char uuid[MDEV_PRINTABLE_LEN];
+	const char *text = rte_kvargs_get(kvargs, KEY_UUID);
+
+	if (text == NULL)
+		return "mdev bus";
+	snprintf(buf, len, MDEV_ADDR_PREFIX "%s",
+		mdev_printable(text, uuid, sizeof(uuid)));
+	return buf;
+}
+
 /* A key that is known, given once, and has a value. */
 static bool
 pair_is_good(const struct rte_kvargs *kvargs, const struct rte_kvargs_pair *pair)
 {
 	char key[MDEV_PRINTABLE_LEN];
+	char buf[sizeof(MDEV_ADDR_PREFIX) + MDEV_PRINTABLE_LEN];
+	const char *whose = subject(kvargs, buf, sizeof(buf));
 	unsigned int i = 0;
 
 	mdev_printable(pair->key, key, sizeof(key));
 	while (bus_keys[i] != NULL && strcmp(bus_keys[i], pair->key) != 0)
 		i++;
 	if (bus_keys[i] == NULL)
-		MDEV_LOG(ERR, "mdev bus: unknown key '%s': the keys are uuid, type and parent; a driver's follow /driver=<name>,",
-			key);
+		MDEV_LOG(ERR, "%s: unknown key '%s': the keys are uuid, type and parent; a driver's follow /driver=<name>,",
+			whose, key);
 	else if (pair->value == NULL)
-		MDEV_LOG(ERR, "mdev bus: key '%s' has no value: write %s=<value>",
-			key, key);
+		MDEV_LOG(ERR, "%s: key '%s' has no value: write %s=<value>",
+			whose, key, key);
 	else if (rte_kvargs_count(kvargs, pair->key) > 1)
-		MDEV_LOG(ERR, "mdev bus: key '%s' is given more than once", key);
+		MDEV_LOG(ERR, "%s: key '%s' is given more than once: keep one of them",
+			whose, key);
 	else
 		return true;
 	return false;
@@ -103,7 +120,7 @@ bus_layer_parse(const char *str)
 
 	kvargs = rte_kvargs_parse(str, NULL);
 	if (kvargs == NULL) {
-		MDEV_LOG(ERR, "mdev bus: '%s' is no list of key=value",
+		MDEV_LOG(ERR, "mdev bus: '%s' is no list of key=value: write bus=mdev,uuid=<uuid>",
 			mdev_printable(str, printable, sizeof(printable)));
 		return NULL;
 	}
@@ -183,6 +200,19 @@ mdev_devargs_fit(const struct rte_devargs *da, const struct rte_mdev_device *mde
  * The driver layer begins with "driver=<name>"; in the short form of devargs the
  * same field holds the driver's arguments alone.
  */
+const char *
+mdev_devargs_driver(const struct rte_devargs *da, size_t *len)
+{
+	const char *name;
+
+	if (da == NULL || da->drv_str == NULL ||
+			strncmp(da->drv_str, KEY_DRIVER "=", strlen(KEY_DRIVER "=")) != 0)
+		return NULL;
+	name = da->drv_str + strlen(KEY_DRIVER "=");
+	*len = strcspn(name, ",");
+	return name;
+}
+
 bool
 mdev_devargs_take_driver(const struct rte_devargs *da,
 		const struct rte_driver *drv)
@@ -190,12 +220,9 @@ mdev_devargs_take_driver(const struct rte_devargs *da,
 	const char *name;
 	size_t len;
 
-	if (da == NULL || da->drv_str == NULL ||
-			strncmp(da->drv_str, KEY_DRIVER "=", strlen(KEY_DRIVER "=")) != 0)
-		return true;
-	name = da->drv_str + strlen(KEY_DRIVER "=");
-	len = strcspn(name, ",");
-	return strlen(drv->name) == len && strncmp(name, drv->name, len) == 0;
+	name = mdev_devargs_driver(da, &len);
+	return name == NULL || (strlen(drv->name) == len &&
+		strncmp(name, drv->name, len) == 0);
 }
 
 /* One of the bus's devargs, and which of them was given later. */
@@ -378,6 +405,26 @@ has_alias(const struct rte_mdev_device *mdev, rte_dev_cmp_t cmp, const void *dat
 	return cmp(&alias.device, data) == 0;
 }
 
+/*
+ * EAL attaches a device by adding its devargs, and then looks for a device of that
+ * name. When there is none it says no more than that.
+ */
+static void
+warn_wanted(rte_dev_cmp_t cmp, const void *data)
+{
+	struct rte_mdev_device wanted = { .device.bus = &mdev_bus.bus };
+	const struct rte_devargs *da;
+
+	RTE_EAL_DEVARGS_FOREACH(RTE_BUS_MDEV_NAME, da) {
+		wanted.device.name = da->name;
+		if (da->policy == RTE_DEV_ALLOWED &&
+				cmp(&wanted.device, data) == 0) {
+			warn_missing(da);
+			return;
+		}
+	}
+}
+
 struct rte_device *
 mdev_find_by_any_name(const struct rte_device *start, rte_dev_cmp_t cmp,
 		const void *data)
@@ -390,6 +437,8 @@ mdev_find_by_any_name(const struct rte_device *start, rte_dev_cmp_t cmp,
 	dev = start == NULL ? TAILQ_FIRST(MDEV_DEVICES) : TAILQ_NEXT(start, next);
 	while (dev != NULL && !has_alias(RTE_DEV_TO_MDEV(dev), cmp, data))
 		dev = TAILQ_NEXT(dev, next);
+	if (dev == NULL && start == NULL)
+		warn_wanted(cmp, data);
 	return dev;
 }
 

@@ -103,6 +103,12 @@ void mdev_devargs_warn_missing(void);
 bool mdev_devargs_fit(const struct rte_devargs *da,
 		const struct rte_mdev_device *mdev);
 
+/**
+ * The driver that devargs ask for: *len characters, in which there may be anything.
+ * NULL if they ask for none.
+ */
+const char *mdev_devargs_driver(const struct rte_devargs *da, size_t *len);
+
 /** Do the devargs leave a device to this driver? NULL does. */
 bool mdev_devargs_take_driver(const struct rte_devargs *da,
 		const struct rte_driver *drv);
