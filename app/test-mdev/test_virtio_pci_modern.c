@@ -254,10 +254,10 @@ test_doorbell_outside(void)
 
 	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
 	fake_virtio.queue[1].notify_off = 0x400;
-	TEST_ASSERT_EQUAL(tr->ops->get_vq_notify_offset(tr, 1, &offset), -EPROTO,
+	TEST_ASSERT_EQUAL(tr->ops->get_vq_notify_offset(tr, 1, &offset), -ERANGE,
 		"behind the end");
 	fake_virtio.queue[1].notify_off = 0xffff;
-	TEST_ASSERT_EQUAL(tr->ops->get_vq_notify_offset(tr, 1, &offset), -EPROTO,
+	TEST_ASSERT_EQUAL(tr->ops->get_vq_notify_offset(tr, 1, &offset), -ERANGE,
 		"far behind the end");
 	TEST_ASSERT_EQUAL(offset, 0, "an offset that was refused");
 	fake_virtio.queue[1].notify_off = 0x3ff;

@@ -90,11 +90,15 @@ mdev_virtio_config_field(struct rte_eth_dev *dev, uint32_t offset, void *buf,
 		return ret;
 	hw->config_failed = true;
 	if (ret == -EAGAIN)
-		INIT_LOG(ERR, "%s: the device's configuration generation never settles: the device is broken, reset or replace it",
-			dev->data->name);
+		INIT_LOG(ERR, "%s: the device's configuration generation never settles: "
+			DEVICE_BROKEN, dev->data->name);
+	else if (ret == -EINVAL)
+		INIT_LOG(ERR, "%s: the device's configuration has %u bytes, and no field of %u at %u that its features promise: "
+			DEVICE_BROKEN, dev->data->name,
+			mdev_virtio_transport(dev)->config_len, len, offset);
 	else
-		INIT_LOG(ERR, "%s: cannot read the device's configuration: %s",
-			dev->data->name, rte_strerror(-ret));
+		INIT_LOG(ERR, "%s: cannot read the device's configuration: %s: "
+			DEVICE_FAILING, dev->data->name, rte_strerror(-ret));
 	return ret;
 }
 
@@ -144,8 +148,8 @@ read_mtu(struct rte_eth_dev *dev)
 static int
 access_failed(const struct rte_eth_dev *dev, const char *what, int ret)
 {
-	INIT_LOG(ERR, "%s: cannot read %s: %s", dev->data->name, what,
-		rte_strerror(-ret));
+	INIT_LOG(ERR, "%s: cannot read %s: %s: " DEVICE_FAILING,
+		dev->data->name, what, rte_strerror(-ret));
 	return ret;
 }
 
@@ -160,7 +164,8 @@ read_ring_max(struct rte_eth_dev *dev, uint32_t vq_index, uint16_t min,
 	if (ret < 0)
 		return access_failed(dev, "a queue's size", ret);
 	if (*max < min || *max > VIRTQUEUE_MAX_SIZE || !rte_is_power_of_2(*max)) {
-		INIT_LOG(ERR, "%s: virtqueue %u has a size of %u, which is not a power of two from %u to %u: the device is broken",
+		INIT_LOG(ERR, "%s: virtqueue %u has a size of %u, which is not a power of two from %u to %u: "
+			DEVICE_BROKEN,
 			dev->data->name, vq_index, *max, min, VIRTQUEUE_MAX_SIZE);
 		return -EPROTO;
 	}
@@ -185,7 +190,8 @@ read_max_pairs(struct rte_eth_dev *dev)
 	if (hw->max_pairs >= VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN &&
 			hw->max_pairs <= VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MAX)
 		return 0;
-	INIT_LOG(ERR, "%s: the device has %u queue pairs, which is not from %u to %u: the device is broken",
+	INIT_LOG(ERR, "%s: the device has %u queue pairs, which is not from %u to %u: "
+		DEVICE_BROKEN,
 		dev->data->name, hw->max_pairs, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN,
 		VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MAX);
 	return -EPROTO;
@@ -207,7 +213,8 @@ check_vq_count(struct rte_eth_dev *dev)
 	if (ret < 0)
 		return access_failed(dev, "the number of queues", ret);
 	if (count < needed) {
-		INIT_LOG(ERR, "%s: the device has %u virtqueues, but %u queue pairs%s need %u: the device is broken",
+		INIT_LOG(ERR, "%s: the device has %u virtqueues, but %u queue pairs%s need %u: "
+			DEVICE_BROKEN,
 			dev->data->name, count, hw->max_pairs,
 			ctrl ? " and a control queue" : "", needed);
 		return -EPROTO;
@@ -304,7 +311,7 @@ mdev_virtio_examine(struct rte_eth_dev *dev)
 
 	ret = tr->ops->get_vector_count(tr, &hw->vectors);
 	if (ret < 0)
-		return ret;
+		return access_failed(dev, "the number of interrupt vectors", ret);
 	ret = virtio_device_negotiate(tr, choose_features, dev, &hw->features);
 	if (ret < 0)
 		return ret;

@@ -45,7 +45,8 @@ dev_configure(struct rte_eth_dev *dev)
 
 /*
  * VIRTIO 1.2 s. 3.1.1: from the reset to DRIVER_OK. What the device receives is
- * settled before it gets the first buffer.
+ * settled before it gets the first buffer. Each step that fails says why: that the
+ * port was not started the application says.
  */
 static int
 device_up(struct rte_eth_dev *dev)
@@ -63,10 +64,15 @@ device_up(struct rte_eth_dev *dev)
 	if (ret < 0)
 		goto fail;
 	ret = mdev_virtio_queues_start(dev);
-	if (ret == 0)
-		ret = virtio_device_add_status(tr, VIRTIO_CONFIG_S_DRIVER_OK);
-	if (ret == 0)
-		ret = mdev_virtio_ctrl_start(dev);
+	if (ret < 0)
+		goto disable_intr;
+	ret = virtio_device_add_status(tr, VIRTIO_CONFIG_S_DRIVER_OK);
+	if (ret < 0) {
+		INIT_LOG(ERR, "%s: cannot set the device in operation: %s: "
+			DEVICE_FAILING, dev->data->name, rte_strerror(-ret));
+		goto disable_intr;
+	}
+	ret = mdev_virtio_ctrl_start(dev);
 	if (ret < 0)
 		goto disable_intr;
 	return 0;
@@ -111,11 +117,8 @@ dev_start(struct rte_eth_dev *dev)
 	hw->reset_raised = false;
 	hw->config_failed = false;
 	ret = device_up(dev);
-	if (ret < 0) {
-		INIT_LOG(ERR, "%s: the port was not started: %s",
-			dev->data->name, rte_strerror(-ret));
+	if (ret < 0)
 		return ret;
-	}
 	mdev_virtio_select_bursts(dev);
 	/* s. 3.1.1: notifications only after DRIVER_OK */
 	mdev_virtio_queues_fill(dev);
@@ -148,9 +151,6 @@ dev_stop(struct rte_eth_dev *dev)
 	hw->runaway = ret < 0;
 	if (ret == 0)
 		mdev_virtio_queues_stop(dev);
-	else
-		INIT_LOG(ERR, "%s: the device may still write to its buffers, so they are not freed",
-			dev->data->name);
 	rte_eth_linkstatus_set(dev, &link);
 	return ret;
 }
@@ -164,8 +164,8 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 
 	if (process == NULL)
 		return 0;
-	dev_stop(dev);
-	if (virtio_device_reset(process->tr) == 0)
+	/* what just did not answer a reset is not asked again */
+	if (dev_stop(dev) == 0 && virtio_device_reset(process->tr) == 0)
 		hw->runaway = false;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		mdev_virtio_rx_queue_release(dev, i);
@@ -315,8 +315,8 @@ alloc_queues(struct rte_eth_dev *dev)
 free_cvq:
 	virtio_cvq_free(&hw->cvq, false);
 fail:
-	INIT_LOG(ERR, "%s: no memory for its %u virtqueues: %s", dev->data->name,
-		hw->nr_vqs, rte_strerror(-ret));
+	INIT_LOG(ERR, "%s: no memory for its %u virtqueues: %s: give EAL more memory (-m)",
+		dev->data->name, hw->nr_vqs, rte_strerror(-ret));
 	return ret;
 }
 
@@ -333,7 +333,7 @@ mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 	dev->data->mac_addrs = rte_zmalloc("mdev_virtio_mac",
 			MDEV_VIRTIO_MAC_ADDRS * sizeof(struct rte_ether_addr), 0);
 	if (process == NULL || dev->data->mac_addrs == NULL) {
-		INIT_LOG(ERR, "%s: no memory", dev->data->name);
+		INIT_LOG(ERR, "%s: no memory: give EAL more (-m)", dev->data->name);
 		ret = -ENOMEM;
 		goto fail;
 	}

@@ -177,7 +177,7 @@ fail:
 			dev->data->name, rte_strerror(-ret));
 		return 0;
 	}
-	INIT_LOG(ERR, "%s: cannot enable the interrupts of the configuration and of %u receive queues: %s",
+	INIT_LOG(ERR, "%s: cannot enable the interrupts of the configuration and of %u receive queues: %s: configure the port without them",
 		dev->data->name, mdev_virtio_rxintr_count(dev),
 		rte_strerror(-ret));
 	return ret;

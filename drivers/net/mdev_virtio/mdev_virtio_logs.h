@@ -9,6 +9,10 @@
 extern int mdev_virtio_logtype_init;
 extern int mdev_virtio_logtype_driver;
 
+/* What to do about a device that says what cannot be, or whose registers fail. */
+#define DEVICE_BROKEN "the device is broken: update what provides it"
+#define DEVICE_FAILING "detach the device, remove it and create it anew"
+
 /* Probe, start, stop and close. */
 #define INIT_LOG(level, ...) \
 	rte_log(RTE_LOG_ ## level, mdev_virtio_logtype_init, \

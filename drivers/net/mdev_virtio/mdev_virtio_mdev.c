@@ -66,7 +66,7 @@ probe_primary(struct rte_mdev_device *mdev)
 			sizeof(struct mdev_virtio_hw), RTE_CACHE_LINE_SIZE,
 			mdev->device.numa_node);
 	if (dev->data->dev_private == NULL) {
-		INIT_LOG(ERR, "%s: no memory", mdev->name);
+		INIT_LOG(ERR, "%s: no memory: give EAL more (-m)", mdev->name);
 		ret = -ENOMEM;
 		goto release;
 	}

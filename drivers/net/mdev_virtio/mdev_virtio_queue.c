@@ -57,7 +57,7 @@ queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
 	vq = virtqueue_create(dev->data->port_id, vq_index, kind, nb_desc,
 			socket_id);
 	if (vq == NULL)
-		INIT_LOG(ERR, "%s: no contiguous memory for a ring of %u descriptors: %s",
+		INIT_LOG(ERR, "%s: no contiguous memory for a ring of %u descriptors: %s: use a smaller one, or give EAL more memory (-m)",
 			dev->data->name, nb_desc, rte_strerror(rte_errno));
 	return vq;
 }
@@ -172,7 +172,8 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 	int ret;
 
 	if (vq == NULL) {
-		INIT_LOG(ERR, "%s: a queue was not set up", dev->data->name);
+		INIT_LOG(ERR, "%s: a queue was not set up: set all up before the start",
+			dev->data->name);
 		return -EINVAL;
 	}
 	/* what a device kept that could not be reset when it was stopped */
@@ -194,9 +195,14 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 		mdev_virtio_find_doorbell(process, vq);
 	if (ret == 0)
 		ret = tr->ops->set_vq_ready(tr, vq->index);
+	if (ret == -ERANGE) {
+		INIT_LOG(ERR, "%s: the doorbell of virtqueue %u lies outside of its structure, or at an odd offset: "
+			DEVICE_BROKEN, dev->data->name, vq->index);
+		return -EPROTO;
+	}
 	if (ret < 0)
-		INIT_LOG(ERR, "%s: virtqueue %u of %u descriptors was not accepted: %s",
-			dev->data->name, vq->index, vq->size,
+		INIT_LOG(ERR, "%s: virtqueue %u of %u descriptors was not accepted (%s): "
+			DEVICE_BROKEN, dev->data->name, vq->index, vq->size,
 			rte_strerror(-ret));
 	return ret;
 }

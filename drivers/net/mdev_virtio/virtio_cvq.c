@@ -227,8 +227,8 @@ execute(struct virtio_cvq *cvq, struct virtio_transport *tr,
 	}
 	if (ack == VIRTIO_NET_OK)
 		return 0;
-	DRV_LOG(ERR, "%s: the device refused the command %s (%u)", port_name(vq),
-		command->name, ack);
+	DRV_LOG(ERR, "%s: the device refused the command %s (%u): allow it where the device is made, or do without",
+		port_name(vq), command->name, ack);
 	return -EIO;
 }
 

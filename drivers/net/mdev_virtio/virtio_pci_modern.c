@@ -13,7 +13,6 @@
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
-#include <rte_errno.h>
 
 #include <vfio_irq.h>
 #include <vfio_pci.h>
@@ -34,6 +33,7 @@ struct virtio_pci_struct {
 	struct vfio_region *region;
 	uint32_t offset;
 	uint32_t length;
+	struct virtio_pci_cap misplaced; /* cfg_type 0: none was */
 };
 
 struct virtio_pci_modern {
@@ -323,11 +323,11 @@ pci_get_vq_notify_offset(struct virtio_transport *tr, uint16_t index,
 		return ret;
 	offset = (uint64_t)notify_off * pci->notify_multiplier;
 	if (offset + sizeof(uint16_t) > pci->notify.length)
-		return -EPROTO;
+		return -ERANGE;
 	offset += pci->notify.offset;
 	/* mapped or not, it is one access of 16 bits (s. 4.1.4.4.1) */
 	if (offset % sizeof(uint16_t) != 0)
-		return -EPROTO;
+		return -ERANGE;
 	*notify_offset = offset;
 	return 0;
 }
@@ -447,7 +447,8 @@ const struct virtio_transport_ops virtio_pci_modern_ops = {
 
 /*
  * Where a capability puts its structure, if that lies within its BAR. A capability
- * that does not fit is passed over, like one of an unknown type (s. 4.1.4.1).
+ * that does not fit is passed over, like one of an unknown type (s. 4.1.4.1); if no
+ * other of its type follows, it is what is wrong with the device.
  */
 static int
 locate(struct virtio_pci_modern *pci, const struct virtio_pci_cap *cap,
@@ -474,24 +475,18 @@ locate(struct virtio_pci_modern *pci, const struct virtio_pci_cap *cap,
 	return 0;
 
 misplaced:
-	INIT_LOG(WARNING, "%s: virtio capability %u points to 0x%x bytes at 0x%x of BAR %u, where they do not fit: ignored",
-		pci->tr.name, cap->cfg_type, length, offset, cap->bar);
+	found->misplaced = *cap;
 	return 0;
 }
 
-/* Returns 1 for what is not within the configuration space. Logs a failure. */
+/* Returns 1 for what is not within the configuration space. */
 static int
 read_config(struct virtio_pci_modern *pci, uint32_t offset, void *buf, size_t len)
 {
 	int ret;
 
 	ret = vfio_pci_read(pci->vfio, offset, buf, len);
-	if (ret == -EINVAL)
-		return 1;
-	if (ret < 0)
-		INIT_LOG(ERR, "%s: cannot read PCI configuration space at 0x%x: %s",
-			pci->tr.name, offset, rte_strerror(-ret));
-	return ret;
+	return ret == -EINVAL ? 1 : ret; /* of all else common/vfio said why */
 }
 
 static int
@@ -564,18 +559,51 @@ find_structs(struct virtio_pci_modern *pci)
 		if (ret < 0)
 			return ret;
 	}
-	if (pos < 0 && pos != -ENOENT) {
-		INIT_LOG(ERR, "%s: the list of PCI capabilities cannot be read: %s",
-			pci->tr.name, rte_strerror(-pos));
-		return pos;
-	}
-	if (pci->common.region == NULL || pci->notify.region == NULL ||
-			pci->isr.region == NULL) {
-		INIT_LOG(ERR, "%s: legacy virtio device, or one with broken capabilities: only VIRTIO 1.x is supported, so offer the device in its modern form",
+	if (pos < 0 && pos != -ENOENT)
+		return pos; /* common/vfio said why */
+	return 0;
+}
+
+/* One that a device may do without is an error only if it lies where it cannot. */
+static int
+check_struct(const struct virtio_pci_modern *pci,
+		const struct virtio_pci_struct *s, const char *name, bool needed)
+{
+	const struct virtio_pci_cap *cap = &s->misplaced;
+
+	if (s->region != NULL || (!needed && cap->cfg_type == 0))
+		return 0;
+	if (cap->cfg_type == 0)
+		INIT_LOG(ERR, "%s: there is no usable virtio capability for the %s: "
+			DEVICE_BROKEN, pci->tr.name, name);
+	else
+		INIT_LOG(ERR, "%s: the virtio capability for the %s points to 0x%x bytes at 0x%x of BAR %u, where they do not fit: "
+			DEVICE_BROKEN, pci->tr.name, name,
+			rte_le_to_cpu_32(cap->length),
+			rte_le_to_cpu_32(cap->offset), cap->bar);
+	return -ENOTSUP;
+}
+
+static int
+check_structs(const struct virtio_pci_modern *pci)
+{
+	const struct virtio_pci_struct *common = &pci->common;
+	int ret;
+
+	if (common->region == NULL && common->misplaced.cfg_type == 0 &&
+			pci->notify.region == NULL && pci->isr.region == NULL) {
+		INIT_LOG(ERR, "%s: legacy virtio device (no virtio capabilities): only VIRTIO 1.x is supported: offer it in its modern form",
 			pci->tr.name);
 		return -ENOTSUP;
 	}
-	return 0;
+	ret = check_struct(pci, common, "common configuration", true);
+	if (ret == 0)
+		ret = check_struct(pci, &pci->notify, "notifications", true);
+	if (ret == 0)
+		ret = check_struct(pci, &pci->isr, "ISR status", true);
+	if (ret == 0)
+		ret = check_struct(pci, &pci->device, "device configuration", false);
+	return ret;
 }
 
 static int
@@ -585,16 +613,13 @@ check_ids(struct virtio_pci_modern *pci)
 	int ret;
 
 	ret = vfio_pci_read_ids(pci->vfio, &ids);
-	if (ret < 0) {
-		INIT_LOG(ERR, "%s: cannot read its PCI ids: %s", pci->tr.name,
-			rte_strerror(-ret));
-		return ret;
-	}
+	if (ret < 0)
+		return ret; /* common/vfio said why */
 	if (ids.vendor == PCI_VENDOR_ID_QUMRANET &&
 			(ids.device == PCI_DEVICE_ID_MODERN_NET ||
 			ids.device == PCI_DEVICE_ID_TRANSITIONAL_NET))
 		return 0;
-	INIT_LOG(ERR, "%s: PCI ids %04x:%04x are no virtio network device's",
+	INIT_LOG(ERR, "%s: PCI ids %04x:%04x are no virtio network device's: use its own driver",
 		pci->tr.name, ids.vendor, ids.device);
 	return -ENOTSUP;
 }
@@ -626,16 +651,10 @@ find_vectors(struct virtio_pci_modern *pci)
 static int
 enable(struct virtio_pci_modern *pci)
 {
-	int ret;
-
 	if (vfio_dev_owner(pci->vfio) == VFIO_DEV_BORROWED)
 		return 0;
-	ret = vfio_pci_command(pci->vfio,
+	return vfio_pci_command(pci->vfio,
 			PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
-	if (ret < 0)
-		INIT_LOG(ERR, "%s: cannot enable memory and bus mastering: %s",
-			pci->tr.name, rte_strerror(-ret));
-	return ret;
 }
 
 int
@@ -656,6 +675,8 @@ virtio_pci_modern_create(struct vfio_dev *vfio, struct virtio_transport **tr)
 		ret = enable(pci);
 	if (ret == 0)
 		ret = find_structs(pci);
+	if (ret == 0)
+		ret = check_structs(pci);
 	if (ret < 0) {
 		free(pci);
 		return ret;

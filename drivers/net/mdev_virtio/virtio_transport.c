@@ -56,12 +56,13 @@ virtio_device_reset(struct virtio_transport *tr)
 	if (ret == 0)
 		return 0;
 
-	INIT_LOG(WARNING, "%s: reset through the status register failed: %s",
+	if (tr->ops->hard_reset(tr) == 0 && wait_reset(tr) == 0) {
+		INIT_LOG(WARNING, "%s: the device did not answer a reset of its status (%s), but one of its PCI function: update what provides it",
+			tr->name, rte_strerror(-ret));
+		return 0;
+	}
+	INIT_LOG(ERR, "%s: the device does not answer a reset (%s): " DEVICE_FAILING "; memory that it may still use is not freed",
 		tr->name, rte_strerror(-ret));
-	if (tr->ops->hard_reset(tr) == 0)
-		ret = wait_reset(tr);
-	if (ret < 0)
-		INIT_LOG(ERR, "%s: the device cannot be reset", tr->name);
 	return ret;
 }
 
@@ -99,8 +100,9 @@ set_features(struct virtio_transport *tr,
 
 	*features = filter(offered, arg) & offered;
 	if (!virtio_has_feature(*features, VIRTIO_F_VERSION_1)) {
-		INIT_LOG(ERR, "%s: legacy device, only VIRTIO 1.x is supported (features 0x%"
-			PRIx64 ")", tr->name, offered);
+		INIT_LOG(ERR, "%s: legacy virtio device (features 0x%" PRIx64
+			"): only VIRTIO 1.x is supported: offer it in its modern form",
+			tr->name, offered);
 		return -ENOTSUP;
 	}
 
@@ -114,15 +116,15 @@ set_features(struct virtio_transport *tr,
 
 	if ((status & VIRTIO_CONFIG_S_FEATURES_OK) == 0) {
 		INIT_LOG(ERR, "%s: the device refuses features 0x%" PRIx64
-			" of the 0x%" PRIx64 " that it offers", tr->name,
-			*features, offered);
+			" of the 0x%" PRIx64 " that it offers: " DEVICE_BROKEN,
+			tr->name, *features, offered);
 		return -EPROTO;
 	}
 	return 0;
 
 access_failed:
-	INIT_LOG(ERR, "%s: cannot negotiate features: %s", tr->name,
-		rte_strerror(-ret));
+	INIT_LOG(ERR, "%s: cannot negotiate features: %s: " DEVICE_FAILING,
+		tr->name, rte_strerror(-ret));
 	return ret;
 }
 
@@ -141,8 +143,8 @@ virtio_device_negotiate(struct virtio_transport *tr,
 	if (ret == 0)
 		ret = virtio_device_add_status(tr, VIRTIO_CONFIG_S_DRIVER);
 	if (ret < 0) {
-		INIT_LOG(ERR, "%s: cannot set the device status: %s", tr->name,
-			rte_strerror(-ret));
+		INIT_LOG(ERR, "%s: cannot set the device status: %s: "
+			DEVICE_FAILING, tr->name, rte_strerror(-ret));
 		goto failed;
 	}
 

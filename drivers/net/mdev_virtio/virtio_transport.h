@@ -106,7 +106,7 @@ struct virtio_transport_ops {
 	/* Enable a virtqueue; -EPROTO if it stays disabled. */
 	int (*set_vq_ready)(struct virtio_transport *tr, uint16_t index);
 	/*
-	 * Where the doorbell of a virtqueue is, to be kept with the queue; -EPROTO
+	 * Where the doorbell of a virtqueue is, to be kept with the queue; -ERANGE
 	 * if the device puts it where there can be none.
 	 */
 	int (*get_vq_notify_offset)(struct virtio_transport *tr, uint16_t index,
