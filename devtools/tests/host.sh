@@ -82,17 +82,63 @@ installs()
 	expect "the bus beside them" test -e "$dir/librte_bus_mdev.so"
 }
 
-# A UUID that is none: one line that says so, and EAL does not start.
+# expect_line LINE: of what testpmd printed one line is ours, and it is LINE
+expect_line()
+{
+	cat "$work/out"
+	grep -E '^(EAL: )?(mdev:|mdev bus: |vfio: |mdev_virtio: )' "$work/out" >"$work/ours" ||
+		true
+	echo "$1" | diff - "$work/ours"
+}
+
+UUID_HINT="a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in /sys/bus/mdev/devices"
+
+# malformed ADDRESS LINE: EAL does not start, and LINE says why
 malformed()
 {
-	local address=$1
-
-	if testpmd_alone -d "$build/drivers" -a "$address" >"$work/out"; then
+	if testpmd_alone -d "$build/drivers" -a "$1" >"$work/out"; then
 		cat "$work/out"
-		expect "EAL to refuse $address" false
+		expect "EAL to refuse $1" false
 	fi
-	cat "$work/out"
-	expect "one line that names it" grep -q 'not-a-uuid' "$work/out"
+	expect_line "$2"
+}
+
+# A device that is not there, be it that its UUID is misspelt: the application starts.
+unknown()
+{
+	testpmd_alone -d "$build/drivers" -a "mdev:$1" >"$work/out"
+	expect_line "mdev:$1: no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices"
+}
+
+# struct rte_bus differs from release to release. Another one is this one that says so.
+other_release()
+{
+	local built
+
+	built=$(pkg-config --modversion libdpdk | cut -d . -f 1,2)
+	cat >"$work/release.c" <<-END
+	const char *rte_version(void);
+	unsigned int rte_version_year(void), rte_version_month(void);
+	const char *rte_version(void) { return "DPDK 99.03.0"; }
+	unsigned int rte_version_year(void) { return 99; }
+	unsigned int rte_version_month(void) { return 3; }
+	END
+	gcc -shared -fPIC -o "$work/release.so" "$work/release.c"
+	LD_PRELOAD=$work/release.so testpmd_alone -d "$build/drivers" >"$work/out"
+	expect_line "EAL: mdev bus: built for DPDK $built, but this is DPDK 99.03.0: not used; build it against this release"
+	expect "testpmd to go on" grep -q '^testpmd: No probed ethernet devices' "$work/out"
+}
+
+# EAL refuses plugins below /tmp, so the second place is in the build.
+loaded_twice()
+{
+	local again
+
+	temp_dir again "$build/again.XXXXXX"
+	cp -a "$build"/drivers/librte_*.so* "$again"
+	testpmd_alone -d "$build/drivers" -d "$again" >"$work/out"
+	expect_line "EAL: mdev bus: loaded twice, from two places: this one is not used; load one of them, without -d if it is installed"
+	expect "testpmd to go on" grep -q '^testpmd: No probed ethernet devices' "$work/out"
 }
 
 check "PMD information by dpdk-pmdinfo.py" pmdinfo
@@ -100,5 +146,11 @@ check "plugins load silently without /sys/bus/mdev" loads_silently
 check "headers compile alone, in C and C++" headers_alone
 check "shared libraries export what their version maps name" exports
 check "meson install puts the drivers where EAL loads them" installs
-check "malformed UUID: -a bus=mdev,uuid=not-a-uuid" malformed bus=mdev,uuid=not-a-uuid
-check "malformed UUID: -a mdev:not-a-uuid" malformed mdev:not-a-uuid
+check "malformed UUID: -a bus=mdev,uuid=not-a-uuid" malformed bus=mdev,uuid=not-a-uuid \
+	"mdev bus: uuid=not-a-uuid: not a UUID: $UUID_HINT"
+check "malformed UUID: -a mdev:not-a-uuid" malformed mdev:not-a-uuid \
+	"mdev:not-a-uuid: not a device address: $UUID_HINT"
+check "unknown UUID: one line, and testpmd starts" unknown \
+	00000009-abcd-4ef0-9abc-def012345678
+check "DPDK of another release: one line, and no bus" other_release
+check "plugins loaded twice: one line" loaded_twice

@@ -439,7 +439,7 @@ RTE_INIT_PRIO(mdev_bus_register, BUS)
 		RTE_LOG(ERR, EAL, "mdev bus: built for DPDK %d.%02d, but this is %s: not used; build it against this release\n",
 			RTE_VER_YEAR, RTE_VER_MONTH, rte_version());
 	else if (rte_bus_find_by_name(RTE_BUS_MDEV_NAME) != NULL)
-		RTE_LOG(ERR, EAL, "mdev bus: loaded twice, from two places: this one is not used; is -d needed although it is installed?\n");
+		RTE_LOG(ERR, EAL, "mdev bus: loaded twice, from two places: this one is not used; load one of them, without -d if it is installed\n");
 	else
 		rte_bus_register(&mdev_bus.bus);
 }
