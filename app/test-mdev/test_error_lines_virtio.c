@@ -10,6 +10,7 @@
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
+#include <rte_dev.h>
 #include <rte_mbuf.h>
 
 #include <mdev_virtio_ethdev.h>
@@ -38,16 +39,34 @@ setup(void)
 	return virtio_port_prepare(FAKE_VIRTIO_TRAPPED);
 }
 
+/* mbufs that are in use after their port is gone. */
+static unsigned int lost;
+
 /* What a device that never answers keeps, it keeps until it does. */
 static void
 teardown(void)
 {
 	fake_virtio.never_resets = false;
-	fake_vfio.fail = FAKE_OP_NONE;
+	if (virtio_port.dev != NULL) {
+		rte_dev_remove(virtio_port.dev->device);
+		virtio_port.dev = NULL;
+	}
+	lost += rte_mempool_in_use_count(virtio_port.pool);
 	virtio_port_stop();
 }
 
 static const struct error_setting setting = { setup, teardown };
+
+static int
+meet(const struct error_case *cases, unsigned int count)
+{
+	int ret;
+
+	lost = 0;
+	ret = error_lines_meet(&setting, cases, count);
+	TEST_ASSERT_EQUAL(lost, 0, "%u mbufs are lost", lost);
+	return ret;
+}
 
 static int
 attach(const char *arg)
@@ -188,7 +207,7 @@ static const struct error_case capabilities[] = {
 static int
 test_capabilities(void)
 {
-	return error_lines_meet(&setting, capabilities, RTE_DIM(capabilities));
+	return meet(capabilities, RTE_DIM(capabilities));
 }
 
 /* What is wrong with the device when it is examined. */
@@ -309,7 +328,7 @@ static const struct error_case examined[] = {
 static int
 test_examined(void)
 {
-	return error_lines_meet(&setting, examined, RTE_DIM(examined));
+	return meet(examined, RTE_DIM(examined));
 }
 
 /* At the start of a port. */
@@ -423,7 +442,7 @@ static const struct error_case starts[] = {
 static int
 test_starts(void)
 {
-	return error_lines_meet(&setting, starts, RTE_DIM(starts));
+	return meet(starts, RTE_DIM(starts));
 }
 
 /* While a port runs. */
@@ -524,7 +543,7 @@ static const struct error_case running[] = {
 static int
 test_running(void)
 {
-	return error_lines_meet(&setting, running, RTE_DIM(running));
+	return meet(running, RTE_DIM(running));
 }
 
 /* Each access to the device fails once, whatever it is for. */
@@ -537,6 +556,7 @@ test_accesses(void)
 	};
 	unsigned int i;
 
+	lost = 0;
 	for (i = 0; i < RTE_DIM(ops); i++) {
 		TEST_ASSERT_SUCCESS(error_lines_sweep(&setting, NULL, attach,
 			ops[i]), "attach, operation %u", i);
@@ -545,6 +565,7 @@ test_accesses(void)
 		TEST_ASSERT_SUCCESS(error_lines_sweep(&setting, start_good, stop_port,
 			ops[i]), "stop, operation %u", i);
 	}
+	TEST_ASSERT_EQUAL(lost, 0, "%u mbufs are lost", lost);
 	return TEST_SUCCESS;
 }
 
