@@ -125,7 +125,8 @@ intr_alloc(struct rte_mdev_device *mdev)
 	return 0;
 
 fail:
-	MDEV_LOG(ERR, "mdev:%s: no memory for its interrupt handle", mdev->name);
+	MDEV_LOG(ERR, "mdev:%s: no memory for its interrupt handle: give EAL more (-m)",
+		mdev->name);
 	return -ENOMEM;
 }
 
@@ -291,8 +292,8 @@ mdev_unplug_device(struct rte_mdev_device *mdev)
 	mdev_mp_withdraw(mdev);
 	ret = drv->remove(mdev);
 	if (ret != 0) {
-		MDEV_LOG(ERR, "mdev:%s: %s does not let go of it: %s", mdev->name,
-			drv->driver.name, strerror(-ret));
+		MDEV_LOG(ERR, "mdev:%s: %s does not let go of it: %s: end what uses it, and detach it again",
+			mdev->name, drv->driver.name, strerror(-ret));
 		mdev_request_start(mdev);
 		mdev_mp_publish(mdev);
 		return ret;

@@ -213,7 +213,7 @@ mdev_monitor_start(void)
 	if (ret >= 0)
 		ret = watch(ret, uevent_interrupt, &monitor, NULL);
 	if (ret < 0)
-		MDEV_LOG(WARNING, "mdev bus: devices that are created and removed from now on will not be noticed: %s",
+		MDEV_LOG(WARNING, "mdev bus: devices that are created and removed from now on will not be noticed: %s: scan to see them",
 			strerror(-ret));
 }
 
@@ -295,7 +295,7 @@ mdev_request_start(struct rte_mdev_device *mdev)
 		return; /* a mediator without it just waits */
 	ret = request_enable(mdev, index);
 	if (ret < 0)
-		MDEV_LOG(WARNING, "mdev:%s: its removal will wait without notice: %s",
+		MDEV_LOG(WARNING, "mdev:%s: its removal will wait without notice: %s: detach it before it is removed",
 			mdev->name, strerror(-ret));
 }
 

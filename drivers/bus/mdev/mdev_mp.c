@@ -187,7 +187,7 @@ mdev_mp_open(struct rte_mdev_device *mdev)
 			mdev->name);
 		return ret;
 	default:
-		MDEV_LOG(ERR, "mdev:%s: cannot get it from the primary process: %s",
+		MDEV_LOG(ERR, "mdev:%s: cannot get it from the primary process: %s: attach it there again",
 			mdev->name, strerror(-ret));
 		return ret;
 	}

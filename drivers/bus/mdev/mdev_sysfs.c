@@ -352,8 +352,8 @@ mdev_scan(void)
 	if (ret == 0)
 		ret = mdev_devargs_refresh();
 	if (ret < 0) {
-		MDEV_LOG(ERR, "mdev bus: scan of %s failed: %s", mdev_sysfs_root(),
-			strerror(-ret));
+		MDEV_LOG(ERR, "mdev bus: scan of %s failed: %s: see that it can be read, and scan again",
+			mdev_sysfs_root(), strerror(-ret));
 		/* EAL frees the devargs whose attach made it scan */
 		MDEV_FOREACH(mdev)
 			mdev->device.devargs = NULL;
