@@ -160,6 +160,7 @@ static const struct {
 } commands_eal[] = {
 	{ "test", cmd_test },
 	{ "dump", cmd_dump },
+	{ "device", cmd_device },
 	{ "bench", cmd_bench },
 };
 
@@ -172,6 +173,8 @@ usage(FILE *out)
 		"  list             list the tests\n"
 		"  dump [UUID...]   print what the machine's mediated devices, or those\n"
 		"                   that are named, say of themselves\n"
+		"  device UUID...   run the tests that need real devices, of the kernel\n"
+		"                   mediator; frames must come from the host side of the first\n"
 		"  bench NAME       measure; without a NAME, list what can be measured.\n"
 		"                   devtools/bench.sh does all of it.\n"
 		"Without EAL options no hugepages are used: %s\n",

@@ -89,6 +89,7 @@ void add_test_command(struct test_command *command);
 
 /* The other commands. */
 int cmd_dump(unsigned int count, char **uuids);
+int cmd_device(unsigned int count, char **uuids);
 int cmd_bench(unsigned int count, char **args);
 
 #endif /* TEST_H */

@@ -320,7 +320,7 @@ test_group_file(void)
 		{ EBUSY, "stop that one" },
 		{ EACCES, "read and write permission" },
 		{ EPERM, "read and write permission" },
-		{ ENOENT, "is /dev/vfio missing" },
+		{ ENOENT, "give this container /dev/vfio" },
 		{ EIO, "cannot open /dev/vfio/12" },
 	};
 	unsigned int i;
