@@ -104,9 +104,10 @@ kernel_builds()
 # The guest's checks print lines like our own; a guest that dies is a failure.
 guest()
 {
-	local status=0
+	local status=0 limit=2400
 
-	"$REPO/devtools/vm.sh" -t 900 -d "$work/dmesg" -s "$work" -- \
+	[ -z "$MDEV_TEST_FULL" ] || limit=7200
+	"$REPO/devtools/vm.sh" -t $limit -d "$work/dmesg" -s "$work" -- \
 		"$REPO/devtools/tests/guest.sh" "$build" "$samples" || status=$?
 	[ $status -eq 0 ] || echo "FAIL  virtual machine: exit status $status"
 }

@@ -16,7 +16,12 @@ check()
 	shift
 	# not as "(...) || status=$?", which would switch set -e off within
 	set +e
-	(set -e; "$@") >"$CHECKS_LOG" 2>&1 </dev/null
+	(
+		# what a check that fails leaves running would disturb the next one
+		trap 'kill -KILL $(jobs -p) 2>/dev/null || true' EXIT
+		set -e
+		"$@"
+	) >"$CHECKS_LOG" 2>&1 </dev/null
 	status=$?
 	set -e
 	case $status in

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2086	# the variables of guest.sh are no list of words
 #
 # A primary and secondary processes on the same devices. Sourced by guest.sh.
 
@@ -9,7 +10,7 @@ FAMILY=(--no-telemetry --file-prefix family -d "$build/drivers")
 primary_start()
 {
 	testpmd_start "$work/primary" -l 0,1 "${FAMILY[@]}" \
-		-a mdev:$A -a mdev:$B "$@" -- -i --total-num-mbufs=8192
+		-a mdev:$A -a mdev:$B -- -i --total-num-mbufs=8192
 	testpmd_wait 1 'testpmd>' 60 || { cat "$work/primary"; exit 1; }
 	PRIMARY_PID=$TESTPMD_PID
 	exec 8>&7
@@ -115,6 +116,43 @@ secondary_follows()
 	no_errors "$work/primary"
 }
 
+# A secondary process sets receive filters; the primary's port has them.
+secondary_filters()
+{
+	primary_start
+	secondary_start
+	in_secondary set promisc 0 off
+	in_secondary set allmulti 0 on
+	filter_is 'promisc 0' 'allmulti 1'
+	in_secondary set promisc 0 on
+	filter_is 'promisc 1' 'allmulti 1'
+	in_primary port stop 0
+	in_secondary set promisc 0 off
+	in_primary port start 0
+	filter_is 'promisc 0' 'allmulti 1'
+	in_secondary mac_addr set 0 02:00:00:00:00:77
+	filter_is 'mac 02:00:00:00:00:77'
+	in_primary show port info 0
+	expect "the new address in the primary" \
+		grep -q 'MAC address: 02:00:00:00:00:77' "$work/primary"
+	secondary_quit
+	primary_quit
+	no_errors "$work/primary"
+	no_errors "$work/secondary"
+}
+
+# filter_is LINE...: what the device says of its filter
+filter_is()
+{
+	local line
+
+	cat $MDEV_DEVICES/$A/virtio_net/filter
+	for line; do
+		expect "the device's filter" grep -qx "$line" \
+			$MDEV_DEVICES/$A/virtio_net/filter
+	done
+}
+
 # A process that only reads statistics: DPDK's own.
 statistics_reader()
 {
@@ -207,6 +245,7 @@ secondary_is_gone()
 
 check "a secondary process forwards, over restarts in the primary" secondary_forwards
 check "a secondary process follows attach and detach" secondary_follows
+check "a secondary process sets receive filters" secondary_filters
 check "dpdk-proc-info reads statistics beside the traffic" statistics_reader
 check "a secondary process asks for what the primary does not use" secondary_alone
 check "a secondary process is killed" secondary_killed

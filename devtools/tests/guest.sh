@@ -240,22 +240,6 @@ mergeable()
 	done
 }
 
-# A device that another process holds: one line, and the other one is used.
-busy()
-{
-	local group
-
-	testpmd_start "$work/testpmd" -l 0,1 --no-telemetry -d "$build/drivers" \
-		--file-prefix holder -a mdev:$A -- -i --total-num-mbufs=4096
-	testpmd_wait 1 'testpmd>' 60
-	expect_ports "$B" -d "$build/drivers"
-	cat "$work/ports"
-	group=$(basename "$(readlink $MDEV_DEVICES/$A/iommu_group)")
-	expect "one line about it" test "$(grep -c "$A: in use by another" "$work/ports")" = 1
-	expect "its file" grep -q "/dev/vfio/$group is busy" "$work/ports"
-	forward_stop
-}
-
 # After meson install no -d is needed. The guest's root is a copy: the real prefix.
 installed()
 {
@@ -297,7 +281,9 @@ check "testpmd forwards between a mapped and a trapped device" forwarding
 check "starts, stops, other ring sizes and closes under traffic" restarts
 check "link status follows the host side" link_status
 check "mergeable receive buffers: frames of 4000 bytes" mergeable
-check "a device that another process holds is passed over" busy
-. "$REPO/devtools/tests/guest-hotplug.sh"
-. "$REPO/devtools/tests/guest-processes.sh"
+for group in hotplug processes net errors many full; do
+	# each is checked by itself
+	# shellcheck source=/dev/null
+	. "$REPO/devtools/tests/guest-$group.sh"
+done
 check "installed: no -d needed" installed
