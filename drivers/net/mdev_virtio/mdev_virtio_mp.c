@@ -173,6 +173,8 @@ mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *t
 	struct mdev_virtio_process *process;
 	int ret;
 
+	if (hw == NULL)
+		return -ENODEV; /* closed in the primary meanwhile */
 	process = mdev_virtio_process_create(hw, tr);
 	if (process == NULL) {
 		INIT_LOG(ERR, "%s: no memory", dev->data->name);

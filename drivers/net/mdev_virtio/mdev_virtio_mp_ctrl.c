@@ -222,10 +222,38 @@ vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 	return ask(dev, &param);
 }
 
+/*
+ * A port that the primary process has closed is empty shared data, until EAL detaches
+ * the device here too.
+ */
+static bool
+is_closed(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private == NULL;
+}
+
+static int
+dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+	return is_closed(dev) ? -ENODEV : mdev_virtio_dev_infos_get(dev, info);
+}
+
+static int
+xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
+{
+	return is_closed(dev) ? -ENODEV : mdev_virtio_xstats_get(dev, xstats, n);
+}
+
+static int
+stats_reset(struct rte_eth_dev *dev)
+{
+	return is_closed(dev) ? -ENODEV : mdev_virtio_stats_reset(dev);
+}
+
 /* What is not here is the primary's alone: ethdev answers -ENOTSUP. */
 const struct eth_dev_ops mdev_virtio_secondary_ops = {
 	.dev_close = mdev_virtio_secondary_close,
-	.dev_infos_get = mdev_virtio_dev_infos_get,
+	.dev_infos_get = dev_infos_get,
 	.link_update = mdev_virtio_link_update,
 	.promiscuous_enable = promiscuous_enable,
 	.promiscuous_disable = promiscuous_disable,
@@ -236,8 +264,8 @@ const struct eth_dev_ops mdev_virtio_secondary_ops = {
 	.mac_addr_remove = mac_addr_remove,
 	.vlan_filter_set = vlan_filter_set,
 	.stats_get = mdev_virtio_stats_get,
-	.stats_reset = mdev_virtio_stats_reset,
+	.stats_reset = stats_reset,
 	.xstats_get_names = mdev_virtio_xstats_get_names,
-	.xstats_get = mdev_virtio_xstats_get,
-	.xstats_reset = mdev_virtio_stats_reset,
+	.xstats_get = xstats_get,
+	.xstats_reset = stats_reset,
 };
