@@ -56,7 +56,48 @@ busy()
 	testpmd_quit
 }
 
-hugepages 128
+# A secondary process that forwards and sets a filter, over a restart in the primary, and
+# one that reads statistics.
+processes()
+{
+	local primary family=(--file-prefix family)
+
+	testpmd "${family[@]}" -a mdev:$A -a mdev:$B
+	primary=$TESTPMD_PID
+	exec 8>&7
+	testpmd "${family[@]}" --proc-type=secondary -a mdev:$A -a mdev:$B
+	testpmd_do start
+	ip netns exec left ping -n -q -c 5 -i 0.05 -W 2 192.0.2.2
+	testpmd_do set promisc all off
+	testpmd_do set allmulti all on
+	testpmd_do set promisc all on
+	testpmd_do mac_addr add 0 02:00:00:00:00:99
+	testpmd_do mac_addr remove 0 02:00:00:00:00:99
+	echo port stop all >&8
+	sleep 2
+	testpmd_do set promisc 0 off
+	echo port start all >&8
+	sleep 3
+	testpmd_do show port xstats all
+	testpmd_do show port info 0
+	testpmd_quit
+	dpdk-proc-info --no-telemetry "${family[@]}" -d "$build/drivers" -- --xstats
+	echo quit >&8
+	exec 8>&-
+	wait "$primary"
+}
+
+# Removed while testpmd forwards: it detaches by itself.
+removal()
+{
+	testpmd -a mdev:$B -a mdev:$A
+	testpmd_do start
+	echo 1 >$MDEV_DEVICES/$A/remove
+	testpmd_wait 1 'Device is detached' 20
+	testpmd_quit
+}
+
+hugepages 160
 mdev_create net-mmap $A
 mdev_create net-trap $B
 host_side $A left 192.0.2.1/24
@@ -65,3 +106,5 @@ host_side $B right 192.0.2.2/24
 busy || true	# a device that cannot be opened makes dump fail
 forward
 attach
+processes
+removal

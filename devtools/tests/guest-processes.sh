@@ -92,7 +92,11 @@ secondary_follows()
 	primary_start
 	secondary_start
 	in_primary port stop 0
-	in_primary port detach 0
+	in_primary port close 0
+	in_secondary show port info 0
+	in_secondary show port xstats 0
+	in_secondary clear port stats 0
+	in_primary device detach mdev:$A
 	in_secondary show port info 0
 	expect "the port to be gone in the secondary" \
 		grep -q 'Invalid port 0' "$work/secondary"
