@@ -3,6 +3,7 @@
 /* What the kernel and the device tell of removal and creation. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -250,6 +251,23 @@ test_remove_fails(void)
 	return TEST_SUCCESS;
 }
 
+/* At the end of the process nobody hears any more, whatever the driver says. */
+static int
+test_cleanup(void)
+{
+	int efd;
+
+	TEST_ASSERT_SUCCESS(mdev_scan(), "scan failed");
+	TEST_ASSERT_SUCCESS(mdev_probe_all(), "probe failed");
+	efd = req()->fds[0];
+	TEST_ASSERT(fcntl(efd, F_GETFD) >= 0, "not listening");
+	remove_returns = -EBUSY;
+	TEST_ASSERT_FAIL(mdev_cleanup(), "a failure was not reported");
+	remove_returns = 0;
+	TEST_ASSERT(fcntl(efd, F_GETFD) < 0, "still listening");
+	return TEST_SUCCESS;
+}
+
 /* Devices without the interrupt, or whose interrupt fails, are driven all the same. */
 static int
 test_without(void)
@@ -285,6 +303,7 @@ static struct unit_test_suite suite = {
 		CASE(test_detach_in_event),
 		CASE(test_remove_fails),
 		CASE(test_without),
+		CASE(test_cleanup),
 		TEST_CASES_END()
 	}
 };

@@ -264,6 +264,7 @@ mdev_probe_all(void)
 		named += ret <= 0;
 		failed += ret < 0;
 	}
+	mdev_mp_retry();
 	return named > 0 && named == failed ? -1 : 0;
 }
 
@@ -314,6 +315,7 @@ mdev_cleanup(void)
 		if (mdev_unplug_device(mdev) != 0) {
 			/* the process ends, whether its driver lets go or not */
 			failed = -1;
+			mdev_request_stop(mdev);
 			mdev_mp_withdraw(mdev);
 			device_release(mdev);
 		}

@@ -31,6 +31,9 @@ static pthread_mutex_t published_lock = PTHREAD_MUTEX_INITIALIZER;
 static TAILQ_HEAD(, mdev_private) published =
 	TAILQ_HEAD_INITIALIZER(published); /* owned by published_lock */
 
+/* Secondary: the primary did not answer, as was said; it is not waited for again. */
+static bool silent;
+
 /* A second fd of a device; -1 if it is not driven here. */
 static int
 published_fd(const rte_uuid_t uuid)
@@ -82,6 +85,12 @@ mdev_mp_start(void)
 			rte_errno != ENOTSUP && rte_errno != EEXIST)
 		MDEV_LOG(WARNING, "mdev bus: secondary processes cannot be served: %s",
 			rte_strerror(rte_errno));
+}
+
+void
+mdev_mp_retry(void)
+{
+	silent = false;
 }
 
 void
@@ -163,7 +172,6 @@ ask_primary(const struct rte_mdev_device *mdev, int *fd)
 int
 mdev_mp_open(struct rte_mdev_device *mdev)
 {
-	static bool silent; /* the primary did not answer, as was said */
 	int fd, ret;
 
 	if (silent)

@@ -168,6 +168,12 @@ void mdev_mp_start(void);
 /** Serve them no more. */
 void mdev_mp_stop(void);
 
+/**
+ * Wait for the primary process again if it did not answer. One silence is enough for
+ * all devices of a probe.
+ */
+void mdev_mp_retry(void);
+
 /** Let secondary processes have a device that this primary process has probed. */
 void mdev_mp_publish(struct rte_mdev_device *mdev);
 
