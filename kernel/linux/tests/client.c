@@ -62,9 +62,15 @@ int results(const char *what)
 
 /* --- VFIO --- */
 
+/*
+ * A client that has ended may still seem to hold it for a moment: if the device's worker
+ * was at its memory, the worker drops the last reference, and the kernel defers what
+ * follows from that.
+ */
 static int group_of(const char *uuid)
 {
 	char path[PATH_MAX], target[PATH_MAX];
+	int fd, tries = 500;
 	ssize_t len;
 
 	snprintf(path, sizeof(path), "/sys/bus/mdev/devices/%s/iommu_group",
@@ -74,7 +80,9 @@ static int group_of(const char *uuid)
 		die("%s", path);
 	target[len] = '\0';
 	snprintf(path, sizeof(path), "/dev/vfio/%s", basename(target));
-	return open(path, O_RDWR);
+	while ((fd = open(path, O_RDWR)) < 0 && errno == EBUSY && --tries > 0)
+		usleep(10000);
+	return fd;
 }
 
 int client_map(struct client *c)
