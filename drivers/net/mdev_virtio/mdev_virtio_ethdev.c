@@ -140,8 +140,10 @@ dev_stop(struct rte_eth_dev *dev)
 	if (dev->data->dev_started == 0)
 		return 0;
 	mdev_virtio_control_close(dev);
-	mdev_virtio_mp_stopping(dev);
+	/* a process that attaches from here on finds it stopped */
 	dev->data->dev_started = 0;
+	rte_mb();
+	mdev_virtio_mp_stopping(dev);
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
 	rte_wmb();

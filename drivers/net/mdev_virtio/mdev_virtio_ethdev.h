@@ -216,7 +216,10 @@ bool mdev_virtio_needs_reset(struct rte_eth_dev *dev);
 /* mdev_virtio_mp.c */
 /* Tell secondary processes that the queues of a port can be used. */
 void mdev_virtio_mp_started(const struct rte_eth_dev *dev);
-/* Tell them to leave the queues alone, and wait until they do, for a bounded time. */
+/*
+ * Tell them to begin no more bursts, wait until they have heard it, for a bounded time,
+ * and a moment for bursts that have begun.
+ */
 void mdev_virtio_mp_stopping(const struct rte_eth_dev *dev);
 /*
  * Make a port of the primary process usable in this secondary one. Owns the transport

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include <rte_atomic.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_string_fns.h>
@@ -23,6 +24,9 @@
 
 #define MP_NAME "net_mdev_virtio"
 #define MP_TIMEOUT_S 3 /* the other process may be at a command to the device */
+
+/* How long a burst that has begun in another process may last. */
+#define BURST_US 10000
 
 enum mp_type {
 	MP_START, /* queues and bursts of the port are there */
@@ -37,18 +41,36 @@ struct mp_param {
 
 /* Held while a port of this secondary process comes, goes, or follows the primary. */
 static pthread_mutex_t attached_lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned int attached; /* ports of it; owned by attached_lock */
+
+/* Of a stopped port: whoever polls it still looks up a queue before the dummy burst. */
+static void *no_queues[RTE_MAX_QUEUES_PER_PORT];
+
+/* Whose shared data may be gone: the primary clears them when it closes the port. */
+static bool
+is_ours(const struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_process *process = dev->process_private;
+
+	return strcmp(dev->data->name, process->tr->name) == 0;
+}
 
 static void
-bursts_publish(struct rte_eth_dev *dev)
+bursts_publish(struct rte_eth_dev *dev, bool started)
 {
-	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[dev->data->port_id];
+	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[dev - rte_eth_devices];
 
-	fp->rxq.data = dev->data->rx_queues;
-	fp->txq.data = dev->data->tx_queues;
-	rte_smp_wmb(); /* a burst function finds its queues */
-	fp->rx_pkt_burst = dev->rx_pkt_burst;
-	fp->tx_pkt_burst = dev->tx_pkt_burst;
+	if (!started) {
+		fp->rx_pkt_burst = dev->rx_pkt_burst;
+		fp->tx_pkt_burst = dev->tx_pkt_burst;
+		rte_smp_wmb(); /* no burst function without its queues */
+	}
+	fp->rxq.data = started ? dev->data->rx_queues : no_queues;
+	fp->txq.data = started ? dev->data->tx_queues : no_queues;
+	if (started) {
+		rte_smp_wmb();
+		fp->rx_pkt_burst = dev->rx_pkt_burst;
+		fp->tx_pkt_burst = dev->tx_pkt_burst;
+	}
 }
 
 static void
@@ -65,6 +87,9 @@ doorbells_find(struct rte_eth_dev *dev)
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		mdev_virtio_find_doorbell(process, dev->data->tx_queues[i]);
 }
+
+/* Held by the primary process while it waits for the secondaries. */
+static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Follow the primary process. */
 static void
@@ -86,6 +111,7 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 	struct rte_mp_msg reply = { .num_fds = 0 };
 	struct rte_eth_dev *dev;
 	struct mp_param param;
+	bool started;
 
 	if (msg->len_param != (int)sizeof(param))
 		return -EINVAL;
@@ -95,8 +121,9 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 	dev = &rte_eth_devices[param.port_id];
 	pthread_mutex_lock(&attached_lock);
 	if (dev->dev_ops == &mdev_virtio_secondary_ops) {
-		follow(dev, param.type == MP_START);
-		bursts_publish(dev);
+		started = param.type == MP_START && is_ours(dev);
+		follow(dev, started);
+		bursts_publish(dev, started);
 	}
 	pthread_mutex_unlock(&attached_lock);
 	if (!param.reply)
@@ -121,12 +148,17 @@ tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
 	};
 	struct rte_mp_msg msg = { .len_param = sizeof(param) };
 	struct rte_mp_reply reply = { .msgs = NULL };
+	int ret;
 
-	if (__atomic_load_n(&hw->secondaries, __ATOMIC_RELAXED) == 0)
+	if (__atomic_load_n(&hw->secondaries, __ATOMIC_SEQ_CST) == 0)
 		return;
 	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
 	memcpy(msg.param, &param, sizeof(param));
-	if (rte_mp_request_sync(&msg, &reply, &timeout) == 0) {
+	/* EAL has one request of a name to a process at a time */
+	pthread_mutex_lock(&request_lock);
+	ret = rte_mp_request_sync(&msg, &reply, &timeout);
+	pthread_mutex_unlock(&request_lock);
+	if (ret == 0) {
 		free(reply.msgs);
 		return;
 	}
@@ -147,23 +179,24 @@ void
 mdev_virtio_mp_stopping(const struct rte_eth_dev *dev)
 {
 	tell_secondaries(dev, MP_STOP);
+	/* their threads may be within a burst, whose end nobody tells */
+	if (__atomic_load_n(&mdev_virtio_hw(dev)->secondaries, __ATOMIC_SEQ_CST) > 0)
+		rte_delay_us_sleep(BURST_US);
 }
 
-/* The first port of this process makes it listen. */
+/*
+ * The first port makes a process listen, for good: to a primary that tells of another
+ * port, silence would look like a process that hangs.
+ */
 static int
 listen_start(void)
 {
-	if (attached == 0 && rte_mp_action_register(MP_NAME, serve_primary) < 0)
-		return -rte_errno;
-	attached++;
-	return 0;
-}
+	static bool listening;
 
-static void
-listen_stop(void)
-{
-	if (--attached == 0)
-		rte_mp_action_unregister(MP_NAME);
+	if (!listening && rte_mp_action_register(MP_NAME, serve_primary) < 0)
+		return -rte_errno;
+	listening = true;
+	return 0;
 }
 
 int
@@ -183,7 +216,8 @@ mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *t
 	pthread_mutex_lock(&attached_lock);
 	ret = listen_start();
 	if (ret == 0) {
-		__atomic_fetch_add(&hw->secondaries, 1, __ATOMIC_RELAXED);
+		/* before it is seen whether the port is started: a stop tells us */
+		__atomic_fetch_add(&hw->secondaries, 1, __ATOMIC_SEQ_CST);
 		dev->process_private = process;
 		dev->dev_ops = &mdev_virtio_secondary_ops;
 		follow(dev, dev->data->dev_started != 0);
@@ -200,18 +234,24 @@ mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *t
 int
 mdev_virtio_secondary_close(struct rte_eth_dev *dev)
 {
+	static struct rte_eth_dev_data closed; /* for ethdev's release only */
 	struct mdev_virtio_process *process = dev->process_private;
 
 	if (process == NULL)
 		return 0;
 	pthread_mutex_lock(&attached_lock);
+	follow(dev, false);
+	bursts_publish(dev, false);
 	dev->dev_ops = NULL; /* not the IPC thread's any more */
-	dev->process_private = NULL;
-	/* the primary may have closed the port by now */
-	if (strcmp(dev->data->name, process->tr->name) == 0)
+	if (is_ours(dev)) {
 		__atomic_fetch_sub(&mdev_virtio_hw(dev)->secondaries, 1,
-				__ATOMIC_RELAXED);
-	listen_stop();
+				__ATOMIC_SEQ_CST);
+	} else {
+		/* ethdev would take the port's number from there: another port's */
+		closed.port_id = dev - rte_eth_devices;
+		dev->data = &closed;
+	}
+	dev->process_private = NULL;
 	pthread_mutex_unlock(&attached_lock);
 	process->tr->ops->destroy(process->tr);
 	free(process);

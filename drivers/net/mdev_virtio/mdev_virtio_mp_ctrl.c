@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <linux/virtio_net.h>
+
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_string_fns.h>
@@ -45,6 +47,9 @@ struct ctrl_param {
 static pthread_mutex_t control_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool open_ports[RTE_MAX_ETHPORTS]; /* owned by control_lock */
 
+/* Held by a secondary process while it asks. */
+static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static int
 perform(struct rte_eth_dev *dev, struct ctrl_param *param)
 {
@@ -72,14 +77,17 @@ perform(struct rte_eth_dev *dev, struct ctrl_param *param)
 static int
 serve(struct ctrl_param *param)
 {
-	int ret = -ENETDOWN;
+	int ret = -ENETDOWN, cancel;
 
 	if (param->port_id >= RTE_MAX_ETHPORTS)
 		return -EINVAL;
+	/* EAL cancels this thread at its end; a command waits for its answer by sleeping */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(&control_lock);
 	if (open_ports[param->port_id])
 		ret = perform(&rte_eth_devices[param->port_id], param);
 	pthread_mutex_unlock(&control_lock);
+	pthread_setcancelstate(cancel, NULL);
 	return ret;
 }
 
@@ -124,6 +132,43 @@ mdev_virtio_control_close(const struct rte_eth_dev *dev)
 	pthread_mutex_unlock(&control_lock);
 }
 
+/*
+ * A port that the primary process has closed is empty shared data, until EAL detaches
+ * the device here too.
+ */
+static bool
+is_closed(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private == NULL;
+}
+
+/*
+ * For a stopped port ethdev keeps what is asked for until the start; it only matters
+ * whether the device will have it. Never a command from here: the port may be starting.
+ */
+static int
+ask_stopped(const struct rte_eth_dev *dev, const struct ctrl_param *param)
+{
+	uint64_t features = mdev_virtio_hw(dev)->features;
+
+	switch (param->type) {
+	case CTRL_PROMISCUOUS:
+	case CTRL_ALLMULTICAST:
+		if (param->on)
+			return 0;
+		/* fallthrough */
+	case CTRL_MAC_ADD:
+	case CTRL_MAC_REMOVE:
+		return virtio_has_feature(features, VIRTIO_NET_F_CTRL_RX) ?
+			0 : -ENOTSUP;
+	case CTRL_MAC_SET:
+		return virtio_has_feature(features, VIRTIO_NET_F_CTRL_MAC_ADDR) ?
+			0 : -ENOTSUP;
+	default:
+		return 0;
+	}
+}
+
 /* In a secondary process. */
 static int
 ask(struct rte_eth_dev *dev, struct ctrl_param *param)
@@ -133,13 +178,18 @@ ask(struct rte_eth_dev *dev, struct ctrl_param *param)
 	struct rte_mp_reply reply = { .msgs = NULL };
 	int ret;
 
-	/* kept by ethdev for the start, without the device */
+	if (is_closed(dev))
+		return -ENODEV;
 	if (dev->data->dev_started == 0)
-		return perform(dev, param);
+		return ask_stopped(dev, param);
 	param->port_id = dev->data->port_id;
 	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
 	memcpy(msg.param, param, sizeof(*param));
-	if (rte_mp_request_sync(&msg, &reply, &timeout) < 0)
+	/* EAL has one request of a name to a process at a time */
+	pthread_mutex_lock(&request_lock);
+	ret = rte_mp_request_sync(&msg, &reply, &timeout);
+	pthread_mutex_unlock(&request_lock);
+	if (ret < 0)
 		ret = -rte_errno;
 	else if (reply.nb_received != 1 ||
 			reply.msgs[0].len_param != (int)sizeof(*param))
@@ -220,16 +270,6 @@ vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 	};
 
 	return ask(dev, &param);
-}
-
-/*
- * A port that the primary process has closed is empty shared data, until EAL detaches
- * the device here too.
- */
-static bool
-is_closed(const struct rte_eth_dev *dev)
-{
-	return dev->data->dev_private == NULL;
 }
 
 static int

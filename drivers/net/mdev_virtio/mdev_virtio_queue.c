@@ -157,6 +157,8 @@ void
 mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
 		const struct virtqueue *vq)
 {
+	if (vq->index >= process->nr_doorbells)
+		return;
 	process->tr->ops->get_vq_doorbell(process->tr, vq->index,
 			vq->notify_offset, &process->doorbells[vq->index]);
 }
