@@ -51,6 +51,7 @@ dev_alloc(const char *name, const struct vfio_transport_ops *ops,
 	dev->owner = owner;
 	dev->tdev.name = dev->name;
 	dev->tdev.fd = -1;
+	dev->tdev.gone_fd = -1;
 	TAILQ_INIT(&dev->dma_ranges);
 	return dev;
 }
@@ -187,6 +188,18 @@ int
 vfio_dev_fd(const struct vfio_dev *dev)
 {
 	return dev->tdev.fd;
+}
+
+bool
+vfio_dev_iova_as_va(const struct vfio_dev *dev)
+{
+	return dev->ops->iova_as_va;
+}
+
+int
+vfio_dev_gone_fd(const struct vfio_dev *dev)
+{
+	return dev->tdev.gone_fd;
 }
 
 uint32_t

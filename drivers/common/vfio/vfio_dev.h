@@ -57,7 +57,8 @@ enum vfio_dev_owner {
  * logged once, with the device's address and the remedy.
  *
  * @param base
- *   Folder of the device list, for instance "/sys/bus/mdev/devices".
+ *   Folder of the device list, for instance "/sys/bus/mdev/devices"; or where one
+ *   device alone is reached, if a transport takes that (the socket of a mediator).
  * @param addr
  *   The device's name in that folder.
  * @param[out] dev
@@ -130,6 +131,31 @@ enum vfio_dev_owner vfio_dev_owner(const struct vfio_dev *dev);
  */
 __rte_internal
 int vfio_dev_fd(const struct vfio_dev *dev);
+
+/**
+ * Is the device to be given virtual addresses of this process, whatever EAL's IOVA
+ * mode is? Otherwise addresses are what EAL calls IOVA.
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   Whether it is.
+ */
+__rte_internal
+bool vfio_dev_iova_as_va(const struct vfio_dev *dev);
+
+/**
+ * Get an fd that tells when whoever serves the device is gone (a mediator that ended).
+ * The device answers nothing from then on; it is to be closed.
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   An fd that becomes, and stays, readable; nothing is to be read from it. -1 if the
+ *   transport cannot tell. It belongs to the device and is valid until that is closed.
+ */
+__rte_internal
+int vfio_dev_gone_fd(const struct vfio_dev *dev);
 
 /** @return VFIO_DEVICE_FLAGS_* of ``linux/vfio.h``. */
 __rte_internal

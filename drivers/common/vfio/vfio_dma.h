@@ -30,7 +30,8 @@ extern "C" {
  * @param addr
  *   Start of the range in this process, a multiple of the page size.
  * @param iova
- *   Address by which the device reaches it.
+ *   Address by which the device reaches it; addr itself, whatever is given, where
+ *   vfio_dev_iova_as_va() says so.
  * @param len
  *   Length in bytes, a multiple of the page size.
  * @return

@@ -510,3 +510,20 @@ vfio_region_write(const struct vfio_region *region, uint64_t offset,
 	}
 	return 0;
 }
+
+int
+vfio_region_ioeventfd(const struct vfio_region *region, uint64_t offset,
+		size_t width, uint64_t value)
+{
+	struct vfio_dev *dev = region->dev;
+	int ret;
+
+	ret = region_check_access(region, offset, width,
+			VFIO_REGION_INFO_FLAG_WRITE);
+	if (ret < 0)
+		return ret;
+	if (dev->ops->region_ioeventfd == NULL)
+		return -ENOTSUP;
+	return dev->ops->region_ioeventfd(&dev->tdev, region->index, offset, width,
+			value);
+}

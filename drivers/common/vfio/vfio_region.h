@@ -149,6 +149,27 @@ __rte_internal
 int vfio_region_write(const struct vfio_region *region, uint64_t offset,
 		const void *buf, size_t len);
 
+/**
+ * Get an eventfd that stands for writes to a region: adding 1 to it does what writing
+ * the value there does, without a word to whoever serves the region (KVM_IOEVENTFD of
+ * ``linux/kvm.h``, vfio-user's GET_REGION_IO_FDS).
+ *
+ * @param region
+ *   The region.
+ * @param offset
+ *   Offset into the region, in bytes.
+ * @param width
+ *   Width of the write, in bytes.
+ * @param value
+ *   What would be written.
+ * @return
+ *   The fd, which belongs to the device and is valid until that is closed; -ENOTSUP if
+ *   there is none, else another negative errno.
+ */
+__rte_internal
+int vfio_region_ioeventfd(const struct vfio_region *region, uint64_t offset,
+		size_t width, uint64_t value);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,7 @@ extern "C" {
 struct vfio_transport_dev {
 	const char *name; /**< For messages. Set by common/vfio. */
 	int fd;           /**< Device fd, -1 if the transport has none. */
+	int gone_fd;      /**< See vfio_dev_gone_fd(), -1 if there is none. */
 	void *priv;       /**< Of the transport. */
 };
 
@@ -46,13 +47,19 @@ struct vfio_transport_ops {
 	const char *name;
 
 	/**
+	 * Its devices reach memory by the application's virtual addresses, whatever
+	 * EAL's IOVA mode is; see vfio_dev_iova_as_va().
+	 */
+	bool iova_as_va;
+
+	/**
 	 * Does this transport serve the device? Must have no side effect and must
-	 * not open the device.
+	 * not open the device. A base that is no folder is the transport's to explain.
 	 */
 	bool (*match)(const char *base, const char *addr);
 
 	/**
-	 * Open a device. Sets fd and priv. On failure logs one line with the
+	 * Open a device. Sets fd, gone_fd and priv. On failure logs one line with the
 	 * device's address and the remedy, and leaves nothing behind.
 	 */
 	int (*open)(struct vfio_transport_dev *tdev, const char *base,
@@ -107,6 +114,36 @@ struct vfio_transport_ops {
 			uint64_t region_offset, uint64_t offset, size_t len,
 			int prot, void *at);
 
+	/**
+	 * Optional, NULL if nothing of a region can be mapped by another process: the fd
+	 * that region_mmap maps. It stays the transport's.
+	 *
+	 * @param tdev
+	 *   The device.
+	 * @param index
+	 *   Region index.
+	 * @param offset
+	 *   Offset of the part into the region, in bytes.
+	 * @param len
+	 *   Length in bytes.
+	 * @param[out] fd_offset
+	 *   Where the part begins in the file, in bytes.
+	 * @return
+	 *   The fd, or a negative errno.
+	 */
+	int (*region_fd)(struct vfio_transport_dev *tdev, uint32_t index,
+			uint64_t offset, size_t len, uint64_t *fd_offset);
+
+	/**
+	 * Optional: an eventfd that stands for writes of a value to a place of a region;
+	 * see vfio_region_ioeventfd(). It stays the transport's.
+	 *
+	 * @return
+	 *   The fd, or a negative errno; -ENOTSUP if there is none.
+	 */
+	int (*region_ioeventfd)(struct vfio_transport_dev *tdev, uint32_t index,
+			uint64_t offset, size_t width, uint64_t value);
+
 	/** VFIO_DEVICE_GET_IRQ_INFO; argsz and index are set by the caller. */
 	int (*get_irq_info)(struct vfio_transport_dev *tdev,
 			struct vfio_irq_info *info);
@@ -118,7 +155,10 @@ struct vfio_transport_ops {
 	/** VFIO_DEVICE_RESET. */
 	int (*reset)(struct vfio_transport_dev *tdev);
 
-	/** Map memory that EAL does not map by itself. */
+	/**
+	 * Map memory that EAL does not map by itself. A transport with iova_as_va is
+	 * given iova = addr.
+	 */
 	int (*dma_map)(struct vfio_transport_dev *tdev, void *addr, uint64_t iova,
 			size_t len);
 
@@ -130,7 +170,7 @@ struct vfio_transport_ops {
 /** A registered transport; belongs to the library that registers it. */
 struct vfio_transport {
 	TAILQ_ENTRY(vfio_transport) next; /**< Owned by common/vfio. */
-	const struct vfio_transport_ops *ops; /**< All of them are needed. */
+	const struct vfio_transport_ops *ops; /**< All but the optional ones. */
 };
 
 /**

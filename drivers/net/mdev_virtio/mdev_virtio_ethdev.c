@@ -309,6 +309,8 @@ alloc_queues(struct rte_eth_dev *dev)
 			dev->data->numa_node);
 	if (ret < 0)
 		goto fail;
+	if (process->tr->iova_as_va && hw->cvq.vq != NULL)
+		virtqueue_use_va(hw->cvq.vq);
 	ret = mdev_virtio_announce_init(dev);
 	if (ret < 0)
 		goto free_cvq;

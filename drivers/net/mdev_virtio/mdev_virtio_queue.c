@@ -59,6 +59,8 @@ queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
 	if (vq == NULL)
 		INIT_LOG(ERR, "%s: no contiguous memory for a ring of %u descriptors: %s: use a smaller one, or give EAL more memory (-m)",
 			dev->data->name, nb_desc, rte_strerror(rte_errno));
+	else if (mdev_virtio_transport(dev)->iova_as_va)
+		virtqueue_use_va(vq);
 	return vq;
 }
 

@@ -51,7 +51,7 @@ enum { DESC_HDR, DESC_DATA, DESC_ACK, DESC_COUNT };
 static struct command_buf *
 command_buf(const struct virtqueue *vq)
 {
-	return RTE_PTR_ADD(vq->mz->addr, vq->hdr_iova - vq->mz->iova);
+	return RTE_PTR_ADD(vq->mz->addr, vq->hdr_iova - vq->ring_iova);
 }
 
 static const char *

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
@@ -306,6 +307,19 @@ doorbell_trapped(const struct virtio_doorbell *doorbell)
 			sizeof(raw));
 }
 
+static int
+doorbell_eventfd(const struct virtio_doorbell *doorbell)
+{
+	const uint64_t one = 1;
+	ssize_t n;
+
+	do {
+		n = write(doorbell->fd, &one, sizeof(one));
+	} while (n < 0 && errno == EINTR);
+	/* a counter that is full has rung often enough */
+	return n < 0 && errno != EAGAIN ? -errno : 0;
+}
+
 /* s. 4.1.4.4: the address is computed from the queue's offset and the multiplier. */
 static int
 pci_get_vq_notify_offset(struct virtio_transport *tr, uint16_t index,
@@ -344,6 +358,13 @@ pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index, uint64_t offset
 	doorbell->ring = doorbell_trapped;
 	doorbell->ctx = pci;
 	doorbell->offset = offset;
+	if (doorbell->addr != NULL)
+		return;
+	/* one that costs no message to whoever serves the region */
+	doorbell->fd = vfio_region_ioeventfd(pci->notify.region, offset,
+			sizeof(uint16_t), index);
+	if (doorbell->fd >= 0)
+		doorbell->ring = doorbell_eventfd;
 }
 
 static int
@@ -669,6 +690,7 @@ virtio_pci_modern_create(struct vfio_dev *vfio, struct virtio_transport **tr)
 	pci->vfio = vfio;
 	pci->tr.ops = &virtio_pci_modern_ops;
 	pci->tr.name = vfio_dev_name(vfio);
+	pci->tr.iova_as_va = vfio_dev_iova_as_va(vfio);
 	pci->tr.type = VIRTIO_TRANSPORT_PCI_MODERN;
 	ret = check_ids(pci);
 	if (ret == 0)

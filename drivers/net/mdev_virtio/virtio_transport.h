@@ -50,6 +50,7 @@ struct virtio_doorbell {
 	int (*ring)(const struct virtio_doorbell *doorbell);
 	void *ctx;           /* of ring */
 	uint64_t offset;     /* of ring */
+	int fd;              /* of ring */
 };
 
 /* Addresses of a virtqueue's areas, as the device sees them. */
@@ -111,7 +112,7 @@ struct virtio_transport_ops {
 	 */
 	int (*get_vq_notify_offset)(struct virtio_transport *tr, uint16_t index,
 			uint64_t *offset);
-	/* The doorbell there, in this process. Does not ask the device. */
+	/* The doorbell there, in this process. */
 	void (*get_vq_doorbell)(struct virtio_transport *tr, uint16_t index,
 			uint64_t offset, struct virtio_doorbell *doorbell);
 
@@ -141,6 +142,7 @@ struct virtio_transport {
 	const char *name;    /* of the device, for messages */
 	enum virtio_transport_type type;
 	uint32_t config_len; /* of device-specific configuration, bytes */
+	bool iova_as_va;     /* addresses for the device are virtual ones */
 };
 
 /* By enum virtio_transport_type. */

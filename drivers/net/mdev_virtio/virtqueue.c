@@ -82,6 +82,16 @@ free_vq:
 }
 
 void
+virtqueue_use_va(struct virtqueue *vq)
+{
+	uint64_t va = (uintptr_t)vq->mz->addr;
+
+	vq->hdr_iova = va + (vq->hdr_iova - vq->ring_iova);
+	vq->ring_iova = va;
+	vq->mbuf_addr = offsetof(struct rte_mbuf, buf_addr);
+}
+
+void
 virtqueue_free(struct virtqueue *vq)
 {
 	if (vq == NULL)

@@ -94,7 +94,7 @@ struct virtqueue {
 	bool platform_order;           /* ORDER_PLATFORM: barriers for devices */
 	bool broken;                   /* the device lied: not used any more */
 	bool attention;                /* transmit: it is broken, or has an inject */
-	uint16_t mbuf_addr;            /* offset of the IOVA field in an mbuf */
+	uint16_t mbuf_addr;            /* offset of the buffer's address in an mbuf */
 	uint32_t max_frame;            /* transmit: the device's MTU with headers */
 	uint16_t port_id;
 	uint16_t index;
@@ -124,6 +124,12 @@ struct mdev_virtio_process {
  */
 struct virtqueue *virtqueue_create(uint16_t port_id, uint16_t index,
 		enum virtqueue_kind kind, uint16_t size, int socket_id);
+
+/*
+ * Give the device virtual addresses from now on, instead of what EAL calls IOVA. The
+ * device must not use the queue.
+ */
+void virtqueue_use_va(struct virtqueue *vq);
 
 /* Free a queue with its mbufs; the device must not use it. NULL does nothing. */
 void virtqueue_free(struct virtqueue *vq);
