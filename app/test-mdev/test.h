@@ -87,7 +87,15 @@ void add_test_command(struct test_command *command);
 	} \
 	struct test_command
 
-/* The other commands. */
+/*
+ * Run all commands, or those that are named, and print how many cases passed, failed
+ * and were skipped. 0, or -1 if one failed or a name is not known.
+ */
+int test_run(unsigned int count, char **names);
+/* Print the names of all commands. Returns 0. */
+int test_list(void);
+
+/* The other commands of dpdk-test-mdev. */
 int cmd_dump(unsigned int count, char **uuids);
 int cmd_device(unsigned int count, char **uuids);
 int cmd_bench(unsigned int count, char **args);
