@@ -1,0 +1,157 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Helpers for scripts that use the user-space mediator on this machine: network
+# namespaces, a vhost backend, the mediator. All of it runs as an ordinary user, too.
+# Source it after lib.sh; what it starts ends with the shell.
+#
+# Nothing of this machine's own network is touched: all interfaces are made in, and end
+# with, namespaces of this script.
+
+declare -A NAMESPACES	# process that keeps a namespace
+USER_NAMESPACE=		# process that keeps the user namespace; empty for root
+
+# end PID...: end processes that this shell started, and wait for them
+end()
+{
+	kill "$@" 2>/dev/null || true
+	wait "$@" 2>/dev/null || true
+}
+
+# holder PROGRAM...: have a process that does nothing; its id in HOLDER
+holder()
+{
+	"$@" sleep infinity &
+	HOLDER=$!
+	at_exit end $HOLDER
+	# it is what it is to be once it has become sleep
+	wait_until 5 grep -q '^sleep' "/proc/$HOLDER/comm" ||
+		die "cannot make a namespace ($*): user namespaces are switched off on this machine; run this as root"
+}
+
+# namespace NAME: make a network namespace
+namespace()
+{
+	if [ "$(id -u)" != 0 ] && [ -z "$USER_NAMESPACE" ]; then
+		holder unshare --user --map-root-user
+		USER_NAMESPACE=$HOLDER
+	fi
+	# shellcheck disable=SC2046	# words
+	holder $(enter_user) unshare --net
+	NAMESPACES[$1]=$HOLDER
+}
+
+enter_user()
+{
+	[ -z "$USER_NAMESPACE" ] ||
+		echo "nsenter --target $USER_NAMESPACE --user --preserve-credentials"
+}
+
+# in_namespace NAME COMMAND...
+in_namespace()
+{
+	local name=$1
+
+	shift
+	nsenter --target "${NAMESPACES[$name]}" --net \
+		${USER_NAMESPACE:+--user --preserve-credentials} "$@"
+}
+
+. "$REPO/devtools/traffic-lib.sh"
+
+# lcores COUNT [FIRST]: print an EAL option for so many lcores, on different processors
+# as far as there are any; the first lcore is on the FIRST (default: 0th) of them
+lcores()
+{
+	local -a cpus
+	local i list=
+
+	mapfile -t cpus < <(taskset -cp $$ | sed 's/.*: //' | tr , '\n' |
+		awk -F - '{ for (i = $1; i <= (NF > 1 ? $2 : $1); i++) print i }')
+	for ((i = 0; i < $1; i++)); do
+		list+=,$i@${cpus[(i + ${2:-0}) % ${#cpus[@]}]}
+	done
+	echo "--lcores=${list#,}"
+}
+
+# backend_start LOG NAME...: a DPDK vhost backend (testpmd) that joins the vhost-user
+# socket $work/NAME.sock with a TAP interface NAME, for each; in the namespace "hub".
+# BACKEND_QUEUES: queue pairs of each (default 1). BACKEND_VHOST: more devargs.
+backend_start()
+{
+	local log=$1 name fifo i=0 queues=${BACKEND_QUEUES:-1}
+	local -a vdevs=()
+
+	shift
+	for name; do
+		vdevs+=(--vdev "net_vhost$i,iface=$work/$name.sock,queues=$queues${BACKEND_VHOST:-}"
+			--vdev "net_tap$i,iface=$name")
+		i=$((i + 1))
+	done
+	fifo=$(mktemp -u "$work/fifo.XXXXXX")
+	mkfifo "$fifo"
+	# shellcheck disable=SC2046	# words
+	in_namespace hub stdbuf -oL -eL dpdk-testpmd --no-huge -m 192 --no-pci --no-shconf \
+		--no-telemetry --file-prefix="backend$$" $(lcores 2 1) "${vdevs[@]}" -- -i \
+		--total-num-mbufs=8192 --port-topology=paired --nb-cores=1 \
+		--rxq="$queues" --txq="$queues" <"$fifo" >"$log" 2>&1 &
+	BACKEND_PID=$!
+	exec 8>"$fifo"
+	rm "$fifo"
+	at_exit end $BACKEND_PID
+	wait_until 30 grep -q 'testpmd>' "$log" || {
+		cat "$log" >&2
+		die "the vhost backend did not start"
+	}
+	echo start >&8
+}
+
+# tap NAME NAMESPACE ADDRESS: give a TAP interface of the backend a namespace. IPv6 is
+# off there: its own packets would count among what was forwarded.
+tap()
+{
+	in_namespace "$2" sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1
+	in_namespace hub ip link set "$1" netns "${NAMESPACES[$2]}"
+	in_namespace "$2" ip address add "$3" dev "$1"
+	in_namespace "$2" ip link set lo up
+	in_namespace "$2" ip link set "$1" up
+}
+
+# mediator_start LOG ARGUMENT...: start the mediator, and wait until it serves
+mediator_start()
+{
+	local log=$1
+
+	shift
+	"$build/app/mediator/dpdk-mdev-mediator" --name "$MEDIATOR_NAME" "$@" >"$log" 2>&1 &
+	MEDIATOR_PID=$!
+	at_exit end $MEDIATOR_PID
+	wait_until 10 mediator_serves || {
+		cat "$log" >&2
+		die "the mediator did not start"
+	}
+}
+
+mediator_serves()
+{
+	"$build/app/mediator/dpdk-mdev-mediator" ctl --name "$MEDIATOR_NAME" list \
+		>/dev/null 2>&1
+}
+
+# user_root: have a folder for devices: /run/mdev, or an ordinary user's own
+user_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		echo /run/mdev
+		return
+	fi
+	echo "$XDG_RUNTIME_DIR/mdev"
+}
+
+# An ordinary user without a session has no folder for sockets.
+if [ "$(id -u)" != 0 ] && [ -z "${XDG_RUNTIME_DIR:-}" ]; then
+	temp_dir XDG_RUNTIME_DIR
+	export XDG_RUNTIME_DIR
+fi
+MEDIATOR_NAME=${MEDIATOR_NAME:-script$$}
