@@ -12,5 +12,7 @@
 
 /* How the bus scales; args are numbers of devices, 10 to 10,000 if there are none. */
 int bench_scan(bool json, unsigned int count, char **args);
+/* From the start of this process to the first packet of its only port. */
+int bench_first_packet(bool json, unsigned int count, char **args);
 
 #endif /* BENCH_H */

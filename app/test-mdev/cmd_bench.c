@@ -16,6 +16,7 @@ static const struct {
 	int (*run)(bool json, unsigned int count, char **args);
 } benches[] = {
 	{ "scan", bench_scan },
+	{ "first-packet", bench_first_packet },
 };
 
 static int
