@@ -5,6 +5,9 @@
 #
 #   scan   how the bus scales: scan, match and find on made-up sysfs trees of 10 to
 #          10,000 devices; no mediated device, no hugepages and no permission needed
+#   footprint   start to first packet beside net_virtio_user, system calls and the
+#          mediator's processor time while packets pass, the mediator's memory; with the
+#          user-space mediator and a DPDK vhost backend on this machine
 #
 #   -n COUNT   launches of each measurement (default 5); the median counts
 #   --check    exit with 1 if a target is missed. Without it a missed target is only
@@ -15,8 +18,9 @@
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
 . "$REPO/devtools/bench/scan.sh"
+. "$REPO/devtools/bench/footprint.sh"
 
-PARTS=(scan)
+PARTS=(scan footprint)
 
 # text VALUE: as a JSON string
 text()

@@ -76,7 +76,8 @@ lcores()
 
 # backend_start LOG NAME...: a DPDK vhost backend (testpmd) that joins the vhost-user
 # socket $work/NAME.sock with a TAP interface NAME, for each; in the namespace "hub".
-# BACKEND_QUEUES: queue pairs of each (default 1). BACKEND_VHOST: more devargs.
+# BACKEND_MODE: has no TAP interfaces and forwards in this mode. BACKEND_QUEUES: queue
+# pairs of each (default 1). BACKEND_VHOST: more devargs of each socket.
 backend_start()
 {
 	local log=$1 name fifo i=0 queues=${BACKEND_QUEUES:-1}
@@ -84,8 +85,8 @@ backend_start()
 
 	shift
 	for name; do
-		vdevs+=(--vdev "net_vhost$i,iface=$work/$name.sock,queues=$queues${BACKEND_VHOST:-}"
-			--vdev "net_tap$i,iface=$name")
+		vdevs+=(--vdev "net_vhost$i,iface=$work/$name.sock,queues=$queues${BACKEND_VHOST:-}")
+		[ -n "${BACKEND_MODE:-}" ] || vdevs+=(--vdev "net_tap$i,iface=$name")
 		i=$((i + 1))
 	done
 	fifo=$(mktemp -u "$work/fifo.XXXXXX")
@@ -93,8 +94,9 @@ backend_start()
 	# shellcheck disable=SC2046	# words
 	in_namespace hub stdbuf -oL -eL dpdk-testpmd --no-huge -m 192 --no-pci --no-shconf \
 		--no-telemetry --file-prefix="backend$$" $(lcores 2 1) "${vdevs[@]}" -- -i \
-		--total-num-mbufs=8192 --port-topology=paired --nb-cores=1 \
-		--rxq="$queues" --txq="$queues" <"$fifo" >"$log" 2>&1 &
+		--total-num-mbufs=8192 --nb-cores=1 --rxq="$queues" --txq="$queues" \
+		--port-topology="$([ -z "${BACKEND_MODE:-}" ] && echo paired || echo loop)" \
+		--forward-mode="${BACKEND_MODE:-io}" <"$fifo" >"$log" 2>&1 &
 	BACKEND_PID=$!
 	exec 8>"$fifo"
 	rm "$fifo"
