@@ -11,10 +11,11 @@
 declare -A NAMESPACES	# process that keeps a namespace
 USER_NAMESPACE=		# process that keeps the user namespace; empty for root
 
-# end PID...: end processes that this shell started, and wait for them
+# end [-SIGNAL] PID...: end processes that this shell started, and wait for them
 end()
 {
 	kill "$@" 2>/dev/null || true
+	[[ $1 != -* ]] || shift
 	wait "$@" 2>/dev/null || true
 }
 

@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# native.sh BUILD: checks of the user-space world on this machine: mediator, vhost
+# backends, testpmd, real traffic between network namespaces. Needs no kernel module, no
+# hugepages and no permission.
+
+. "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
+. "$REPO/devtools/tests/checks.sh"
+
+build=$1
+temp_dir work
+. "$REPO/devtools/native-lib.sh"
+
+mapfile -t UUIDS < <(printf '%s\n' "$(uuid)" "$(uuid)" | sort)
+LEFT=192.0.2.1
+RIGHT=192.0.2.2
+
+[ -w /dev/net/tun ] || {
+	check "user-space world" skip "/dev/net/tun is missing or not writable"
+	exit 0
+}
+for name in hub left right; do
+	namespace $name
+done
+
+# Nothing that drivers or the mediator say is an error, in a check that goes well.
+no_errors()
+{
+	! grep -n -i -E 'error|fail|cannot' "$@" | grep -v -E 'errors:|error handling'
+}
+
+# backend [ARGUMENT...]: what is behind the two devices
+backend()
+{
+	backend_start "$work/backend" left right
+	tap left left $LEFT/24
+	tap right right $RIGHT/24
+}
+
+# devices [OPTION]: the mediator with two devices, with further options of each
+devices()
+{
+	mediator_start "$work/mediator" \
+		--device "uuid=${UUIDS[0]},backend=$work/left.sock${1:-}" \
+		--device "uuid=${UUIDS[1]},backend=$work/right.sock${1:-}"
+}
+
+# application [TESTPMD_ARGUMENT...]: testpmd that forwards between them
+application()
+{
+	testpmd_start "$work/testpmd" --no-huge -m 192 --no-pci --no-shconf --no-telemetry \
+		--file-prefix="native$$" "$(lcores 2)" "${APPLICATION_EAL[@]}" \
+		-d "$build/drivers" -a "mdev:${UUIDS[0]}" -a "mdev:${UUIDS[1]}" -- -i \
+		--total-num-mbufs=8192 "$@"
+	at_exit end "$TESTPMD_PID"
+	testpmd_wait 1 'testpmd>' 60 || { cat "$work/testpmd"; return 1; }
+	testpmd_do start
+}
+APPLICATION_EAL=()
+
+# traffic: ping and a transfer with its checksum, both ways
+traffic()
+{
+	local loss
+
+	wait_until 20 ping_passes
+	loss=$(ping_loss left $RIGHT 10)
+	expect "no ping is lost, $loss of 10 were" [ "$loss" -eq 0 ]
+	head -c 16M /dev/urandom >"$work/sent"
+	transfer left right $RIGHT "$work/sent" "$work/received"
+	cmp "$work/sent" "$work/received"
+	transfer right left $LEFT "$work/sent" "$work/received"
+	cmp "$work/sent" "$work/received"
+}
+
+ping_passes()
+{
+	[ "$(ping_loss left $RIGHT 1)" = 0 ]
+}
+
+end_application()
+{
+	testpmd_quit
+}
+
+forwards()
+{
+	backend
+	devices "$1"
+	shift
+	application "$@"
+	traffic
+	end_application
+	no_errors "$work/testpmd" "$work/mediator"
+}
+
+many_queues()
+{
+	BACKEND_QUEUES=4 forwards ,queues=4 --rxq=4 --txq=4
+}
+
+restart_B()
+{
+	end -KILL "$BACKEND_PID"
+	backend
+}
+
+restart_M()
+{
+	end -KILL "$MEDIATOR_PID"
+	devices
+}
+
+restart_A()
+{
+	end -KILL "$TESTPMD_PID"
+	exec 7>&-
+	application
+}
+
+# What an operator does whose application has lost its devices.
+attach_again()
+{
+	local i
+
+	if [ "$(testpmd_ports)" -lt 2 ]; then
+		testpmd_do stop
+		for i in 0 1; do
+			testpmd_do port attach "mdev:${UUIDS[i]}"
+		done
+		testpmd_do port start all
+		testpmd_do start
+	fi
+}
+
+# testpmd_ports: print how many ports it has
+testpmd_ports()
+{
+	testpmd_do show port summary all
+	grep 'Number of available ports' "$TESTPMD_LOG" | tail -n 1 | grep -o '[0-9]*$'
+}
+
+# restarts ORDER: each of backend, mediator and application is killed and started
+# again, in this order, without a pause
+restarts()
+{
+	local part
+
+	backend
+	devices
+	application
+	traffic
+	for part in $1; do
+		restart_"$part"
+	done
+	attach_again
+	traffic
+	end_application
+}
+
+# The backend dies under load and comes back: no application notices but by its link.
+backend_lost()
+{
+	local loss
+
+	backend
+	devices
+	application
+	traffic
+	end -KILL "$BACKEND_PID"
+	testpmd_do show port info 0
+	wait_until 10 link_is down
+	backend
+	wait_until 10 link_is up
+	traffic
+	end_application
+}
+
+link_is()
+{
+	testpmd_do show port info 0
+	grep 'Link status' "$TESTPMD_LOG" | tail -n 1 | grep -q "$1"
+}
+
+# The mediator is killed: testpmd loses its ports in order, and is alive.
+mediator_lost()
+{
+	backend
+	devices
+	application
+	traffic
+	end -KILL "$MEDIATOR_PID"
+	wait_until 10 no_port_left
+	devices
+	attach_again
+	traffic
+	end_application
+}
+
+no_port_left()
+{
+	[ "$(testpmd_ports)" = 0 ]
+}
+
+# Somebody who is not root, with folders and namespaces of his own.
+ordinary_user()
+{
+	[ "$(id -u)" = 0 ] || skip "this is an ordinary user already"
+	mkdir -m 700 "$work/home"
+	chown 65534:65534 "$work/home"
+	chmod 755 "$work"
+	TMPDIR=$work/home XDG_RUNTIME_DIR=$work/home HOME=$work/home \
+		setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$REPO/devtools/quickstart-native.sh"
+}
+
+check "testpmd forwards between two devices" forwards ""
+check "... with doorbells by message" forwards ,doorbell=message
+check "... with mapped doorbells" forwards ,doorbell=page
+check "... with four queue pairs" many_queues
+check "the backend is killed and returns" backend_lost
+check "the mediator is killed and returns" mediator_lost
+for order in "A B M" "A M B" "B A M" "B M A" "M A B" "M B A"; do
+	check "restarted in this order: $order" restarts "$order"
+done
+check "an ordinary user: quickstart" ordinary_user
