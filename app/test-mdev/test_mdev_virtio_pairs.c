@@ -251,12 +251,75 @@ test_again(void)
 	return TEST_SUCCESS;
 }
 
+/* Rings of a receive queue, itself included. */
+static unsigned int
+rings_of(uint16_t queue, const struct virtqueue **rings)
+{
+	const struct virtqueue *vq = virtio_port.dev->data->rx_queues[queue];
+	unsigned int count = 0;
+
+	for (; vq != NULL && count < FAKE_VIRTIO_PAIRS; vq = vq->sibling)
+		rings[count++] = vq;
+	return count;
+}
+
+/*
+ * Whoever reads statistics while the port is stopped and started walks the rings that
+ * the driver added: they are the same until the port is configured anew.
+ */
+static int
+test_added_rings_stay(void)
+{
+	const struct virtqueue *rings[FAKE_VIRTIO_PAIRS],
+		*now[FAKE_VIRTIO_PAIRS];
+	unsigned int before, count;
+	uint8_t data[60] = { 0 };
+	struct rte_mbuf *m;
+
+	TEST_ASSERT_SUCCESS(start(1, FAKE_VIRTIO_PAIRS), "start");
+	count = rings_of(0, rings);
+	TEST_ASSERT_EQUAL(count, FAKE_VIRTIO_PAIRS, "%u rings", count);
+	before = allocations();
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_EQUAL(rings_of(0, now), count, "gone with the stop");
+	TEST_ASSERT_SUCCESS(memcmp(rings, now, sizeof(rings)), "others");
+	TEST_ASSERT_EQUAL(allocations(), before, "%u allocations, then %u",
+		before, allocations());
+	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_EQUAL(rings_of(0, now), count, "more with the start");
+	TEST_ASSERT_SUCCESS(memcmp(rings, now, sizeof(rings)), "others");
+	TEST_ASSERT_EQUAL(fake_virtio_receive_on(FAKE_VIRTIO_PAIRS - 1, data, 60),
+		1, "the device does not have them");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, &m, 1), 1,
+		"not polled");
+	rte_pktmbuf_free(m);
+	/* set up anew, a queue has none until the start; others keep theirs */
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_SUCCESS(rte_eth_rx_queue_setup(virtio_port.id, 0, 2 * RING,
+		SOCKET_ID_ANY, NULL, virtio_port.pool), "set-up");
+	TEST_ASSERT_EQUAL(rings_of(0, now), 1, "of the old size");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_EQUAL(fake_virtio.queue[2].size, 2 * RING, "of the old size");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	/* with other numbers they are others */
+	TEST_ASSERT_SUCCESS(rte_eth_dev_configure(virtio_port.id, 1, 2, &plain),
+		"configure");
+	TEST_ASSERT_EQUAL(rings_of(0, now), 1, "left after the configuration");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_EQUAL(rings_of(0, now), 2, "not as configured");
+	TEST_ASSERT_EQUAL(fake_virtio.filter.pairs, 2, "%u pairs",
+		fake_virtio.filter.pairs);
+	return TEST_SUCCESS;
+}
+
 static int
 test_refused(void)
 {
 	unsigned int before;
 
-	TEST_ASSERT_SUCCESS(virtio_port_configure(2, 3, RING, &plain), "configure");
+	TEST_ASSERT_SUCCESS(start(2, 3), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
 	before = allocations();
 	fake_virtio.answer = FAKE_ANSWER_REFUSED;
 	TEST_ASSERT_EQUAL(rte_eth_dev_start(virtio_port.id), -EIO, "started");
@@ -347,6 +410,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_more_rx),
 		TEST_CASE_ST(setup, virtio_port_stop, test_one_direction),
 		TEST_CASE_ST(setup, virtio_port_stop, test_again),
+		TEST_CASE_ST(setup, virtio_port_stop, test_added_rings_stay),
 		TEST_CASE_ST(setup, virtio_port_stop, test_refused),
 		TEST_CASE_ST(setup, virtio_port_stop, test_stuck),
 		TEST_CASE_ST(setup, virtio_port_stop, test_modes),

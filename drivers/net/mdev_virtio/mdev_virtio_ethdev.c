@@ -40,6 +40,8 @@ dev_configure(struct rte_eth_dev *dev)
 			dev->data->name);
 		return -EINVAL;
 	}
+	/* other numbers of queues may need other ones to complete their pairs */
+	mdev_virtio_spares_release(dev);
 	return mdev_virtio_rxintr_check(dev);
 }
 

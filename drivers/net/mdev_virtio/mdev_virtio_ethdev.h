@@ -48,7 +48,7 @@ struct mdev_virtio_hw {
 	bool config_failed;       /* the configuration cannot be read, as was said */
 	struct virtio_cvq cvq;
 	struct rte_mempool *announce_pool; /* NULL: there are no announcements */
-	struct virtqueue *spares; /* queues of used pairs that nobody set up */
+	struct virtqueue *spares; /* of used pairs: set up by nobody, polled by nobody */
 	struct rte_ether_addr mac; /* the device's receive filter has it */
 	uint32_t nr_mc_addrs;
 	struct rte_ether_addr mc_addrs[MDEV_VIRTIO_MC_ADDRS];

@@ -211,20 +211,34 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 	return ret;
 }
 
+static struct virtqueue *
+find_spare(struct virtqueue *list, uint16_t vq_index)
+{
+	while (list != NULL && list->index != vq_index)
+		list = list->sibling;
+	return list;
+}
+
 /*
  * A device uses both queues of a pair, and steers received frames to any of the pairs
  * that are used (s. 5.1.6.5.5). Queues that nobody set up are made here. A receive
  * queue among them is polled with one that was: it takes buffers from the same pool,
  * and no frame is lost. Without such a one, and for transmit queues, an empty ring
  * will do.
+ *
+ * They stay for the next start: other threads and processes may read the statistics
+ * of a port at any time, and walk them.
  */
 static int
 spare_start(struct rte_eth_dev *dev, uint16_t vq_index, enum virtqueue_kind kind,
 		struct virtqueue *sibling)
 {
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	struct virtqueue *vq;
+	struct virtqueue **list = sibling != NULL ? &sibling->sibling :
+		&mdev_virtio_hw(dev)->spares;
+	struct virtqueue *vq = find_spare(*list, vq_index);
 
+	if (vq != NULL)
+		return queue_start(dev, vq);
 	vq = queue_create(dev, vq_index, kind,
 			sibling != NULL ? sibling->size : VIRTQUEUE_MIN_SIZE,
 			dev->data->numa_node);
@@ -233,12 +247,10 @@ spare_start(struct rte_eth_dev *dev, uint16_t vq_index, enum virtqueue_kind kind
 	if (sibling != NULL) {
 		vq->mp = sibling->mp;
 		vq->free_thresh = sibling->free_thresh;
-		vq->sibling = sibling->sibling;
-		sibling->sibling = vq;
-	} else {
-		vq->sibling = hw->spares;
-		hw->spares = vq;
 	}
+	vq->sibling = *list;
+	/* whoever walks the list finds it complete */
+	__atomic_store_n(list, vq, __ATOMIC_RELEASE);
 	return queue_start(dev, vq);
 }
 
@@ -276,8 +288,6 @@ mdev_virtio_queues_start(struct rte_eth_dev *dev)
 	uint16_t i;
 	int ret = 0;
 
-	/* what a device kept that could not be reset when it was stopped */
-	mdev_virtio_spares_release(dev);
 	for (i = 0; ret == 0 && i < dev->data->nb_rx_queues; i++)
 		ret = queue_start(dev, dev->data->rx_queues[i]);
 	for (i = 0; ret == 0 && i < dev->data->nb_tx_queues; i++)
@@ -307,20 +317,24 @@ mdev_virtio_queues_fill(struct rte_eth_dev *dev)
 	}
 }
 
+static void
+free_mbufs_of(struct virtqueue *list)
+{
+	for (; list != NULL; list = list->sibling)
+		virtqueue_free_mbufs(list);
+}
+
 void
 mdev_virtio_queues_stop(struct rte_eth_dev *dev)
 {
 	uint16_t i;
 
-	mdev_virtio_spares_release(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		if (dev->data->rx_queues[i] != NULL)
-			virtqueue_free_mbufs(dev->data->rx_queues[i]);
+		free_mbufs_of(dev->data->rx_queues[i]);
 		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
-		if (dev->data->tx_queues[i] != NULL)
-			virtqueue_free_mbufs(dev->data->tx_queues[i]);
+		free_mbufs_of(dev->data->tx_queues[i]);
 		dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
 	}
 }
