@@ -359,6 +359,13 @@ no_answer(void)
 }
 
 static void
+too_slow(void)
+{
+	((struct mdev_virtio_hw *)virtio_port.dev->data->dev_private)->cvq.start_polls = 3;
+	fake_virtio.answer = FAKE_ANSWER_NEVER;
+}
+
+static void
 refused(void)
 {
 	fake_virtio.answer = FAKE_ANSWER_REFUSED;
@@ -435,6 +442,8 @@ static const struct error_case starts[] = {
 	  .line = OURS "frames of MTU 9000 do not fit one receive buffer: use a smaller MTU, larger mbufs, or the scatter offload where the device has VIRTIO_NET_F_MRG_RXBUF" },
 	{ "no answer", attach_ctrl, no_answer, start_pairs,
 	  .line = OURS "the device did not answer the command VQ_PAIRS_SET: the control queue is not used any more; stop and start the port to try again" },
+	{ "too slow", attach_ctrl, too_slow, start_pairs,
+	  .line = OURS "the device is too slow with the commands of the start, which ended at VQ_PAIRS_SET: set fewer VLAN filters, or start the port again" },
 	{ "refused", attach_ctrl, refused, start_pairs,
 	  .line = OURS "the device refused the command VQ_PAIRS_SET (1): allow it where the device is made, or do without" },
 };

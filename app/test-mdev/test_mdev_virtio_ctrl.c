@@ -303,6 +303,54 @@ test_vlans(void)
 	return TEST_SUCCESS;
 }
 
+#define SLOW_VLANS 8
+
+/*
+ * A device that answers each command just in time does not hold up a start for ever:
+ * there is a time for all of them together, counted in looks. The fake device answers at
+ * the third read of its status, after 192 looks in vain.
+ */
+static int
+test_slow_start(void)
+{
+	struct virtio_cvq *cvq = &mdev_virtio_hw(virtio_port.dev)->cvq;
+	uint16_t id = virtio_port.id, vlan;
+	int ret;
+
+	for (vlan = 0; vlan < SLOW_VLANS; vlan++)
+		TEST_ASSERT_SUCCESS(rte_eth_dev_vlan_filter(id, vlan, 1), "add");
+	fake_virtio.answer = FAKE_ANSWER_SLOW;
+	cvq->max_polls = 200;
+	cvq->start_polls = 5 * 192 + 100;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	ret = restart();
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(ret, -ETIMEDOUT, "%d", ret);
+	TEST_ASSERT_EQUAL(fake_virtio.counts.vlan_add, 5, "%u were added",
+		fake_virtio.counts.vlan_add);
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
+	TEST_ASSERT_EQUAL(captured_log_lines("VLAN_ADD"), 1, "another line");
+	TEST_ASSERT_EQUAL(captured_log_lines("commands of the start"), 1,
+		"another line");
+	TEST_ASSERT_EQUAL(cvq->timeouts, 1, "timeouts");
+	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "the device runs");
+	/* each start has that time, and what follows has its own */
+	cvq->start_polls = SLOW_VLANS * 192 + 1;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(id), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_vlan_filter(id, SLOW_VLANS, 1), "add");
+	TEST_ASSERT_EQUAL(cvq->timeouts, 1, "timeouts");
+	/* one that gets no answer at all is told by its name alone */
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	fake_virtio.answer = FAKE_ANSWER_NEVER;
+	ret = restart();
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(ret, -ETIMEDOUT, "%d", ret);
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
+	TEST_ASSERT_EQUAL(captured_log_lines("did not answer the command VLAN_ADD"),
+		1, "another line");
+	return TEST_SUCCESS;
+}
+
 /* The filter is negotiated, so it is switched between a stop and a start. */
 static int
 test_vlan_switch(void)
@@ -343,6 +391,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_started, virtio_port_stop, test_list_bounds),
 		TEST_CASE_ST(setup, virtio_port_stop, test_table_before_start),
 		TEST_CASE_ST(setup_started, virtio_port_stop, test_vlans),
+		TEST_CASE_ST(setup_started, virtio_port_stop, test_slow_start),
 		TEST_CASE_ST(setup_started, virtio_port_stop, test_vlan_switch),
 		TEST_CASES_END()
 	}

@@ -273,9 +273,10 @@ start_pairs(struct rte_eth_dev *dev)
 int
 mdev_virtio_ctrl_start(struct rte_eth_dev *dev)
 {
+	struct virtio_cvq *cvq = &mdev_virtio_hw(dev)->cvq;
 	int ret;
 
-	virtio_cvq_start(&mdev_virtio_hw(dev)->cvq);
+	virtio_cvq_start(cvq);
 	ret = start_mac(dev);
 	if (ret == 0)
 		ret = start_table(dev);
@@ -283,5 +284,6 @@ mdev_virtio_ctrl_start(struct rte_eth_dev *dev)
 		ret = start_vlans(dev);
 	if (ret == 0)
 		ret = start_pairs(dev);
+	virtio_cvq_started(cvq);
 	return ret;
 }

@@ -16,12 +16,6 @@
 #include "virtio_cvq.h"
 #include "virtqueue_split.h"
 
-/*
- * An answer is looked for every 100 us, for about a second. The time is counted in
- * looks: a process that does not run cannot see an answer.
- */
-#define POLL_US 100
-#define MAX_POLLS 10000
 /* Reading the status is an access to the device, so it is done less often. */
 #define STATUS_POLLS 64
 
@@ -68,7 +62,8 @@ virtio_cvq_create(struct virtio_cvq *cvq, uint16_t port_id, uint16_t index,
 
 	memset(cvq, 0, sizeof(*cvq));
 	pthread_mutex_init(&cvq->lock, NULL);
-	cvq->max_polls = MAX_POLLS;
+	cvq->max_polls = VIRTIO_CVQ_MAX_POLLS;
+	cvq->start_polls = VIRTIO_CVQ_START_POLLS;
 	if (size == 0)
 		return 0;
 	cvq->vq = virtqueue_create(port_id, index, VIRTQUEUE_CTRL, size,
@@ -92,7 +87,19 @@ virtio_cvq_start(struct virtio_cvq *cvq)
 		return;
 	pthread_mutex_lock(&cvq->lock);
 	cvq->error = 0;
+	cvq->starting = true;
+	cvq->polls_left = cvq->start_polls;
 	__atomic_store_n(&cvq->running, true, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&cvq->lock);
+}
+
+void
+virtio_cvq_started(struct virtio_cvq *cvq)
+{
+	if (cvq->vq == NULL)
+		return;
+	pthread_mutex_lock(&cvq->lock);
+	cvq->starting = false;
 	pthread_mutex_unlock(&cvq->lock);
 }
 
@@ -155,27 +162,41 @@ check_status(const struct virtqueue *vq, struct virtio_transport *tr,
 	return -EIO;
 }
 
+/* The last look has been; of_start: of all that a start has. */
+static int
+give_up(struct virtio_cvq *cvq, const struct command *command, bool of_start)
+{
+	cvq->timeouts++;
+	if (of_start)
+		DRV_LOG(ERR, "%s: the device is too slow with the commands of the start, which ended at %s: set fewer VLAN filters, or start the port again",
+			port_name(cvq->vq), command->name);
+	else
+		DRV_LOG(ERR, "%s: the device did not answer the command %s: the control queue is not used any more; stop and start the port to try again",
+			port_name(cvq->vq), command->name);
+	return -ETIMEDOUT;
+}
+
 static int
 wait_answer(struct virtio_cvq *cvq, struct virtio_transport *tr,
 		const struct command *command)
 {
 	struct virtqueue *vq = cvq->vq;
-	uint32_t i;
+	bool of_start = cvq->starting && cvq->polls_left < cvq->max_polls;
+	uint32_t polls = of_start ? cvq->polls_left : cvq->max_polls, i;
 
 	for (i = 1; !vq->broken; i++) {
-		if (split_used_count(vq) > 0)
+		if (split_used_count(vq) > 0) {
+			if (cvq->starting)
+				cvq->polls_left -= i - 1;
 			return 0;
+		}
 		if (!__atomic_load_n(&cvq->running, __ATOMIC_ACQUIRE))
 			return -ENETDOWN;
 		if (i % STATUS_POLLS == 0 && check_status(vq, tr, command) < 0)
 			return -EIO;
-		if (i >= cvq->max_polls) {
-			cvq->timeouts++;
-			DRV_LOG(ERR, "%s: the device did not answer the command %s: the control queue is not used any more; stop and start the port to try again",
-				port_name(vq), command->name);
-			return -ETIMEDOUT;
-		}
-		rte_delay_us_sleep(POLL_US);
+		if (i >= polls)
+			return give_up(cvq, command, of_start);
+		rte_delay_us_sleep(VIRTIO_CVQ_POLL_US);
 	}
 	return -EIO;
 }

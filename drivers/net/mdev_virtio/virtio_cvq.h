@@ -35,13 +35,28 @@
 /* Addresses that a MAC table may have, both kinds together. */
 #define VIRTIO_CVQ_MAC_MAX 320
 
+/*
+ * An answer is looked for every 100 us, for about a second; those of all commands of a
+ * start together for about ten: a port may have 4096 VLANs. The time is counted in
+ * looks: a process that does not run cannot see an answer.
+ */
+#define VIRTIO_CVQ_POLL_US 100
+#define VIRTIO_CVQ_MAX_POLLS 10000
+#define VIRTIO_CVQ_START_POLLS (10 * VIRTIO_CVQ_MAX_POLLS)
+/* What a command takes at most by the clock: sleeps last longer than they should. */
+#define VIRTIO_CVQ_COMMAND_S \
+	(2 * VIRTIO_CVQ_MAX_POLLS * VIRTIO_CVQ_POLL_US / 1000000)
+
 /* Part of a port, in memory that processes share; used by the primary only. */
 struct virtio_cvq {
 	struct virtqueue *vq;  /* set by create; NULL: the device has none */
 	pthread_mutex_t lock;  /* of the ring and of what says so below */
 	bool running;          /* set by start, cleared by stop; atomic */
+	bool starting;         /* lock: between start and started */
 	int error;             /* lock: why it is not used until the next start */
 	uint32_t max_polls;    /* set by create: how often an answer is looked for */
+	uint32_t start_polls;  /* set by create: and all answers of a start */
+	uint32_t polls_left;   /* lock: of start_polls */
 	uint64_t failed;       /* lock: commands without success */
 	uint64_t timeouts;     /* lock: those of them without an answer */
 };
@@ -56,8 +71,12 @@ int virtio_cvq_create(struct virtio_cvq *cvq, uint16_t port_id, uint16_t index,
 /* Free it; the device must not use it. lost: it may, so the memory is left to it. */
 void virtio_cvq_free(struct virtio_cvq *cvq, bool lost);
 
-/* Take commands from now on. The device has the ring, as new, and is at DRIVER_OK. */
+/*
+ * Take commands from now on. The device has the ring, as new, and is at DRIVER_OK. The
+ * commands until virtio_cvq_started() are those of the start.
+ */
 void virtio_cvq_start(struct virtio_cvq *cvq);
+void virtio_cvq_started(struct virtio_cvq *cvq);
 
 /* Take no more commands, and end the wait of one that is under way. */
 void virtio_cvq_stop(struct virtio_cvq *cvq);
