@@ -213,6 +213,13 @@ void mdev_virtio_intr_disable(struct rte_eth_dev *dev);
 /* Look whether the device asks for a reset; reported once. */
 bool mdev_virtio_needs_reset(struct rte_eth_dev *dev);
 
+/*
+ * How long a process waits for the answer of another one. It passes through the IPC
+ * thread of the primary, which may be at a command to a device, and that behind one of
+ * another thread.
+ */
+#define MDEV_VIRTIO_MP_TIMEOUT_S (2 * VIRTIO_CVQ_COMMAND_S + 1)
+
 /* mdev_virtio_mp.c */
 /* Tell secondary processes that the queues of a port can be used. */
 void mdev_virtio_mp_started(const struct rte_eth_dev *dev);

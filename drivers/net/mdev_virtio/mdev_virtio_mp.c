@@ -23,7 +23,6 @@
 #include "virtio_rxtx.h"
 
 #define MP_NAME "net_mdev_virtio"
-#define MP_TIMEOUT_S 3 /* the other process may be at a command to the device */
 
 /* How long a burst that has begun in another process may last. */
 #define BURST_US 10000
@@ -140,7 +139,7 @@ static void
 tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	const struct timespec timeout = { .tv_sec = MP_TIMEOUT_S };
+	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
 	struct mp_param param = {
 		.type = type,
 		.port_id = dev->data->port_id,

@@ -21,8 +21,6 @@
 #include "mdev_virtio_logs.h"
 
 #define MP_NAME "net_mdev_virtio_ctrl"
-/* longer than a command to the device may take */
-#define MP_TIMEOUT_S 3
 
 enum ctrl_type {
 	CTRL_PROMISCUOUS,
@@ -173,7 +171,7 @@ ask_stopped(const struct rte_eth_dev *dev, const struct ctrl_param *param)
 static int
 ask(struct rte_eth_dev *dev, struct ctrl_param *param)
 {
-	const struct timespec timeout = { .tv_sec = MP_TIMEOUT_S };
+	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
 	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
 	struct rte_mp_reply reply = { .msgs = NULL };
 	int ret;
