@@ -32,7 +32,8 @@
 #define UUID_9 "00000009-abcd-4ef0-9abc-def012345678"
 
 static struct {
-	unsigned int probes, removes;
+	unsigned int prepares, probes, removes;
+	unsigned int prepares_seen; /* by the last probe */
 	int probe_returns;       /* once */
 	int remove_returns;      /* once */
 	bool fail_intr;          /* the next interrupt handle is not to be had */
@@ -56,6 +57,12 @@ rte_intr_instance_alloc(uint32_t flags)
 	return alloc(flags);
 }
 
+static void
+made_up_prepare(void)
+{
+	driver_state.prepares++;
+}
+
 static int
 made_up_probe(struct rte_mdev_driver *drv __rte_unused,
 		struct rte_mdev_device *mdev)
@@ -64,6 +71,7 @@ made_up_probe(struct rte_mdev_driver *drv __rte_unused,
 
 	driver_state.probe_returns = 0;
 	driver_state.probes++;
+	driver_state.prepares_seen = driver_state.prepares;
 	driver_state.last = mdev;
 	if (driver_state.in_probe != NULL)
 		driver_state.in_probe();
@@ -107,6 +115,7 @@ static struct rte_mdev_driver driver = {
 	.id_table = ids_type,
 	.probe = made_up_probe,
 	.remove = made_up_remove_dev,
+	.prepare = made_up_prepare,
 };
 
 static struct rte_mdev_driver second = {
@@ -214,6 +223,21 @@ test_probe(void)
 		driver_state.removes);
 	TEST_ASSERT_EQUAL(made_up_vfio.opened, 0, "%d open", made_up_vfio.opened);
 	TEST_ASSERT_NULL(mdev_first(), "a device is left");
+	return TEST_SUCCESS;
+}
+
+/* A driver hears of each probe of the bus, before and without a device. */
+static int
+test_prepare(void)
+{
+	TEST_ASSERT_SUCCESS(run_eal(NULL, NULL), "no start");
+	TEST_ASSERT_EQUAL(driver_state.prepares, 1, "%u times, no device",
+		driver_state.prepares);
+	TEST_ASSERT_SUCCESS(made_up_devices(1, 2), "not made");
+	TEST_ASSERT_SUCCESS(run_eal(NULL, NULL), "no start");
+	TEST_ASSERT_EQUAL(driver_state.prepares_seen, 2, "not before the devices");
+	TEST_ASSERT_EQUAL(driver_state.prepares, 2, "%u times, two devices",
+		driver_state.prepares);
 	return TEST_SUCCESS;
 }
 
@@ -831,6 +855,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "bus/mdev: devices and drivers",
 	.unit_test_cases = {
 		CASE(test_probe),
+		CASE(test_prepare),
 		CASE(test_parent_glob),
 		CASE(test_pci_ids_need_name),
 		CASE(test_pci_ids),

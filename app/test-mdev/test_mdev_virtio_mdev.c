@@ -4,9 +4,12 @@
 
 #include <linux/pci_regs.h>
 
+#include <rte_bus.h>
 #include <rte_dev.h>
 
+#include "fake_kernel.h"
 #include "fake_vfio.h"
+#include "made_up_sysfs.h"
 #include "test.h"
 #include "virtio_port.h"
 
@@ -82,12 +85,43 @@ test_remove(void)
 	return TEST_SUCCESS;
 }
 
+static int
+setup_process(void)
+{
+	if (made_up_sysfs_start() < 0)
+		return TEST_FAILED;
+	return fake_kernel_start();
+}
+
+static void
+stop_process(void)
+{
+	fake_kernel_stop();
+	made_up_sysfs_stop();
+}
+
+/* The primary waits for each secondary process, those without a port among them. */
+static int
+test_listens_without_port(void)
+{
+	TEST_ASSERT_SUCCESS(rte_bus_probe(), "primary");
+	TEST_ASSERT_FAIL(strcmp(fake_kernel.action, "net_mdev_virtio"),
+		"a primary has nobody to listen to");
+	fake_kernel.secondary = true;
+	TEST_ASSERT_SUCCESS(rte_bus_probe(), "secondary");
+	TEST_ASSERT_SUCCESS(strcmp(fake_kernel.action, "net_mdev_virtio"),
+		"listens to '%s'", fake_kernel.action);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: on the bus",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_ids),
 		TEST_CASE_ST(setup, virtio_port_stop, test_bad_arguments),
 		TEST_CASE_ST(setup, virtio_port_stop, test_remove),
+		TEST_CASE_ST(setup_process, stop_process,
+			test_listens_without_port),
 		TEST_CASES_END()
 	}
 };

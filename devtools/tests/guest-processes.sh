@@ -86,6 +86,32 @@ secondary_forwards()
 	no_errors "$work/secondary"
 }
 
+# A secondary process that has the drivers and no port keeps nobody waiting: the primary
+# tells all processes of starts and stops as soon as one of them has a port.
+secondary_without_port()
+{
+	local idle
+
+	primary_start
+	testpmd_start "$work/idle" -l 0,1 "${FAMILY[@]}" --proc-type=secondary \
+		-b mdev:$A -b mdev:$B -- -i --total-num-mbufs=8192
+	testpmd_wait 1 'testpmd>' 60 || { cat "$work/idle"; exit 1; }
+	idle=$TESTPMD_PID
+	exec 6>&7
+	secondary_start
+	in_secondary start
+	in_primary port stop all
+	in_primary port start all
+	transfer_here 1
+	secondary_quit
+	echo quit >&6
+	exec 6>&-
+	wait "$idle" || { cat "$work/idle"; exit 1; }
+	primary_quit
+	no_errors "$work/primary"
+	no_errors "$work/idle"
+}
+
 # The primary attaches and detaches; the secondary follows.
 secondary_follows()
 {
@@ -249,6 +275,7 @@ secondary_is_gone()
 
 check "a secondary process forwards, over restarts in the primary" secondary_forwards
 check "a secondary process follows attach and detach" secondary_follows
+check "a secondary process without a port keeps nobody waiting" secondary_without_port
 check "a secondary process sets receive filters" secondary_filters
 check "dpdk-proc-info reads statistics beside the traffic" statistics_reader
 check "a secondary process asks for what the primary does not use" secondary_alone

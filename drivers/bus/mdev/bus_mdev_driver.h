@@ -64,6 +64,15 @@ struct rte_mdev_id {
 };
 
 /**
+ * Make ready what a process must have whether it gets a device or not, such as an
+ * answer to other processes.
+ *
+ * Called when EAL has the bus probe, before any device, in every process; possibly more
+ * than once. EAL's inter-process communication works by then.
+ */
+typedef void (rte_mdev_prepare_t)(void);
+
+/**
  * Take a device over.
  *
  * The bus has opened the device (mdev->vfio) and allocated its interrupt handle.
@@ -132,6 +141,7 @@ struct rte_mdev_driver {
 	rte_mdev_probe_t *probe;         /**< Required. */
 	rte_mdev_remove_t *remove;       /**< Required. */
 	rte_mdev_request_t *request;     /**< Optional. */
+	rte_mdev_prepare_t *prepare;     /**< Optional. */
 };
 
 /** Get the mediated device of a generic device on this bus. */

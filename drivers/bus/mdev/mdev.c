@@ -245,6 +245,19 @@ mdev_probe_drivers(struct rte_mdev_device *mdev)
 	return 1;
 }
 
+static void
+prepare_drivers(void)
+{
+	struct rte_mdev_driver *drv;
+	struct rte_driver *driver;
+
+	TAILQ_FOREACH(driver, MDEV_DRIVERS, next) {
+		drv = container_of(driver, struct rte_mdev_driver, driver);
+		if (drv->prepare != NULL)
+			drv->prepare();
+	}
+}
+
 int
 mdev_probe_all(void)
 {
@@ -254,6 +267,7 @@ mdev_probe_all(void)
 
 	mdev_mp_start();
 	mdev_monitor_start();
+	prepare_drivers();
 	mdev_devargs_warn_missing();
 	MDEV_FOREACH(mdev) {
 		if (mdev_is_ignored(mdev) || mdev->driver != NULL)

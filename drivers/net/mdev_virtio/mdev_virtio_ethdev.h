@@ -229,6 +229,12 @@ void mdev_virtio_mp_started(const struct rte_eth_dev *dev);
  */
 void mdev_virtio_mp_stopping(const struct rte_eth_dev *dev);
 /*
+ * Answer the primary process, for good, and with no port too: to a primary that tells of
+ * a port, silence looks like a process that hangs, and EAL asks no other one after that.
+ * 0 or a negative errno.
+ */
+int mdev_virtio_secondary_listen(void);
+/*
  * Make a port of the primary process usable in this secondary one. Owns the transport
  * if it succeeds.
  */

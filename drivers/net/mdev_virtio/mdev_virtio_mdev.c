@@ -90,6 +90,14 @@ destroy:
 	return ret;
 }
 
+/* What fails here is said when a port is attached. */
+static void
+mdev_virtio_prepare(void)
+{
+	if (rte_eal_process_type() == RTE_PROC_SECONDARY)
+		mdev_virtio_secondary_listen();
+}
+
 /* The port is the primary process's; this one gets its own way to the device. */
 static int
 probe_secondary(struct rte_mdev_device *mdev)
@@ -178,6 +186,7 @@ static struct rte_mdev_driver mdev_virtio_driver = {
 	.probe = mdev_virtio_probe,
 	.remove = mdev_virtio_remove,
 	.request = mdev_virtio_request,
+	.prepare = mdev_virtio_prepare,
 };
 
 RTE_PMD_REGISTER_MDEV(net_mdev_virtio, mdev_virtio_driver);

@@ -183,18 +183,12 @@ mdev_virtio_mp_stopping(const struct rte_eth_dev *dev)
 		rte_delay_us_sleep(BURST_US);
 }
 
-/*
- * The first port makes a process listen, for good: to a primary that tells of another
- * port, silence would look like a process that hangs.
- */
-static int
-listen_start(void)
+int
+mdev_virtio_secondary_listen(void)
 {
-	static bool listening;
-
-	if (!listening && rte_mp_action_register(MP_NAME, serve_primary) < 0)
+	if (rte_mp_action_register(MP_NAME, serve_primary) < 0 &&
+			rte_errno != EEXIST)
 		return -rte_errno;
-	listening = true;
 	return 0;
 }
 
@@ -213,7 +207,7 @@ mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *t
 		return -ENOMEM;
 	}
 	pthread_mutex_lock(&attached_lock);
-	ret = listen_start();
+	ret = mdev_virtio_secondary_listen();
 	if (ret == 0) {
 		/* before it is seen whether the port is started: a stop tells us */
 		__atomic_fetch_add(&hw->secondaries, 1, __ATOMIC_SEQ_CST);
