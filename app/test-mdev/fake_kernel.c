@@ -14,7 +14,6 @@
 #include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_memory.h>
-#include <rte_string_fns.h>
 #include <rte_vfio.h>
 
 #include <vfio_transport.h>
@@ -158,14 +157,6 @@ WRAP_PROTO(enum rte_proc_type_t, rte_eal_process_type, void)
 {
 	return running && fake_kernel.secondary ? RTE_PROC_SECONDARY :
 		__real_rte_eal_process_type();
-}
-
-WRAP_PROTO(int, rte_mp_action_register, const char *name, rte_mp_t action)
-{
-	if (!running)
-		return __real_rte_mp_action_register(name, action);
-	rte_strscpy(fake_kernel.action, name, sizeof(fake_kernel.action));
-	return 0;
 }
 
 WRAP_PROTO(int, rte_vfio_is_enabled, const char *module)

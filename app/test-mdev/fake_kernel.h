@@ -12,8 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_eal.h>
-
 #define FAKE_KERNEL_GROUP 12
 #define FAKE_KERNEL_BAR_SIZE 0x2000 /* BAR 0 can be mapped as a whole */
 #define FAKE_KERNEL_CONFIG 0x10000  /* offset of the configuration space */
@@ -33,7 +31,6 @@ struct fake_kernel {
 	int dma_mapped;          /* container's maps minus unmaps */
 	unsigned int released;   /* devices that EAL was told to release */
 	unsigned int forgotten;  /* EAL's memory callback was unregistered */
-	char action[RTE_MP_MAX_NAME_LEN]; /* registered last with EAL's IPC */
 };
 
 extern struct fake_kernel fake_kernel;

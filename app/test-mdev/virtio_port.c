@@ -101,6 +101,12 @@ virtio_port_stop(void)
 	made_up_sysfs_stop();
 }
 
+unsigned int
+virtio_port_mbufs(void)
+{
+	return rte_mempool_in_use_count(virtio_port.pool);
+}
+
 struct rte_mbuf *
 virtio_port_frame(uint32_t len, uint8_t fill)
 {

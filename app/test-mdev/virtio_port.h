@@ -38,6 +38,8 @@ int virtio_port_configure(uint16_t nb_rx, uint16_t nb_tx, uint16_t nb_desc,
 int virtio_port_start(uint16_t nb_desc);
 /* Detach the port if there is one, and remove everything. */
 void virtio_port_stop(void);
+/* Mbufs of the pool that are in use. */
+unsigned int virtio_port_mbufs(void);
 /* A frame of this length from the pool, all bytes the same; NULL if there is none. */
 struct rte_mbuf *virtio_port_frame(uint32_t len, uint8_t fill);
 

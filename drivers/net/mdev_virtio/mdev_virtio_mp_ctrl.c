@@ -109,14 +109,11 @@ serve_secondary(const struct rte_mp_msg *msg, const void *peer)
 void
 mdev_virtio_control_open(const struct rte_eth_dev *dev)
 {
-	static bool registered;
-
 	/* without shared files there are no other processes */
-	if (!registered && rte_mp_action_register(MP_NAME, serve_secondary) < 0 &&
-			rte_errno != ENOTSUP)
+	if (rte_mp_action_register(MP_NAME, serve_secondary) < 0 &&
+			rte_errno != ENOTSUP && rte_errno != EEXIST)
 		INIT_LOG(WARNING, "%s: secondary processes cannot set receive filters: %s",
 			dev->data->name, rte_strerror(rte_errno));
-	registered = true;
 	pthread_mutex_lock(&control_lock);
 	open_ports[dev->data->port_id] = true;
 	pthread_mutex_unlock(&control_lock);

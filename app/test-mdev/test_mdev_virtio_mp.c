@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A port in several processes, of which this is the primary. */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_memzone.h>
+#include <bus_driver.h>
+
+#include <mdev_virtio_ethdev.h>
+#include <virtio_rxtx.h>
+
+#include "captured_log.h"
+#include "fake_ipc.h"
+#include "fake_kernel.h"
+#include "fake_vfio.h"
+#include "made_up_sysfs.h"
+#include "test.h"
+#include "virtio_port.h"
+
+#define RING 64
+#define ACTION "net_mdev_virtio"
+
+static int
+setup(void)
+{
+	fake_ipc_start();
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
+		return TEST_FAILED;
+	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1);
+	return virtio_port_attach("");
+}
+
+static void
+teardown(void)
+{
+	fake_ipc.request_errno = 0;
+	virtio_port_stop();
+	fake_ipc_stop();
+}
+
+/* As if another process had the port. */
+static void
+set_secondaries(uint32_t count)
+{
+	mdev_virtio_hw(virtio_port.dev)->secondaries = count;
+}
+
+/* Only those who are there are told of a start and of a stop. */
+static int
+test_told(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_EQUAL(fake_ipc.requests, 0, "nobody was told");
+	set_secondaries(1);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_EQUAL(fake_ipc.requests, 1, "not told of the start");
+	TEST_ASSERT_SUCCESS(strcmp(fake_ipc.last.name, ACTION), "%s",
+		fake_ipc.last.name);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_EQUAL(fake_ipc.requests, 2, "not told of the stop");
+	TEST_ASSERT_EQUAL(fake_ipc.notices, 0, "told twice");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
+	return TEST_SUCCESS;
+}
+
+/* One that does not answer holds up nothing, and the others hear of it. */
+static int
+test_silent(void)
+{
+	set_secondaries(2);
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	fake_ipc.request_errno = ETIMEDOUT;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
+	TEST_ASSERT_EQUAL(captured_log_lines("does not answer"), 1, "another line");
+	TEST_ASSERT_EQUAL(fake_ipc.notices, 1, "the others do not hear of it");
+	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "the device runs");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
+	return TEST_SUCCESS;
+}
+
+/* What a primary that has ended left behind; there is nobody else to use it. */
+static void
+free_left(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	virtqueue_free(dev->data->rx_queues[0]);
+	virtqueue_free(dev->data->tx_queues[0]);
+	virtio_cvq_free(&hw->cvq, false);
+	rte_eth_dev_release_port(dev);
+}
+
+/*
+ * The end of a primary process that did not stop its port, after EAL has closed the IPC:
+ * the device is given back, and the processes that poll the port keep what they poll.
+ */
+static int
+test_ends_untold(void)
+{
+	struct rte_bus *bus = rte_bus_find_by_name("mdev");
+	struct rte_eth_dev *dev = virtio_port.dev;
+	const struct rte_memzone *mz;
+	const struct virtqueue *vq;
+	struct rte_mbuf *m;
+	uint16_t received;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	set_secondaries(1);
+	vq = dev->data->rx_queues[0];
+	mz = vq->mz;
+	fake_ipc.request_errno = EBADF;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_SUCCESS(bus->cleanup(), "cleanup");
+	captured_log_stop();
+	virtio_port.dev = NULL;
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
+	TEST_ASSERT_EQUAL(captured_log_lines("stop ports before"), 1,
+		"another line");
+	TEST_ASSERT_EQUAL(fake_ipc.notices, 0, "sent all the same");
+	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "the device runs");
+	TEST_ASSERT_EQUAL(fake_vfio.opened, 0, "the device is open");
+	TEST_ASSERT(dev->data->rx_queues != NULL && dev->data->rx_queues[0] == vq,
+		"the queue is gone");
+	TEST_ASSERT(rte_memzone_lookup(mz->name) == mz, "its ring is gone");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs",
+		virtio_port_mbufs());
+	received = virtio_recv_split(dev->data->rx_queues[0], &m, 1);
+	TEST_ASSERT_EQUAL(received, 0, "%u frames", received);
+	free_left(dev);
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
+	return TEST_SUCCESS;
+}
+
+/* A port that was stopped, or that nobody else has, leaves nothing. */
+static int
+test_ends_stopped(void)
+{
+	struct rte_bus *bus = rte_bus_find_by_name("mdev");
+	uint16_t id;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	set_secondaries(1);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	fake_ipc.request_errno = EBADF;
+	TEST_ASSERT_SUCCESS(bus->cleanup(), "cleanup");
+	virtio_port.dev = NULL;
+	TEST_ASSERT_FAIL(rte_eth_dev_get_port_by_name(VIRTIO_PORT_UUID, &id),
+		"the port is left");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
+	return TEST_SUCCESS;
+}
+
+static int
+setup_secondary(void)
+{
+	fake_ipc_start();
+	if (made_up_sysfs_start() < 0 || fake_kernel_start() < 0)
+		return TEST_FAILED;
+	fake_kernel.secondary = true;
+	return rte_bus_probe();
+}
+
+static void
+teardown_secondary(void)
+{
+	fake_kernel_stop();
+	made_up_sysfs_stop();
+	fake_ipc_stop();
+}
+
+/* Whatever comes, and of whichever port: an answer, or an error to EAL. */
+static int
+test_messages(void)
+{
+	rte_mp_t action = fake_ipc_action(ACTION);
+	struct message { uint32_t type; uint16_t port; bool reply; } *param;
+	struct rte_mp_msg msg;
+	uint16_t port;
+	int len, ret;
+
+	TEST_ASSERT_NOT_NULL(action, "it does not listen");
+	memset(&msg, 0xff, sizeof(msg));
+	for (len = 0; len <= RTE_MP_MAX_PARAM_LEN; len++) {
+		msg.len_param = len;
+		ret = action(&msg, "peer");
+		TEST_ASSERT_EQUAL(ret, -EINVAL, "length %d: %d", len, ret);
+	}
+	TEST_ASSERT_EQUAL(fake_ipc.replies, 0, "answers");
+	/* as the primary sends it, of ports that this process does not have */
+	memset(&msg, 0, sizeof(msg));
+	msg.len_param = sizeof(*param);
+	param = (struct message *)msg.param;
+	for (port = 0; port < RTE_MAX_ETHPORTS; port++) {
+		param->port = port;
+		param->reply = port % 2 != 0;
+		TEST_ASSERT_SUCCESS(action(&msg, "peer"), "port %u", port);
+		TEST_ASSERT_EQUAL(fake_ipc.replies, (port + 1u) / 2, "port %u",
+			port);
+	}
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "net/mdev_virtio: several processes",
+	.unit_test_cases = {
+		TEST_CASE_ST(setup, teardown, test_told),
+		TEST_CASE_ST(setup, teardown, test_silent),
+		TEST_CASE_ST(setup, teardown, test_ends_untold),
+		TEST_CASE_ST(setup, teardown, test_ends_stopped),
+		TEST_CASE_ST(setup_secondary, teardown_secondary, test_messages),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_mdev_virtio_mp(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(mdev_virtio_mp_autotest, test_mdev_virtio_mp);
