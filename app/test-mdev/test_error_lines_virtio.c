@@ -51,7 +51,7 @@ teardown(void)
 		rte_dev_remove(virtio_port.dev->device);
 		virtio_port.dev = NULL;
 	}
-	lost += rte_mempool_in_use_count(virtio_port.pool);
+	lost += virtio_port_mbufs();
 	virtio_port_stop();
 }
 

@@ -74,8 +74,8 @@ check(int (*acquire)(void))
 	release();
 	TEST_ASSERT_SUCCESS(fault_each(acquire, release), "something is left");
 	TEST_ASSERT_EQUAL(fake_vfio.opened, 0, "left open");
-	TEST_ASSERT_EQUAL(rte_mempool_in_use_count(virtio_port.pool), 0,
-		"%u mbufs are left", rte_mempool_in_use_count(virtio_port.pool));
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0,
+		"%u mbufs are left", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
 

@@ -20,16 +20,13 @@
 static int
 setup_attached(void)
 {
-	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
-		return TEST_FAILED;
-	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE), 1);
-	return virtio_port_attach("");
+	return virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE), 1);
 }
 
 static int
 setup(void)
 {
-	if (setup_attached() < 0)
+	if (setup_attached() != 0)
 		return TEST_FAILED;
 	return virtio_port_start(RING);
 }
@@ -179,8 +176,7 @@ test_no_tx_queue(void)
 static int
 test_no_interrupts(void)
 {
-	TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device), "remove");
-	virtio_port.dev = NULL;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count = 0;
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
 	TEST_ASSERT_EQUAL(fake_virtio.accepted &

@@ -17,24 +17,15 @@
 	RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN) | RTE_BIT64(VIRTIO_NET_F_CTRL_MAC_ADDR))
 
 static int
-setup_with(uint64_t features)
-{
-	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
-		return TEST_FAILED;
-	fake_virtio_offer_ctrl(features, 1);
-	return virtio_port_attach("");
-}
-
-static int
 setup(void)
 {
-	return setup_with(FEATURES);
+	return virtio_port_attach_ctrl(FEATURES, 1);
 }
 
 static int
 setup_started(void)
 {
-	if (setup() < 0)
+	if (setup() != 0)
 		return TEST_FAILED;
 	return virtio_port_start(64);
 }
@@ -42,7 +33,7 @@ setup_started(void)
 static int
 setup_none(void)
 {
-	if (setup_with(0) < 0)
+	if (virtio_port_attach_ctrl(0, 1) != 0)
 		return TEST_FAILED;
 	return virtio_port_start(64);
 }

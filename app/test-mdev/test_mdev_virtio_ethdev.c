@@ -21,12 +21,6 @@ setup(void)
 	return virtio_port_prepare(FAKE_VIRTIO_DOORBELLS);
 }
 
-static unsigned int
-mbufs_in_use(void)
-{
-	return rte_mempool_in_use_count(virtio_port.pool);
-}
-
 static int
 test_attach(void)
 {
@@ -72,8 +66,8 @@ test_life(void)
 			"send");
 		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
 		TEST_ASSERT_EQUAL(fake_virtio.status, 0, "not reset");
-		TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs are lost",
-			mbufs_in_use());
+		TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs are lost",
+			virtio_port_mbufs());
 	}
 	TEST_ASSERT_SUCCESS(rte_eth_dev_close(virtio_port.id), "close");
 	TEST_ASSERT_EQUAL(fake_vfio.opened, 1, "the bus still has it");
@@ -149,42 +143,22 @@ test_probe_steps_fail(void)
 	return TEST_SUCCESS;
 }
 
+static int
+check_interrupts(void)
+{
+	TEST_ASSERT_EQUAL(fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX].fds[0], -1,
+		"enabled");
+	return TEST_SUCCESS;
+}
+
 /* Every access of the start fails once; then the port starts all the same. */
 static int
 test_start_steps_fail(void)
 {
-	static const enum fake_vfio_op ops[] = {
-		FAKE_OP_REGION_READ, FAKE_OP_REGION_WRITE, FAKE_OP_SET_IRQS,
-	};
-	unsigned int i, step;
-
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "not started");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "not stopped");
-	for (i = 0; i < RTE_DIM(ops); i++) {
-		for (step = 0; step < 200; step++) {
-			fake_vfio.fail = ops[i];
-			fake_vfio.fail_after = step;
-			if (rte_eth_dev_start(virtio_port.id) == 0) {
-				if (fake_vfio.fail != FAKE_OP_NONE)
-					break; /* there is no such step */
-				/* the device was reset by other means */
-				TEST_ASSERT_SUCCESS(
-					rte_eth_dev_stop(virtio_port.id), "stop");
-				continue;
-			}
-			TEST_ASSERT_EQUAL(mbufs_in_use(), 0,
-				"operation %u, step %u: mbufs are lost", i, step);
-			TEST_ASSERT_EQUAL(
-				fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX].fds[0], -1,
-				"operation %u, step %u: interrupt", i, step);
-		}
-		TEST_ASSERT(step > 0 && step < 200, "operation %u: step %u", i,
-			step);
-		fake_vfio.fail = FAKE_OP_NONE;
-		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	}
-	return TEST_SUCCESS;
+	return virtio_port_fail_starts(check_interrupts);
 }
 
 static int
@@ -199,8 +173,7 @@ test_mtu(void)
 		"larger than a buffer");
 	TEST_ASSERT_FAIL(rte_eth_dev_set_mtu(virtio_port.id, 9001),
 		"larger than the device's");
-	TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device), "remove");
-	virtio_port.dev = NULL;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "not started");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_set_mtu(virtio_port.id, 9000), "9000");
@@ -235,12 +208,12 @@ test_never_stops(void)
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "not started");
 	fake_virtio.never_resets = true;
 	TEST_ASSERT_FAIL(rte_eth_dev_stop(virtio_port.id), "it stopped");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs", virtio_port_mbufs());
 	fake_virtio.never_resets = false;
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "not started");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs", virtio_port_mbufs());
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "not stopped");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "not started");
 	fake_virtio.never_resets = true;
 	TEST_ASSERT_FAIL(rte_eth_dev_stop(virtio_port.id), "it stopped");
@@ -248,7 +221,7 @@ test_never_stops(void)
 		SOCKET_ID_ANY, NULL, virtio_port.pool), -EBUSY,
 		"its ring was replaced");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_close(virtio_port.id), "not closed");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs", virtio_port_mbufs());
 	fake_virtio.never_resets = false;
 	return TEST_SUCCESS;
 }

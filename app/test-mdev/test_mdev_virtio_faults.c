@@ -40,12 +40,6 @@ setup_started(void)
 	return virtio_port_start(RING);
 }
 
-static unsigned int
-mbufs_in_use(void)
-{
-	return rte_mempool_in_use_count(virtio_port.pool);
-}
-
 static int
 start_with(const struct rte_eth_conf *conf, const struct rte_eth_rxconf *rx)
 {
@@ -72,7 +66,7 @@ test_stuck_set_up_again(void)
 			SOCKET_ID_ANY, NULL, virtio_port.pool), "set up");
 	TEST_ASSERT(rte_memzone_lookup(mz->name) == mz,
 		"the ring was freed under the device");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
 
@@ -82,13 +76,13 @@ test_stuck_recovers(void)
 	fake_virtio.never_resets = true;
 	TEST_ASSERT_FAIL(rte_eth_dev_stop(virtio_port.id), "it stopped");
 	TEST_ASSERT_FAIL(rte_eth_dev_start(virtio_port.id), "it started");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs", virtio_port_mbufs());
 	fake_virtio.never_resets = false;
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "not started");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), RING, "%u mbufs, so some are lost",
-		mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs, so some are lost",
+		virtio_port_mbufs());
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
 
@@ -123,8 +117,7 @@ static int
 test_close_unstarted(void)
 {
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
-	TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device), "remove");
-	virtio_port.dev = NULL;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "status %02x",
 		fake_virtio.status);
 	return TEST_SUCCESS;
@@ -323,7 +316,7 @@ out:
 		rte_dev_remove(virtio_port.dev->device);
 		virtio_port.dev = NULL;
 	}
-	if (mbufs_in_use() != 0)
+	if (virtio_port_mbufs() != 0)
 		ret = TEST_FAILED;
 	rte_mempool_free(virtio_port.pool);
 	virtio_port.pool = own;

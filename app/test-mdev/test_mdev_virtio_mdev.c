@@ -81,7 +81,7 @@ test_remove(void)
 	TEST_ASSERT_FAIL(rte_eth_dev_get_port_by_name(VIRTIO_PORT_UUID, &id),
 		"the port is left");
 	TEST_ASSERT_EQUAL(fake_vfio.opened, 0, "left open");
-	TEST_ASSERT_EQUAL(rte_mempool_in_use_count(virtio_port.pool), 0,
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0,
 		"mbufs are lost");
 	return TEST_SUCCESS;
 }

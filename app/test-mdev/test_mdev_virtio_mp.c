@@ -26,10 +26,7 @@ static int
 setup(void)
 {
 	fake_ipc_start();
-	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
-		return TEST_FAILED;
-	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1);
-	return virtio_port_attach("");
+	return virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1);
 }
 
 static void

@@ -21,32 +21,16 @@
 static const struct rte_eth_conf plain = { .rxmode.mtu = RTE_ETHER_MTU };
 
 static int
-setup_map(enum fake_virtio_map map)
-{
-	if (virtio_port_prepare(map) < 0)
-		return TEST_FAILED;
-	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_MQ), FAKE_VIRTIO_PAIRS);
-	return virtio_port_attach("");
-}
-
-static int
 setup(void)
 {
-	return setup_map(FAKE_VIRTIO_TRAPPED);
-}
-
-static unsigned int
-mbufs_in_use(void)
-{
-	return rte_mempool_in_use_count(virtio_port.pool);
+	return virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_MQ),
+		FAKE_VIRTIO_PAIRS);
 }
 
 static int
 start(uint16_t nb_rx, uint16_t nb_tx)
 {
-	int ret = virtio_port_configure(nb_rx, nb_tx, RING, &plain);
-
-	return ret != 0 ? ret : rte_eth_dev_start(virtio_port.id);
+	return virtio_port_start_queues(nb_rx, nb_tx, RING, &plain);
 }
 
 /* Each queue is itself: what is sent on one does not come out of another. */
@@ -60,7 +44,7 @@ test_all_queues(void)
 	TEST_ASSERT_SUCCESS(start(FAKE_VIRTIO_PAIRS, FAKE_VIRTIO_PAIRS), "start");
 	TEST_ASSERT_EQUAL(fake_virtio.filter.pairs, FAKE_VIRTIO_PAIRS, "%u pairs",
 		fake_virtio.filter.pairs);
-	TEST_ASSERT_EQUAL(mbufs_in_use(), RING * FAKE_VIRTIO_PAIRS, "buffers");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING * FAKE_VIRTIO_PAIRS, "buffers");
 	for (i = 0; i < FAKE_VIRTIO_PAIRS; i++) {
 		memset(data, i + 1, sizeof(data));
 		TEST_ASSERT_EQUAL(fake_virtio_receive_on(i, data, 60 + i), 1,
@@ -81,7 +65,7 @@ test_all_queues(void)
 		TEST_ASSERT_EQUAL(back[0], i + 1, "queue %u", i);
 	}
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
 
@@ -145,7 +129,7 @@ test_more_tx(void)
 	TEST_ASSERT_SUCCESS(rte_eth_stats_reset(virtio_port.id), "reset");
 	TEST_ASSERT_SUCCESS(rte_eth_stats_get(virtio_port.id, &stats), "stats");
 	TEST_ASSERT_EQUAL(stats.ipackets, 0, "not reset");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
 
@@ -206,12 +190,12 @@ test_one_direction(void)
 {
 	TEST_ASSERT_SUCCESS(start(0, 2), "transmit");
 	TEST_ASSERT_EQUAL(fake_virtio.queue[2].enabled, 1, "no receive queue");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "buffers that nobody will take");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "buffers that nobody will take");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
 	TEST_ASSERT_SUCCESS(start(2, 0), "receive");
 	TEST_ASSERT_EQUAL(fake_virtio.queue[3].enabled, 1, "no transmit queue");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
 
@@ -239,8 +223,8 @@ test_again(void)
 				"%u, %u", numbers[i][0], numbers[i][1]);
 			TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id),
 				"stop");
-			TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs",
-				mbufs_in_use());
+			TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs",
+				virtio_port_mbufs());
 		}
 		now = allocations();
 		if (round == 0)
@@ -285,7 +269,7 @@ test_added_rings_stay(void)
 	TEST_ASSERT_SUCCESS(memcmp(rings, now, sizeof(rings)), "others");
 	TEST_ASSERT_EQUAL(allocations(), before, "%u allocations, then %u",
 		before, allocations());
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
 	TEST_ASSERT_EQUAL(rings_of(0, now), count, "more with the start");
 	TEST_ASSERT_SUCCESS(memcmp(rings, now, sizeof(rings)), "others");
@@ -326,7 +310,7 @@ test_refused(void)
 	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "it runs");
 	TEST_ASSERT_EQUAL(allocations(), before, "%u allocations, then %u",
 		before, allocations());
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	mdev_virtio_hw(virtio_port.dev)->cvq.max_polls = 100;
 	fake_virtio.answer = FAKE_ANSWER_NEVER;
 	TEST_ASSERT_EQUAL(rte_eth_dev_start(virtio_port.id), -ETIMEDOUT,
@@ -334,7 +318,7 @@ test_refused(void)
 	fake_virtio.answer = FAKE_ANSWER_NEEDS_RESET;
 	TEST_ASSERT_EQUAL(rte_eth_dev_start(virtio_port.id), -EIO, "started");
 	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "it runs");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	fake_virtio.answer = FAKE_ANSWER;
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
 	return TEST_SUCCESS;
@@ -347,12 +331,12 @@ test_stuck(void)
 	TEST_ASSERT_SUCCESS(start(1, 3), "start");
 	fake_virtio.never_resets = true;
 	TEST_ASSERT_FAIL(rte_eth_dev_stop(virtio_port.id), "it stopped");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 3 * RING, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 3 * RING, "%u mbufs", virtio_port_mbufs());
 	fake_virtio.never_resets = false;
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 3 * RING, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 3 * RING, "%u mbufs", virtio_port_mbufs());
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	TEST_ASSERT_EQUAL(mbufs_in_use(), 0, "%u mbufs", mbufs_in_use());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
 
@@ -372,31 +356,8 @@ test_modes(void)
 static int
 test_steps_fail(void)
 {
-	static const enum fake_vfio_op ops[] = {
-		FAKE_OP_REGION_READ, FAKE_OP_REGION_WRITE,
-	};
-	unsigned int i, step;
-
 	TEST_ASSERT_SUCCESS(virtio_port_configure(2, 3, RING, &plain), "configure");
-	for (i = 0; i < RTE_DIM(ops); i++) {
-		for (step = 0; step < 1000; step++) {
-			fake_vfio.fail = ops[i];
-			fake_vfio.fail_after = step;
-			if (rte_eth_dev_start(virtio_port.id) == 0) {
-				if (fake_vfio.fail != FAKE_OP_NONE)
-					break; /* there is no such step */
-				TEST_ASSERT_SUCCESS(
-					rte_eth_dev_stop(virtio_port.id), "stop");
-			}
-			TEST_ASSERT_EQUAL(mbufs_in_use(), 0,
-				"operation %u, step %u: mbufs are lost", i, step);
-		}
-		TEST_ASSERT(step > 30 && step < 1000, "operation %u: step %u", i,
-			step);
-		fake_vfio.fail = FAKE_OP_NONE;
-		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	}
-	return TEST_SUCCESS;
+	return virtio_port_fail_starts(NULL);
 }
 
 static struct unit_test_suite suite = {

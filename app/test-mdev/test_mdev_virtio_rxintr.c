@@ -30,18 +30,13 @@ static const struct rte_eth_conf conf = {
 static int
 setup(void)
 {
-	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
-		return TEST_FAILED;
-	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_MQ), FAKE_VIRTIO_PAIRS);
-	return virtio_port_attach("");
+	return virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_MQ), FAKE_VIRTIO_PAIRS);
 }
 
 static int
 start(uint16_t nb_rx, uint16_t nb_tx)
 {
-	int ret = virtio_port_configure(nb_rx, nb_tx, RING, &conf);
-
-	return ret != 0 ? ret : rte_eth_dev_start(virtio_port.id);
+	return virtio_port_start_queues(nb_rx, nb_tx, RING, &conf);
 }
 
 static int
@@ -185,8 +180,7 @@ expect_refused(uint16_t nb_rx)
 static int
 test_vectors(void)
 {
-	TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device), "remove");
-	virtio_port.dev = NULL;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	fake_vfio.irqs[MSIX].count = 3;
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
 	TEST_ASSERT_SUCCESS(expect_refused(3), "?");
@@ -206,15 +200,13 @@ test_vectors(void)
 static int
 test_intx(void)
 {
-	TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device), "remove");
-	virtio_port.dev = NULL;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	fake_vfio.irqs[MSIX].count = 0;
 	fake_vfio.irqs[INTX].count = 8;
 	fake_vfio.irqs[INTX].flags = VFIO_IRQ_INFO_EVENTFD;
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
 	TEST_ASSERT_SUCCESS(expect_refused(1), "?");
-	TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device), "remove");
-	virtio_port.dev = NULL;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	fake_vfio.irqs[INTX].count = 0;
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
 	TEST_ASSERT_SUCCESS(expect_refused(1), "no interrupts at all");
@@ -277,38 +269,23 @@ test_not_configured(void)
 	return TEST_SUCCESS;
 }
 
+static unsigned int eventfds;
+
+static int
+check_interrupts(void)
+{
+	TEST_ASSERT_EQUAL(virtio_port_eventfds(), eventfds, "a file is open");
+	TEST_ASSERT_EQUAL(fake_vfio.irqs[MSIX].fds[1], -1, "enabled");
+	return TEST_SUCCESS;
+}
+
 /* Every access of the start fails once; nothing is left of it. */
 static int
 test_steps_fail(void)
 {
-	static const enum fake_vfio_op ops[] = {
-		FAKE_OP_REGION_READ, FAKE_OP_REGION_WRITE, FAKE_OP_SET_IRQS,
-	};
-	unsigned int i, step, fds;
-
 	TEST_ASSERT_SUCCESS(virtio_port_configure(2, 2, RING, &conf), "configure");
-	fds = virtio_port_eventfds();
-	for (i = 0; i < RTE_DIM(ops); i++) {
-		for (step = 0; step < 500; step++) {
-			fake_vfio.fail = ops[i];
-			fake_vfio.fail_after = step;
-			if (rte_eth_dev_start(virtio_port.id) == 0) {
-				if (fake_vfio.fail != FAKE_OP_NONE)
-					break; /* there is no such step */
-				TEST_ASSERT_SUCCESS(
-					rte_eth_dev_stop(virtio_port.id), "stop");
-			}
-			TEST_ASSERT_EQUAL(virtio_port_eventfds(), fds,
-				"operation %u, step %u: a file is open", i, step);
-			TEST_ASSERT_EQUAL(fake_vfio.irqs[MSIX].fds[1], -1,
-				"operation %u, step %u: enabled", i, step);
-		}
-		TEST_ASSERT(step > 0 && step < 500, "operation %u: step %u", i,
-			step);
-		fake_vfio.fail = FAKE_OP_NONE;
-		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	}
-	return TEST_SUCCESS;
+	eventfds = virtio_port_eventfds();
+	return virtio_port_fail_starts(check_interrupts);
 }
 
 static struct unit_test_suite suite = {

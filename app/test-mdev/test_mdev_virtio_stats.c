@@ -72,10 +72,7 @@ test_ctrl(void)
 static int
 setup_ctrl(void)
 {
-	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
-		return TEST_FAILED;
-	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1);
-	if (virtio_port_attach("") != 0)
+	if (virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1) != 0)
 		return TEST_FAILED;
 	return virtio_port_start(64);
 }

@@ -26,10 +26,8 @@ static struct virtio_transport *tr;
 static int
 setup(void)
 {
-	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
-		return TEST_FAILED;
-	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1);
-	if (virtio_port_attach("") != 0 || virtio_port_start(RING) != 0)
+	if (virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1) != 0 ||
+			virtio_port_start(RING) != 0)
 		return TEST_FAILED;
 	cvq = &mdev_virtio_hw(virtio_port.dev)->cvq;
 	tr = mdev_virtio_transport(virtio_port.dev);
@@ -306,8 +304,7 @@ test_lost(void)
 	TEST_ASSERT_FAIL(rte_eth_dev_stop(virtio_port.id), "it stopped");
 	TEST_ASSERT_EQUAL(virtio_cvq_promiscuous(cvq, tr, true), -ENETDOWN,
 		"still used");
-	TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device), "remove");
-	virtio_port.dev = NULL;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	mz = rte_memzone_lookup(name);
 	TEST_ASSERT_NOT_NULL(mz, "its memory was freed");
 	return rte_memzone_free(mz);
@@ -319,8 +316,7 @@ test_freed(void)
 	char name[RTE_MEMZONE_NAMESIZE];
 
 	memcpy(name, cvq->vq->mz->name, sizeof(name));
-	TEST_ASSERT_SUCCESS(rte_dev_remove(virtio_port.dev->device), "remove");
-	virtio_port.dev = NULL;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	TEST_ASSERT_NULL(rte_memzone_lookup(name), "its memory is left");
 	return TEST_SUCCESS;
 }

@@ -11,6 +11,7 @@
 
 #include "fake_vfio.h"
 #include "made_up_sysfs.h"
+#include "test.h"
 #include "virtio_port.h"
 
 #define POOL_SIZE 1023
@@ -54,6 +55,24 @@ virtio_port_attach(const char *args)
 }
 
 int
+virtio_port_attach_ctrl(uint64_t features, uint16_t pairs)
+{
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
+		return -1;
+	fake_virtio_offer_ctrl(features, pairs);
+	return virtio_port_attach("");
+}
+
+int
+virtio_port_detach(void)
+{
+	int ret = rte_dev_remove(virtio_port.dev->device);
+
+	virtio_port.dev = NULL;
+	return ret;
+}
+
+int
 virtio_port_configure(uint16_t nb_rx, uint16_t nb_tx, uint16_t nb_desc,
 		const struct rte_eth_conf *conf)
 {
@@ -71,6 +90,15 @@ virtio_port_configure(uint16_t nb_rx, uint16_t nb_tx, uint16_t nb_desc,
 }
 
 int
+virtio_port_start_queues(uint16_t nb_rx, uint16_t nb_tx, uint16_t nb_desc,
+		const struct rte_eth_conf *conf)
+{
+	int ret = virtio_port_configure(nb_rx, nb_tx, nb_desc, conf);
+
+	return ret != 0 ? ret : rte_eth_dev_start(virtio_port.id);
+}
+
+int
 virtio_port_start(uint16_t nb_desc)
 {
 	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
@@ -81,10 +109,50 @@ virtio_port_start(uint16_t nb_desc)
 	if (ret != 0)
 		return ret;
 	conf.rxmode.offloads = info.rx_offload_capa;
-	ret = virtio_port_configure(1, 1, nb_desc, &conf);
-	if (ret == 0)
-		ret = rte_eth_dev_start(virtio_port.id);
-	return ret;
+	return virtio_port_start_queues(1, 1, nb_desc, &conf);
+}
+
+#define STEPS_MAX 1000
+
+/*
+ * The port starts all the same where the device could be reset by other means; then it
+ * is stopped. Returns false if there is no such step.
+ */
+static bool
+fail_start(enum fake_vfio_op op, unsigned int step)
+{
+	int ret;
+
+	fake_vfio.fail = op;
+	fake_vfio.fail_after = step;
+	ret = rte_eth_dev_start(virtio_port.id);
+	if (ret == 0 && fake_vfio.fail != FAKE_OP_NONE)
+		return false;
+	return ret != 0 || rte_eth_dev_stop(virtio_port.id) == 0;
+}
+
+int
+virtio_port_fail_starts(int (*check)(void))
+{
+	static const enum fake_vfio_op ops[] = {
+		FAKE_OP_REGION_READ, FAKE_OP_REGION_WRITE, FAKE_OP_SET_IRQS,
+	};
+	unsigned int i, step;
+
+	for (i = 0; i < RTE_DIM(ops); i++) {
+		for (step = 0; step < STEPS_MAX && fail_start(ops[i], step); step++) {
+			TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0,
+				"operation %u, step %u: mbufs are lost", i, step);
+			TEST_ASSERT(check == NULL || check() == TEST_SUCCESS,
+				"operation %u, step %u", i, step);
+		}
+		TEST_ASSERT(step > 0 && step < STEPS_MAX &&
+			fake_vfio.fail != FAKE_OP_NONE,
+			"operation %u: ends at step %u", i, step);
+		fake_vfio.fail = FAKE_OP_NONE;
+		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	}
+	return TEST_SUCCESS;
 }
 
 void

@@ -31,11 +31,27 @@ extern struct virtio_port virtio_port;
 int virtio_port_prepare(enum fake_virtio_map map);
 /* Have EAL attach the device, with these driver arguments. What EAL returned. */
 int virtio_port_attach(const char *args);
+/*
+ * The same and make the device before, trapped, with a control queue, these features
+ * besides, and some pairs. 0, -1 or what EAL returned.
+ */
+int virtio_port_attach_ctrl(uint64_t features, uint16_t pairs);
+/* Detach the device; it can be attached again. What EAL returned. */
+int virtio_port_detach(void);
 /* Configure so many queues of this size; not started. What ethdev returned. */
 int virtio_port_configure(uint16_t nb_rx, uint16_t nb_tx, uint16_t nb_desc,
 		const struct rte_eth_conf *conf);
+/* The same and start. */
+int virtio_port_start_queues(uint16_t nb_rx, uint16_t nb_tx, uint16_t nb_desc,
+		const struct rte_eth_conf *conf);
 /* Configure one queue pair of this size and start. What ethdev returned. */
 int virtio_port_start(uint16_t nb_desc);
+/*
+ * Have each access of the start of a configured port fail once. After each, no mbuf is
+ * in use, and check() has to return TEST_SUCCESS (NULL: nothing to check). The port is
+ * stopped then. TEST_SUCCESS or TEST_FAILED, reported.
+ */
+int virtio_port_fail_starts(int (*check)(void));
 /* Detach the port if there is one, and remove everything. */
 void virtio_port_stop(void);
 /* Mbufs of the pool that are in use. */
