@@ -273,6 +273,16 @@ send_command(struct virtio_cvq *cvq, struct virtio_transport *tr,
 	return ret;
 }
 
+/* A command of a receive mode. */
+static int
+send_switch(struct virtio_cvq *cvq, struct virtio_transport *tr,
+		const struct command *command, bool on)
+{
+	uint8_t value = on;
+
+	return send_command(cvq, tr, command, &value, sizeof(value));
+}
+
 int
 virtio_cvq_promiscuous(struct virtio_cvq *cvq, struct virtio_transport *tr,
 		bool on)
@@ -280,9 +290,8 @@ virtio_cvq_promiscuous(struct virtio_cvq *cvq, struct virtio_transport *tr,
 	static const struct command command = {
 		"RX_PROMISC", VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC,
 	};
-	uint8_t value = on;
 
-	return send_command(cvq, tr, &command, &value, sizeof(value));
+	return send_switch(cvq, tr, &command, on);
 }
 
 int
@@ -292,9 +301,8 @@ virtio_cvq_allmulticast(struct virtio_cvq *cvq, struct virtio_transport *tr,
 	static const struct command command = {
 		"RX_ALLMULTI", VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLMULTI,
 	};
-	uint8_t value = on;
 
-	return send_command(cvq, tr, &command, &value, sizeof(value));
+	return send_switch(cvq, tr, &command, on);
 }
 
 static uint32_t
