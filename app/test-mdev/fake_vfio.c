@@ -21,6 +21,8 @@ static const char * const op_names[] = {
 	[FAKE_OP_REGION_READ] = "region_read",
 	[FAKE_OP_REGION_WRITE] = "region_write",
 	[FAKE_OP_REGION_MMAP] = "region_mmap",
+	[FAKE_OP_REGION_FD] = "region_fd",
+	[FAKE_OP_REGION_IOEVENTFD] = "region_ioeventfd",
 	[FAKE_OP_GET_IRQ_INFO] = "get_irq_info",
 	[FAKE_OP_SET_IRQS] = "set_irqs",
 	[FAKE_OP_RESET] = "reset",
@@ -57,6 +59,7 @@ fake_open(struct vfio_transport_dev *tdev, const char *base __rte_unused,
 	if (failing(FAKE_OP_OPEN))
 		return -EACCES;
 	tdev->priv = &fake_vfio;
+	tdev->gone_fd = fake_vfio.gone_fd;
 	fake_vfio.opened++;
 	fake_vfio.opens++;
 	return 0;
@@ -170,6 +173,26 @@ fake_region_mmap(struct vfio_transport_dev *tdev __rte_unused, uint32_t index,
 }
 
 static int
+fake_region_fd(struct vfio_transport_dev *tdev __rte_unused, uint32_t index,
+		uint64_t offset, size_t len __rte_unused, uint64_t *fd_offset)
+{
+	if (failing(FAKE_OP_REGION_FD))
+		return -EIO;
+	*fd_offset = offset;
+	return fake_vfio.regions[index].fd;
+}
+
+static int
+fake_region_ioeventfd(struct vfio_transport_dev *tdev __rte_unused,
+		uint32_t index __rte_unused, uint64_t offset __rte_unused,
+		size_t width __rte_unused, uint64_t value __rte_unused)
+{
+	if (failing(FAKE_OP_REGION_IOEVENTFD))
+		return -EIO;
+	return fake_vfio.ioeventfd < 0 ? -ENOTSUP : fake_vfio.ioeventfd;
+}
+
+static int
 fake_get_irq_info(struct vfio_transport_dev *tdev __rte_unused,
 		struct vfio_irq_info *info)
 {
@@ -240,21 +263,32 @@ fake_dma_unmap(struct vfio_transport_dev *tdev __rte_unused,
 	return 0;
 }
 
+#define FAKE_OPS \
+	.match = fake_match, \
+	.open = fake_open, \
+	.close = fake_close, \
+	.get_info = fake_get_info, \
+	.get_region_info = fake_get_region_info, \
+	.region_read = fake_region_read, \
+	.region_write = fake_region_write, \
+	.region_mmap = fake_region_mmap, \
+	.region_fd = fake_region_fd, \
+	.region_ioeventfd = fake_region_ioeventfd, \
+	.get_irq_info = fake_get_irq_info, \
+	.set_irqs = fake_set_irqs, \
+	.reset = fake_reset, \
+	.dma_map = fake_dma_map, \
+	.dma_unmap = fake_dma_unmap
+
 static const struct vfio_transport_ops fake_ops = {
 	.name = "fake",
-	.match = fake_match,
-	.open = fake_open,
-	.close = fake_close,
-	.get_info = fake_get_info,
-	.get_region_info = fake_get_region_info,
-	.region_read = fake_region_read,
-	.region_write = fake_region_write,
-	.region_mmap = fake_region_mmap,
-	.get_irq_info = fake_get_irq_info,
-	.set_irqs = fake_set_irqs,
-	.reset = fake_reset,
-	.dma_map = fake_dma_map,
-	.dma_unmap = fake_dma_unmap,
+	FAKE_OPS,
+};
+
+static const struct vfio_transport_ops fake_va_ops = {
+	.name = "fake-va",
+	.iova_as_va = true,
+	FAKE_OPS,
 };
 
 const struct vfio_transport_ops *fake_vfio_ops = &fake_ops;
@@ -269,6 +303,9 @@ fake_vfio_start(void)
 	memset(&fake_vfio, 0, sizeof(fake_vfio));
 	fake_vfio.base = FAKE_VFIO_BASE;
 	fake_vfio.addr = FAKE_VFIO_ADDR;
+	fake_vfio.gone_fd = -1;
+	fake_vfio.ioeventfd = -1;
+	fake_transport.ops = &fake_ops;
 	fake_vfio.info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 	fake_vfio.info.num_regions = FAKE_VFIO_REGIONS;
 	fake_vfio.info.num_irqs = FAKE_VFIO_IRQS;
@@ -282,6 +319,12 @@ fake_vfio_start(void)
 	}
 	vfio_transport_register(&fake_transport);
 	return 0;
+}
+
+void
+fake_vfio_use_va(void)
+{
+	fake_transport.ops = &fake_va_ops;
 }
 
 void
@@ -353,7 +396,7 @@ fake_vfio_add_sparse(uint32_t index, uint32_t nr_areas, const uint64_t *areas)
 	struct {
 		uint32_t nr_areas;
 		uint32_t reserved;
-		uint64_t areas[16];
+		uint64_t areas[32];
 	} cap = { .nr_areas = nr_areas };
 
 	if (nr_areas > RTE_DIM(cap.areas) / 2)

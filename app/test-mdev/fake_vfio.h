@@ -32,6 +32,8 @@ enum fake_vfio_op {
 	FAKE_OP_REGION_READ,
 	FAKE_OP_REGION_WRITE,
 	FAKE_OP_REGION_MMAP,
+	FAKE_OP_REGION_FD,
+	FAKE_OP_REGION_IOEVENTFD,
 	FAKE_OP_GET_IRQ_INFO,
 	FAKE_OP_SET_IRQS,
 	FAKE_OP_RESET,
@@ -72,6 +74,8 @@ struct fake_vfio {
 	enum fake_vfio_op fail;  /* this operation fails, */
 	unsigned int fail_after; /* after it went well so many times */
 	size_t max_transfer;     /* reads and writes are cut to it; 0 for no limit */
+	int gone_fd;             /* what tells that the device is gone; -1: nothing */
+	int ioeventfd;           /* of every doorbell; -1: there is none */
 	bool strict_argsz;       /* refuse an argsz that is larger than needed */
 	int opened;              /* opens minus closes */
 	unsigned int opens;
@@ -86,6 +90,8 @@ extern const struct vfio_transport_ops *fake_vfio_ops;
 
 /* Register the transport with a PCI device that has no region and no vector. */
 int fake_vfio_start(void);
+/* Its devices get virtual addresses from now on. */
+void fake_vfio_use_va(void);
 /* Unregister it and free its memory. */
 void fake_vfio_stop(void);
 /* Give a region memory of its size. */

@@ -138,6 +138,22 @@ WRAP_PROTO(int, open64, const char *path, int flags, ...)
 	return __real_open64(path, flags, mode);
 }
 
+/* Of its commands, what makes an fd. */
+WRAP_PROTO(int, fcntl64, int fd, int command, ...)
+{
+	va_list ap;
+	long arg;
+
+	va_start(ap, command);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	if (command == F_DUPFD_CLOEXEC && fault_now("fcntl")) {
+		errno = EMFILE;
+		return -1;
+	}
+	return __real_fcntl64(fd, command, arg);
+}
+
 /* 1 if something was left, -1 after a message. */
 static int
 fault_one(unsigned int nth, int (*acquire)(void), void (*release)(void), bool print,

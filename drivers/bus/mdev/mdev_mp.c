@@ -3,7 +3,8 @@
 /*
  * Devices in several processes. The primary process opens a device; a secondary one
  * asks it for the device's fd. So a secondary opens no group, needs no container, and
- * gets only what the primary drives.
+ * gets only what the primary drives. A device without an fd, which is a connection of the
+ * primary's, is used through the primary (vfio_share.h).
  */
 
 #include <errno.h>
@@ -16,15 +17,26 @@
 #include <rte_errno.h>
 #include <rte_string_fns.h>
 
+#include <vfio_share.h>
+
 #include "private.h"
 
 #define MDEV_MP_NAME "bus_mdev"
 #define MDEV_MP_TIMEOUT_S 2
 
+enum mdev_mp_type {
+	MDEV_MP_OPEN, /* the answer has the device's fd, or none: share it */
+	MDEV_MP_SHARE, /* what vfio_share.h carries */
+};
+
 struct mdev_mp_param {
 	rte_uuid_t uuid;
+	uint32_t type;  /* enum mdev_mp_type */
 	int32_t result; /* of a reply: 0, or a negative errno */
+	uint8_t share[VFIO_SHARE_MSG_MAX]; /* as much of it as there is */
 };
+
+#define MDEV_MP_PLAIN offsetof(struct mdev_mp_param, share)
 
 /* Devices that this primary process drives. EAL's IPC thread looks them up. */
 static pthread_mutex_t published_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -34,19 +46,71 @@ static TAILQ_HEAD(, mdev_private) published =
 /* Secondary: the primary did not answer, as was said; it is not waited for again. */
 static bool silent;
 
-/* A second fd of a device; -1 if it is not driven here. */
-static int
-published_fd(const rte_uuid_t uuid)
+/* EAL has one request of a name to a process at a time. */
+static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* NULL if it is not driven here. The lock is held. */
+static struct vfio_dev *
+published_find(const rte_uuid_t uuid)
 {
 	struct mdev_private *priv;
+
+	TAILQ_FOREACH(priv, &published, published) {
+		if (rte_uuid_compare(priv->pub.uuid, uuid) == 0)
+			return priv->pub.vfio;
+	}
+	return NULL;
+}
+
+/* A second fd of a device; -1 if it has none. */
+static int
+serve_open(struct vfio_dev *vfio, struct mdev_mp_param *param)
+{
+	int fd;
+
+	if (vfio_dev_fd(vfio) < 0)
+		return -1;
+	fd = dup(vfio_dev_fd(vfio));
+	if (fd < 0)
+		param->result = -errno;
+	return fd;
+}
+
+/* An operation on a device without an fd. Returns the fd that goes with the answer. */
+static int
+serve_share(struct vfio_dev *vfio, struct mdev_mp_param *param, size_t *len)
+{
+	struct vfio_share_msg req = { .len = *len, .fd = -1 }, reply;
+
+	memcpy(req.data, param->share, *len);
+	param->result = vfio_share_serve(vfio, &req, &reply);
+	*len = 0;
+	if (param->result < 0)
+		return -1;
+	*len = reply.len;
+	memcpy(param->share, reply.data, reply.len);
+	return reply.fd;
+}
+
+/* Returns the fd that goes with the answer, the caller's to close; -1 if there is none. */
+static int
+serve_device(struct mdev_mp_param *param, size_t *len)
+{
+	struct vfio_dev *vfio;
 	int fd = -1;
 
+	param->result = 0;
+	/* no device is closed meanwhile */
 	pthread_mutex_lock(&published_lock);
-	TAILQ_FOREACH(priv, &published, published) {
-		if (rte_uuid_compare(priv->pub.uuid, uuid) == 0) {
-			fd = dup(vfio_dev_fd(priv->pub.vfio));
-			break;
-		}
+	vfio = published_find(param->uuid);
+	if (vfio != NULL && param->type == MDEV_MP_SHARE) {
+		fd = serve_share(vfio, param, len);
+	} else {
+		*len = 0;
+		if (vfio == NULL)
+			param->result = -ENODEV;
+		else
+			fd = serve_open(vfio, param);
 	}
 	pthread_mutex_unlock(&published_lock);
 	return fd;
@@ -54,19 +118,23 @@ published_fd(const rte_uuid_t uuid)
 
 /* In EAL's IPC thread of the primary process. */
 static int
-serve_open(const struct rte_mp_msg *msg, const void *peer)
+serve(const struct rte_mp_msg *msg, const void *peer)
 {
 	struct mdev_mp_param param = { .result = -EINVAL };
-	struct rte_mp_msg reply = { .len_param = sizeof(param) };
+	struct rte_mp_msg reply = { .num_fds = 0 };
+	size_t len = 0;
 	int fd = -1, ret;
 
-	if (msg->len_param == (int)sizeof(param)) {
-		memcpy(&param, msg->param, sizeof(param));
-		fd = published_fd(param.uuid);
-		param.result = fd < 0 ? -ENODEV : 0;
+	RTE_BUILD_BUG_ON(sizeof(param) > RTE_MP_MAX_PARAM_LEN);
+	if (msg->len_param >= (int)MDEV_MP_PLAIN &&
+			msg->len_param <= (int)sizeof(param)) {
+		memcpy(&param, msg->param, msg->len_param);
+		len = msg->len_param - MDEV_MP_PLAIN;
+		fd = serve_device(&param, &len);
 	}
 	rte_strscpy(reply.name, MDEV_MP_NAME, sizeof(reply.name));
-	memcpy(reply.param, &param, sizeof(param));
+	reply.len_param = MDEV_MP_PLAIN + len;
+	memcpy(reply.param, &param, reply.len_param);
 	if (fd >= 0)
 		reply.fds[reply.num_fds++] = fd;
 	ret = rte_mp_reply(&reply, peer);
@@ -81,7 +149,7 @@ mdev_mp_start(void)
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return;
 	/* without shared files there are no other processes: no error */
-	if (rte_mp_action_register(MDEV_MP_NAME, serve_open) < 0 &&
+	if (rte_mp_action_register(MDEV_MP_NAME, serve) < 0 &&
 			rte_errno != ENOTSUP && rte_errno != EEXIST)
 		MDEV_LOG(WARNING, "mdev bus: secondary processes cannot be served: %s",
 			rte_strerror(rte_errno));
@@ -103,8 +171,7 @@ mdev_mp_stop(void)
 void
 mdev_mp_publish(struct rte_mdev_device *mdev)
 {
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY ||
-			vfio_dev_fd(mdev->vfio) < 0)
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return;
 	pthread_mutex_lock(&published_lock);
 	TAILQ_INSERT_TAIL(&published, MDEV_PRIVATE(mdev), published);
@@ -124,21 +191,26 @@ mdev_mp_withdraw(struct rte_mdev_device *mdev)
 	pthread_mutex_unlock(&published_lock);
 }
 
-/* What the primary process answered. Closes all that came and is not asked for. */
+/*
+ * What the primary process answered: 0, or a negative errno. *fd is -1 if none came; of
+ * several that came, none is kept.
+ */
 static int
-take_reply(const struct rte_mp_reply *reply, int *fd)
+take_reply(const struct rte_mp_reply *reply, struct mdev_mp_param *param,
+		size_t *len, int *fd)
 {
 	const struct rte_mp_msg *msg;
-	struct mdev_mp_param param;
-	int i, ret;
+	int i, ret = -EPROTO;
 
 	if (reply->nb_received == 0)
 		return -ETIMEDOUT;
 	msg = &reply->msgs[0];
-	ret = -EPROTO;
-	if (msg->len_param == (int)sizeof(param)) {
-		memcpy(&param, msg->param, sizeof(param));
-		ret = param.result;
+	if (msg->len_param >= (int)MDEV_MP_PLAIN &&
+			msg->len_param <= (int)sizeof(*param) &&
+			msg->num_fds <= 1) {
+		memcpy(param, msg->param, msg->len_param);
+		*len = msg->len_param - MDEV_MP_PLAIN;
+		ret = param->result;
 	}
 	if (ret == 0 && msg->num_fds == 1) {
 		*fd = msg->fds[0];
@@ -146,37 +218,79 @@ take_reply(const struct rte_mp_reply *reply, int *fd)
 	}
 	for (i = 0; i < msg->num_fds; i++)
 		close(msg->fds[i]);
-	return ret == 0 ? -EPROTO : ret;
+	return ret;
 }
 
+/* Send param with *len bytes for vfio_share.h; both are the answer's then. */
 static int
-ask_primary(const struct rte_mdev_device *mdev, int *fd)
+ask_primary(struct mdev_mp_param *param, size_t *len, int *fd)
 {
 	const struct timespec timeout = { .tv_sec = MDEV_MP_TIMEOUT_S };
-	struct mdev_mp_param param = { .result = 0 };
-	struct rte_mp_msg msg = { .len_param = sizeof(param) };
+	struct rte_mp_msg msg = { .len_param = MDEV_MP_PLAIN + *len };
 	struct rte_mp_reply reply = { .msgs = NULL };
 	int ret;
 
+	*fd = -1;
 	rte_strscpy(msg.name, MDEV_MP_NAME, sizeof(msg.name));
-	rte_uuid_copy(param.uuid, mdev->uuid);
-	memcpy(msg.param, &param, sizeof(param));
+	memcpy(msg.param, param, msg.len_param);
+	pthread_mutex_lock(&request_lock);
 	if (rte_mp_request_sync(&msg, &reply, &timeout) < 0)
 		ret = -rte_errno;
 	else
-		ret = take_reply(&reply, fd);
+		ret = take_reply(&reply, param, len, fd);
+	pthread_mutex_unlock(&request_lock);
 	free(reply.msgs);
+	return ret;
+}
+
+/* See vfio_share_call_t. */
+static int
+share_call(void *arg, const struct vfio_share_msg *req,
+		struct vfio_share_msg *reply)
+{
+	const struct rte_mdev_device *mdev = arg;
+	struct mdev_mp_param param = { .type = MDEV_MP_SHARE };
+	size_t len = req->len;
+	int ret;
+
+	rte_uuid_copy(param.uuid, mdev->uuid);
+	memcpy(param.share, req->data, req->len);
+	ret = ask_primary(&param, &len, &reply->fd);
+	if (ret < 0)
+		return ret;
+	reply->len = len;
+	memcpy(reply->data, param.share, len);
+	return 0;
+}
+
+/* Attach what the primary process answered: an fd, or nothing. */
+static int
+attach_answer(struct rte_mdev_device *mdev, int fd)
+{
+	int ret;
+
+	if (fd < 0)
+		return vfio_dev_attach_shared(mdev->name, share_call, mdev,
+				&mdev->vfio);
+	ret = vfio_dev_attach(mdev->name, fd, &mdev->vfio);
+	if (ret < 0)
+		close(fd);
+	else
+		MDEV_PRIVATE(mdev)->borrowed_fd = fd;
 	return ret;
 }
 
 int
 mdev_mp_open(struct rte_mdev_device *mdev)
 {
+	struct mdev_mp_param param = { .type = MDEV_MP_OPEN };
+	size_t len = 0;
 	int fd, ret;
 
 	if (silent)
 		return -ETIMEDOUT;
-	ret = ask_primary(mdev, &fd);
+	rte_uuid_copy(param.uuid, mdev->uuid);
+	ret = ask_primary(&param, &len, &fd);
 	if (ret == -ENODEV && !mdev_is_named(mdev)) {
 		MDEV_LOG(DEBUG, "mdev:%s: not used by the primary process",
 			mdev->name);
@@ -199,13 +313,7 @@ mdev_mp_open(struct rte_mdev_device *mdev)
 			mdev->name, strerror(-ret));
 		return ret;
 	}
-	ret = vfio_dev_attach(mdev->name, fd, &mdev->vfio);
-	if (ret < 0) {
-		close(fd);
-		return ret; /* common/vfio said why */
-	}
-	MDEV_PRIVATE(mdev)->borrowed_fd = fd;
-	return 0;
+	return attach_answer(mdev, fd); /* common/vfio said why if it fails */
 }
 
 void

@@ -37,8 +37,8 @@ transport_find(const char *base, const char *addr)
 	return vfio_kernel_ops.match(base, addr) ? &vfio_kernel_ops : NULL;
 }
 
-static struct vfio_dev *
-dev_alloc(const char *name, const struct vfio_transport_ops *ops,
+struct vfio_dev *
+vfio_dev_alloc(const char *name, const struct vfio_transport_ops *ops,
 		enum vfio_dev_owner owner)
 {
 	size_t len = strlen(name) + 1;
@@ -49,6 +49,8 @@ dev_alloc(const char *name, const struct vfio_transport_ops *ops,
 	memcpy(dev->name, name, len);
 	dev->ops = ops;
 	dev->owner = owner;
+	dev->iova_as_va = ops->iova_as_va;
+	pthread_mutex_init(&dev->regions_lock, NULL);
 	dev->tdev.name = dev->name;
 	dev->tdev.fd = -1;
 	dev->tdev.gone_fd = -1;
@@ -56,8 +58,16 @@ dev_alloc(const char *name, const struct vfio_transport_ops *ops,
 	return dev;
 }
 
-static int
-dev_get_info(struct vfio_dev *dev)
+void
+vfio_dev_free(struct vfio_dev *dev)
+{
+	pthread_mutex_destroy(&dev->regions_lock);
+	free(dev->regions);
+	free(dev);
+}
+
+int
+vfio_dev_get_info(struct vfio_dev *dev)
 {
 	struct vfio_device_info info = {
 		/* the size of the first kernels that had VFIO: all answer it */
@@ -103,13 +113,13 @@ vfio_dev_open(const char *base, const char *addr, struct vfio_dev **dev)
 			addr, base);
 		return -ENODEV;
 	}
-	new = dev_alloc(addr, ops, VFIO_DEV_OWNED);
+	new = vfio_dev_alloc(addr, ops, VFIO_DEV_OWNED);
 	if (new == NULL)
 		return -ENOMEM;
 	ret = ops->open(&new->tdev, base, addr);
 	if (ret < 0)
 		goto free_dev;
-	ret = dev_get_info(new);
+	ret = vfio_dev_get_info(new);
 	if (ret < 0)
 		goto close_dev;
 	*dev = new;
@@ -118,7 +128,7 @@ vfio_dev_open(const char *base, const char *addr, struct vfio_dev **dev)
 close_dev:
 	ops->close(&new->tdev);
 free_dev:
-	free(new);
+	vfio_dev_free(new);
 	return ret;
 }
 
@@ -131,13 +141,13 @@ vfio_dev_attach(const char *name, int fd, struct vfio_dev **dev)
 	*dev = NULL;
 	if (fd < 0)
 		return -EINVAL;
-	new = dev_alloc(name, &vfio_kernel_ops, VFIO_DEV_BORROWED);
+	new = vfio_dev_alloc(name, &vfio_kernel_ops, VFIO_DEV_BORROWED);
 	if (new == NULL)
 		return -ENOMEM;
 	new->tdev.fd = fd;
-	ret = dev_get_info(new);
+	ret = vfio_dev_get_info(new);
 	if (ret < 0) {
-		free(new);
+		vfio_dev_free(new);
 		return ret;
 	}
 	*dev = new;
@@ -152,10 +162,10 @@ vfio_dev_close(struct vfio_dev *dev)
 	vfio_irq_release(dev);
 	vfio_region_release(dev);
 	vfio_dma_release(dev);
-	if (dev->owner == VFIO_DEV_OWNED)
+	/* an attached fd is its owner's; what another transport keeps is ours */
+	if (dev->owner == VFIO_DEV_OWNED || dev->ops != &vfio_kernel_ops)
 		dev->ops->close(&dev->tdev);
-	free(dev->regions);
-	free(dev);
+	vfio_dev_free(dev);
 }
 
 int
@@ -193,7 +203,7 @@ vfio_dev_fd(const struct vfio_dev *dev)
 bool
 vfio_dev_iova_as_va(const struct vfio_dev *dev)
 {
-	return dev->ops->iova_as_va;
+	return dev->iova_as_va;
 }
 
 int

@@ -15,7 +15,7 @@ vfio_dma_map(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len)
 
 	if (len == 0)
 		return -EINVAL;
-	if (dev->ops->iova_as_va)
+	if (dev->iova_as_va)
 		iova = (uintptr_t)addr;
 	range = calloc(1, sizeof(*range));
 	if (range == NULL)
@@ -38,7 +38,7 @@ vfio_dma_unmap(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len)
 	struct vfio_dma_range *range;
 	int ret;
 
-	if (dev->ops->iova_as_va)
+	if (dev->iova_as_va)
 		iova = (uintptr_t)addr;
 	TAILQ_FOREACH(range, &dev->dma_ranges, next) {
 		if (range->addr == addr && range->iova == iova &&

@@ -3,6 +3,8 @@
 #ifndef VFIO_PRIVATE_H
 #define VFIO_PRIVATE_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -45,10 +47,12 @@ struct vfio_dev {
 	const struct vfio_transport_ops *ops;
 	struct vfio_transport_dev tdev;
 	enum vfio_dev_owner owner;
+	bool iova_as_va;               /* see vfio_dev_iova_as_va() */
 	uint32_t flags;                /* VFIO_DEVICE_FLAGS_* */
 	uint32_t num_regions;
 	uint32_t num_irqs;
 	uint64_t irqs_enabled;         /* one bit for each interrupt index */
+	pthread_mutex_t regions_lock;  /* held while regions gets an entry */
 	struct vfio_region **regions;  /* num_regions entries, NULL until asked */
 	TAILQ_HEAD(, vfio_dma_range) dma_ranges;
 	char name[];
@@ -57,6 +61,13 @@ struct vfio_dev {
 /* The kernel's transport; attached fds are always its. */
 extern const struct vfio_transport_ops vfio_kernel_ops;
 
+/* A device of a transport, without its information; NULL if there is no memory. */
+struct vfio_dev *vfio_dev_alloc(const char *name,
+		const struct vfio_transport_ops *ops, enum vfio_dev_owner owner);
+/* Ask the transport for the device's information, and check it; logs a failure. */
+int vfio_dev_get_info(struct vfio_dev *dev);
+/* Free a device that its transport has closed. */
+void vfio_dev_free(struct vfio_dev *dev);
 /* Disable what was enabled through this handle. */
 void vfio_irq_release(struct vfio_dev *dev);
 /* Unmap and free all regions. */

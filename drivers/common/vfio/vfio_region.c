@@ -230,20 +230,13 @@ region_fill(struct vfio_region *region, const struct vfio_region_info *info)
 	return region_set_whole(region);
 }
 
-int
-vfio_region_get(struct vfio_dev *dev, uint32_t index,
-		struct vfio_region **region)
+static int
+region_new(struct vfio_dev *dev, uint32_t index)
 {
 	struct vfio_region_info *info = NULL;
 	struct vfio_region *new;
 	int ret;
 
-	if (index >= dev->num_regions)
-		return -EINVAL;
-	if (dev->regions[index] != NULL) {
-		*region = dev->regions[index];
-		return 0;
-	}
 	new = calloc(1, sizeof(*new));
 	if (new == NULL)
 		return -ENOMEM;
@@ -257,12 +250,29 @@ vfio_region_get(struct vfio_dev *dev, uint32_t index,
 	if (ret < 0)
 		goto free_region;
 	dev->regions[index] = new;
-	*region = new;
 	return 0;
 
 free_region:
 	free(new->areas);
 	free(new);
+	return ret;
+}
+
+int
+vfio_region_get(struct vfio_dev *dev, uint32_t index,
+		struct vfio_region **region)
+{
+	int ret = 0;
+
+	if (index >= dev->num_regions)
+		return -EINVAL;
+	/* another process may ask for it at the same time, see vfio_share.c */
+	pthread_mutex_lock(&dev->regions_lock);
+	if (dev->regions[index] == NULL)
+		ret = region_new(dev, index);
+	if (ret == 0)
+		*region = dev->regions[index];
+	pthread_mutex_unlock(&dev->regions_lock);
 	return ret;
 }
 

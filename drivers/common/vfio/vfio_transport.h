@@ -11,6 +11,9 @@
  * Structures are those of ``linux/vfio.h``, with the kernel's semantics: argsz,
  * flags, capability offsets. A transport need not check what a device answers;
  * common/vfio does. It does check what it needs for its own safety.
+ *
+ * What is done with regions may run in several threads at once, and beside everything
+ * else but open and close: a secondary process may ask for it (vfio_share.h).
  */
 
 #include <stdbool.h>
