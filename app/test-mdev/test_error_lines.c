@@ -25,9 +25,9 @@
 #define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
 #define PLAIN sizeof(struct vfio_region_info)
 
-#define UUID_HINT "a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in /sys/bus/mdev/devices"
-#define MISSING "no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices"
-#define KEYS "the keys are uuid, type and parent; a driver's follow /driver=<name>,"
+#define UUID_HINT "a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in /sys/bus/mdev/devices and /run/mdev/devices"
+#define MISSING "no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices and /run/mdev/devices"
+#define KEYS "the keys are uuid, type, parent and socket; a driver's follow /driver=<name>,"
 #define UPDATE "its driver in the kernel or its mediator is broken: update that"
 #define ANEW "remove it and create it anew, or update its driver in the kernel or its mediator"
 #define REGION(i, what) "vfio: " UUID ": region " #i ": " what ": " UPDATE

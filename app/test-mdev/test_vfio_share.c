@@ -438,11 +438,12 @@ test_hostile_answers(void)
 	TEST_ASSERT_EQUAL(vfio_region_read(region, 0, &value, 8), -EPROTO, "cut");
 	TEST_ASSERT_EQUAL(vfio_region_get(dev, BAR1, &other), -EPROTO, "cut");
 	way.cut = false;
-	for (way.nr_areas = 1; way.nr_areas < 1 << 31; way.nr_areas <<= 1) {
+	for (way.nr_areas = 1; way.nr_areas < 1u << 31; way.nr_areas <<= 1) {
 		vfio_dev_close(dev);
 		TEST_ASSERT_SUCCESS(attach(), "not attached");
 		if (vfio_region_get(dev, BAR0, &other) == 0)
-			TEST_ASSERT(way.nr_areas <= AREAS, "%u areas", way.nr_areas);
+			TEST_ASSERT(other->nr_areas <= AREAS, "%u areas",
+				other->nr_areas);
 	}
 	way.nr_areas = UINT32_MAX;
 	TEST_ASSERT_EQUAL(vfio_region_get(dev, BAR0, &region), -EPROTO,

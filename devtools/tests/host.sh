@@ -91,7 +91,7 @@ expect_line()
 	echo "$1" | diff - "$work/ours"
 }
 
-UUID_HINT="a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in /sys/bus/mdev/devices"
+UUID_HINT="a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in /sys/bus/mdev/devices and /run/mdev/devices"
 
 # malformed ADDRESS LINE: EAL does not start, and LINE says why
 malformed()
@@ -107,7 +107,7 @@ malformed()
 unknown()
 {
 	testpmd_alone -d "$build/drivers" -a "mdev:$1" >"$work/out"
-	expect_line "mdev:$1: no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices"
+	expect_line "mdev:$1: no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices and /run/mdev/devices"
 }
 
 # struct rte_bus differs from release to release. Another one is this one that says so.

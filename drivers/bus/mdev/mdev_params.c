@@ -21,10 +21,10 @@
 #define KEY_PARENT "parent"
 #define KEY_DRIVER "driver"
 
-#define UUID_HINT "a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in /sys/bus/mdev/devices"
+#define UUID_HINT "a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in " MDEV_LISTS
 
 static const char * const bus_keys[] = {
-	KEY_BUS, KEY_UUID, KEY_TYPE, KEY_PARENT, NULL,
+	KEY_BUS, KEY_UUID, KEY_TYPE, KEY_PARENT, MDEV_KEY_SOCKET, NULL,
 };
 
 const char *
@@ -97,7 +97,7 @@ pair_is_good(const struct rte_kvargs *kvargs, const struct rte_kvargs_pair *pair
 	while (bus_keys[i] != NULL && strcmp(bus_keys[i], pair->key) != 0)
 		i++;
 	if (bus_keys[i] == NULL)
-		MDEV_LOG(ERR, "%s: unknown key '%s': the keys are uuid, type and parent; a driver's follow /driver=<name>,",
+		MDEV_LOG(ERR, "%s: unknown key '%s': the keys are uuid, type, parent and socket; a driver's follow /driver=<name>,",
 			whose, key);
 	else if (pair->value == NULL)
 		MDEV_LOG(ERR, "%s: key '%s' has no value: write %s=<value>",
@@ -110,10 +110,11 @@ pair_is_good(const struct rte_kvargs *kvargs, const struct rte_kvargs_pair *pair
 	return false;
 }
 
-/* Parse "bus=mdev,uuid=...,type=...,parent=..."; the caller frees the result. */
+/* Parse "bus=mdev,uuid=...,type=...,..."; the caller frees the result. */
 static struct rte_kvargs *
 bus_layer_parse(const char *str)
 {
+	char buf[sizeof(MDEV_ADDR_PREFIX) + MDEV_PRINTABLE_LEN];
 	char printable[MDEV_PRINTABLE_LEN];
 	struct rte_kvargs *kvargs;
 	unsigned int i;
@@ -129,6 +130,10 @@ bus_layer_parse(const char *str)
 			rte_kvargs_free(kvargs);
 			return NULL;
 		}
+	}
+	if (mdev_socket_check(kvargs, subject(kvargs, buf, sizeof(buf))) < 0) {
+		rte_kvargs_free(kvargs);
+		return NULL;
 	}
 	return kvargs;
 }
@@ -177,7 +182,8 @@ static bool
 layer_fits(const struct rte_kvargs *kvargs, const struct rte_mdev_device *mdev)
 {
 	return glob_fits(kvargs, KEY_TYPE, mdev->type) &&
-		glob_fits(kvargs, KEY_PARENT, mdev->parent);
+		glob_fits(kvargs, KEY_PARENT, mdev->parent) &&
+		mdev_socket_fits(kvargs, mdev);
 }
 
 bool
@@ -316,6 +322,23 @@ devargs_sorted(struct devargs_entry **sorted, size_t *number)
 }
 
 int
+mdev_devargs_newest(int (*fn)(const struct rte_devargs *da, void *arg), void *arg)
+{
+	struct devargs_entry *entry;
+	size_t count, i;
+	int ret;
+
+	ret = devargs_sorted(&entry, &count);
+	for (i = 0; ret == 0 && i < count; i++) {
+		if (i + 1 == count ||
+				strcmp(entry[i].da->name, entry[i + 1].da->name) != 0)
+			ret = fn(entry[i].da, arg);
+	}
+	free(entry);
+	return ret;
+}
+
+int
 mdev_devargs_refresh(void)
 {
 	struct devargs_entry *entry;
@@ -340,8 +363,12 @@ warn_missing(const struct rte_devargs *da)
 		MDEV_LOG(WARNING, "mdev bus: '%s' names no device: add uuid=<uuid>",
 			mdev_printable(da->bus_str, printable,
 				sizeof(printable)));
+	else if (da->bus_str == NULL && da->drv_str != NULL &&
+			strstr(da->drv_str, MDEV_KEY_SOCKET "=") != NULL)
+		MDEV_LOG(WARNING, "mdev:%s: no such device, and socket= is no key of this form's: write bus=mdev,uuid=<uuid>,socket=<path>",
+			mdev_printable(da->name, printable, sizeof(printable)));
 	else
-		MDEV_LOG(WARNING, "mdev:%s: no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices",
+		MDEV_LOG(WARNING, "mdev:%s: no such device: create it, or correct the UUID; the machine's are in " MDEV_LISTS,
 			mdev_printable(da->name, printable, sizeof(printable)));
 }
 

@@ -20,16 +20,28 @@
 #define MDEV_SYSFS_DEVICES "/sys/bus/mdev/devices"
 #define MDEV_SYSFS_DEVICES_ENV "SYSFS_MDEV_DEVICES"
 
-/* A device that a folder lists. */
+enum mdev_kind {
+	MDEV_SOCKET, /* named by devargs */
+	MDEV_SYSFS,  /* the kernel's */
+	MDEV_USER,   /* of a mediator in user space */
+};
+
+/* A device that is listed somewhere. */
 struct mdev_entry {
 	rte_uuid_t uuid;
+	enum mdev_kind kind;
+	unsigned int rank;  /* of the list; the lowest wins */
 	const char *root;
+	const char *other;  /* another list that has it; NULL: none */
 	char name[RTE_UUID_STRLEN]; /* as spelt there */
 };
 
 struct mdev_entries {
 	struct mdev_entry *entry;
 	size_t count, room;
+	/* where the next ones are from */
+	enum mdev_kind kind;
+	unsigned int rank;
 };
 
 const char *
@@ -61,9 +73,50 @@ entries_add(struct mdev_entries *entries, const char *root, const char *name)
 	}
 	grown = &entries->entry[entries->count++];
 	rte_uuid_copy(grown->uuid, uuid);
+	grown->kind = entries->kind;
+	grown->rank = entries->rank;
 	grown->root = root;
+	grown->other = NULL;
 	rte_strscpy(grown->name, name, sizeof(grown->name));
 	return 0;
+}
+
+/* Drop the entry that was just made if its folder is not to be trusted, or is none. */
+static int
+entries_check(struct mdev_entries *entries, int root_fd, const char *name)
+{
+	int ret = mdev_user_check_device(root_fd, name);
+
+	if (ret == 0)
+		return 0;
+	MDEV_LOG(DEBUG, MDEV_ADDR_PREFIX "%s: %s", name, strerror(-ret));
+	entries->count--;
+	return mdev_user_is_absent(ret) ? 0 : ret;
+}
+
+/* The folder's own fd is -1 if nothing in it needs a look before it is taken. */
+static int
+entries_read_dir(struct mdev_entries *entries, const char *root, int root_fd,
+		DIR *dir)
+{
+	struct dirent *dirent;
+	size_t count;
+	int ret;
+
+	while (true) {
+		errno = 0;
+		dirent = readdir(dir);
+		if (dirent == NULL)
+			return -errno;
+		if (dirent->d_name[0] == '.')
+			continue;
+		count = entries->count;
+		ret = entries_add(entries, root, dirent->d_name);
+		if (entries->count > count && root_fd >= 0)
+			ret = entries_check(entries, root_fd, dirent->d_name);
+		if (ret < 0)
+			return ret;
+	}
 }
 
 /*
@@ -71,10 +124,9 @@ entries_add(struct mdev_entries *entries, const char *root, const char *name)
  * that cannot be read for the moment is an error, or all devices would seem gone.
  */
 static int
-entries_read(struct mdev_entries *entries, const char *root)
+entries_read_sysfs(struct mdev_entries *entries, const char *root)
 {
-	struct dirent *dirent;
-	int ret = 0;
+	int ret;
 	DIR *dir;
 
 	dir = opendir(root);
@@ -83,26 +135,54 @@ entries_read(struct mdev_entries *entries, const char *root)
 		MDEV_LOG(DEBUG, "mdev bus: %s: %s", root, strerror(errno));
 		return ret;
 	}
-	while (ret == 0) {
-		errno = 0;
-		dirent = readdir(dir);
-		if (dirent == NULL) {
-			ret = -errno;
-			break;
-		}
-		if (dirent->d_name[0] != '.')
-			ret = entries_add(entries, root, dirent->d_name);
-	}
+	ret = entries_read_dir(entries, root, -1, dir);
 	closedir(dir);
 	return ret;
+}
+
+/* The same for user space, where not every folder may be trusted. */
+static int
+entries_read_user(struct mdev_entries *entries, const char *root)
+{
+	int root_fd, fd, ret;
+	DIR *dir = NULL;
+
+	root_fd = mdev_user_open_root(root);
+	if (root_fd < 0) {
+		MDEV_LOG(DEBUG, "mdev bus: %s: %s", root, strerror(-root_fd));
+		return mdev_user_is_absent(root_fd) ? 0 : root_fd;
+	}
+	fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (dir == NULL) {
+		ret = errno == EACCES ? 0 : -errno;
+		if (fd >= 0)
+			close(fd);
+		goto out;
+	}
+	ret = entries_read_dir(entries, root, root_fd, dir);
+	closedir(dir);
+out:
+	close(root_fd);
+	return ret;
+}
+
+/* See mdev_socket_read(). */
+static int
+entries_add_socket(void *arg, const char *path, const char *name)
+{
+	return entries_add(arg, path, name);
 }
 
 static int
 entry_cmp(const void *a, const void *b)
 {
 	const struct mdev_entry *left = a, *right = b;
+	int cmp = rte_uuid_compare(left->uuid, right->uuid);
 
-	return rte_uuid_compare(left->uuid, right->uuid);
+	return cmp != 0 ? cmp : (left->rank > right->rank) -
+		(left->rank < right->rank);
 }
 
 /* Cut at the end of the line; text that is not printable is no attribute. */
@@ -178,14 +258,17 @@ attr_link(const struct rte_mdev_device *mdev, const char *entry,
 	attr_clean(attr);
 }
 
-/* A device has no NUMA node of its own; its parent may have one. */
+/* A device has no NUMA node of its own, but from user space; its parent may have one. */
 static int
-numa_node(const struct rte_mdev_device *mdev, const char *entry)
+numa_node(const struct rte_mdev_device *mdev, const struct mdev_entry *entry)
 {
-	char text[RTE_MDEV_ATTR_LEN], *end;
+	char text[RTE_MDEV_ATTR_LEN] = "", *end;
 	long node;
 
-	attr_read(mdev, entry, "../numa_node", text);
+	if (entry->kind == MDEV_USER)
+		attr_read(mdev, entry->name, "numa_node", text);
+	if (text[0] == '\0')
+		attr_read(mdev, entry->name, "../numa_node", text);
 	errno = 0;
 	node = strtol(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || node < 0 ||
@@ -194,19 +277,50 @@ numa_node(const struct rte_mdev_device *mdev, const char *entry)
 	return node;
 }
 
+/* What is said of a device that has no more than a socket. */
 static void
-device_read(struct rte_mdev_device *mdev, const char *entry)
+device_read_socket(struct rte_mdev_device *mdev)
 {
 	struct mdev_private *priv = MDEV_PRIVATE(mdev);
 
-	attr_read(mdev, entry, "mdev_type/device_api", mdev->device_api);
-	attr_link(mdev, entry, "/mdev_type", 0, mdev->type);
-	attr_link(mdev, entry, "", 1, mdev->parent);
+	rte_strscpy(mdev->device_api, "vfio-pci", sizeof(mdev->device_api));
+	mdev->type[0] = '\0';
+	mdev->parent[0] = '\0';
+	mdev->device.numa_node = SOCKET_ID_ANY;
+	snprintf(priv->bus_info, sizeof(priv->bus_info),
+		MDEV_KEY_SOCKET "=%s,device_api=%s", mdev->root, mdev->device_api);
+	mdev->device.bus_info = priv->bus_info;
+}
+
+static void
+device_read(struct rte_mdev_device *mdev, const struct mdev_entry *entry)
+{
+	struct mdev_private *priv = MDEV_PRIVATE(mdev);
+
+	if (entry->kind == MDEV_SOCKET) {
+		device_read_socket(mdev);
+		return;
+	}
+	attr_read(mdev, entry->name, "mdev_type/device_api", mdev->device_api);
+	attr_link(mdev, entry->name, "/mdev_type", 0, mdev->type);
+	attr_link(mdev, entry->name, "", 1, mdev->parent);
 	mdev->device.numa_node = numa_node(mdev, entry);
 	snprintf(priv->bus_info, sizeof(priv->bus_info),
 		"type=%s,parent=%s,device_api=%s", mdev->type, mdev->parent,
 		mdev->device_api);
 	mdev->device.bus_info = priv->bus_info;
+}
+
+/* The user is told once which of them it is. */
+static void
+device_doubled(struct rte_mdev_device *mdev, const struct mdev_entry *entry)
+{
+	struct mdev_private *priv = MDEV_PRIVATE(mdev);
+
+	if (entry->other != NULL && !priv->doubled)
+		MDEV_LOG(WARNING, "mdev:%s: is at %s and at %s: the first one is taken; give one of the two another UUID",
+			mdev->name, entry->root, entry->other);
+	priv->doubled = entry->other != NULL;
 }
 
 static struct rte_mdev_device *
@@ -227,7 +341,8 @@ device_new(const struct mdev_entry *entry)
 	rte_uuid_unparse(mdev->uuid, mdev->name, sizeof(mdev->name));
 	mdev->device.name = mdev->name;
 	mdev->device.bus = &mdev_bus.bus;
-	device_read(mdev, entry->name);
+	device_read(mdev, entry);
+	device_doubled(mdev, entry);
 	return mdev;
 }
 
@@ -254,8 +369,9 @@ static void
 device_still(struct rte_mdev_device *mdev, const struct mdev_entry *entry)
 {
 	mdev->gone = false;
+	device_doubled(mdev, entry);
 	if (mdev->driver == NULL)
-		device_read(mdev, entry->name);
+		device_read(mdev, entry);
 }
 
 /*
@@ -319,41 +435,77 @@ look_ahead(void)
 		MDEV_PRIVATE(behind)->ahead = NULL;
 }
 
-/* Two spellings of one UUID are one device. */
+/* Two spellings of one UUID are one device, and so are entries of two lists. */
 static void
 entries_sort(struct mdev_entries *entries)
 {
+	struct mdev_entry *entry, *last;
 	size_t i, kept = 0;
 
 	if (entries->count == 0)
 		return;
 	qsort(entries->entry, entries->count, sizeof(*entries->entry), entry_cmp);
 	for (i = 1; i < entries->count; i++) {
-		if (entry_cmp(&entries->entry[kept], &entries->entry[i]) != 0)
-			entries->entry[++kept] = entries->entry[i];
+		last = &entries->entry[kept];
+		entry = &entries->entry[i];
+		if (rte_uuid_compare(last->uuid, entry->uuid) != 0)
+			entries->entry[++kept] = *entry;
+		else if (last->rank != entry->rank && last->other == NULL)
+			last->other = entry->root;
 	}
 	entries->count = kept + 1;
+}
+
+/* All that is listed, the most particular first. where: the list that failed. */
+static int
+entries_read(struct mdev_entries *entries, struct mdev_sockets *sockets,
+		const struct mdev_user_roots *roots, const char **where)
+{
+	unsigned int i;
+	int ret;
+
+	*where = "devargs";
+	entries->kind = MDEV_SOCKET;
+	ret = mdev_socket_read(sockets, entries_add_socket, entries);
+	if (ret < 0)
+		return ret;
+	*where = mdev_sysfs_root();
+	entries->kind = MDEV_SYSFS;
+	entries->rank++;
+	ret = entries_read_sysfs(entries, *where);
+	entries->kind = MDEV_USER;
+	for (i = 0; ret == 0 && i < roots->count; i++) {
+		*where = roots->path[i];
+		entries->rank++;
+		ret = entries_read_user(entries, *where);
+	}
+	return ret;
 }
 
 int
 mdev_scan(void)
 {
 	struct mdev_entries entries = { .entry = NULL };
+	struct mdev_sockets sockets = { .path = NULL };
+	struct mdev_user_roots roots;
 	struct rte_mdev_device *mdev;
+	const char *where;
 	int ret;
 
-	ret = entries_read(&entries, mdev_sysfs_root());
+	mdev_user_roots(&roots);
+	ret = entries_read(&entries, &sockets, &roots, &where);
 	if (ret == 0) {
 		entries_sort(&entries);
 		ret = merge(&entries);
 		look_ahead();
 	}
 	free(entries.entry);
+	free(sockets.path);
 	if (ret == 0)
 		ret = mdev_devargs_refresh();
 	if (ret < 0) {
 		MDEV_LOG(ERR, "mdev bus: scan of %s failed: %s: see that it can be read, and scan again",
-			mdev_sysfs_root(), strerror(-ret));
+			where, strerror(-ret));
 		/* EAL frees the devargs whose attach made it scan */
 		MDEV_FOREACH(mdev)
 			mdev->device.devargs = NULL;

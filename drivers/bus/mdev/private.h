@@ -33,6 +33,12 @@ extern int mdev_bus_logtype;
 /** Text put in front of a UUID to make it an address. */
 #define MDEV_ADDR_PREFIX RTE_BUS_MDEV_NAME ":"
 
+/** Where mediators in user space list their devices. */
+#define MDEV_USER_DEVICES "/run/mdev/devices"
+
+/** For messages: where a user finds devices. */
+#define MDEV_LISTS "/sys/bus/mdev/devices and " MDEV_USER_DEVICES
+
 /** Room for any text that comes from outside, made printable. */
 #define MDEV_PRINTABLE_LEN 64
 
@@ -50,6 +56,7 @@ struct mdev_private {
 	int borrowed_fd;              /**< Secondary: pub.vfio's; -1: none. */
 	struct rte_intr_handle *request; /**< REQ interrupt; NULL: not enabled. */
 	bool requested;               /**< Asked back, as was said. */
+	bool doubled;                 /**< Listed twice, as was said. */
 	char root[];                  /**< Storage of pub.root. */
 };
 
@@ -63,6 +70,91 @@ int mdev_scan(void);
 
 /** Folder that lists the kernel's devices. */
 const char *mdev_sysfs_root(void);
+
+/* mdev_user.c */
+
+/** Most roots, and the longest path of one with its final zero. */
+#define MDEV_USER_ROOTS_MAX 16
+#define MDEV_USER_ROOT_LEN 256
+
+/** Folders where mediators in user space list devices; the first wins. */
+struct mdev_user_roots {
+	unsigned int count;
+	char path[MDEV_USER_ROOTS_MAX][MDEV_USER_ROOT_LEN];
+};
+
+/** Get these folders, whether they are there or not. */
+void mdev_user_roots(struct mdev_user_roots *roots);
+
+/**
+ * Open such a folder, if nobody but root and the user of this process can change it or
+ * what leads to it.
+ *
+ * @return
+ *   An fd (O_PATH); -EPERM if others could, logged already; else a negative errno.
+ */
+int mdev_user_open_root(const char *root);
+
+/**
+ * The same check of the folder of a device.
+ *
+ * @param root_fd
+ *   From mdev_user_open_root().
+ * @param name
+ *   The device's name there.
+ * @return
+ *   0, or a negative errno as for mdev_user_open_root(). What leads to the device can
+ *   then be changed by root and the user of this process only, and is used by path.
+ */
+int mdev_user_check_device(int root_fd, const char *name);
+
+/** Does this error of the two say that there is nothing, and not that it failed? */
+bool mdev_user_is_absent(int error);
+
+/* mdev_socket.c */
+
+struct rte_kvargs;
+
+/** Key of the socket in devargs. */
+#define MDEV_KEY_SOCKET "socket"
+
+/** Longest path of a socket with its final zero, see unix(7). */
+#define MDEV_SOCKET_LEN 108
+
+/** Sockets that devargs name. */
+struct mdev_sockets {
+	size_t count;
+	char (*path)[MDEV_SOCKET_LEN]; /**< To be freed. */
+};
+
+/**
+ * Check the socket= of parsed devargs, if there is one.
+ *
+ * @return
+ *   0, or -EINVAL, logged with whose in front.
+ */
+int mdev_socket_check(const struct rte_kvargs *kvargs, const char *whose);
+
+/** Is it the device's socket, if they have one? */
+bool mdev_socket_fits(const struct rte_kvargs *kvargs,
+		const struct rte_mdev_device *mdev);
+
+/**
+ * Read the sockets that devargs name for allowed devices.
+ *
+ * @param[out] sockets
+ *   The paths; to be freed even if it fails.
+ * @param add
+ *   Called with each path, which stays until it is freed, and the name of its device. It
+ *   returns 0, or a negative errno, which ends it.
+ * @param arg
+ *   For add.
+ * @return
+ *   0, or a negative errno.
+ */
+int mdev_socket_read(struct mdev_sockets *sockets,
+		int (*add)(void *arg, const char *path, const char *name),
+		void *arg);
 
 /* mdev_params.c */
 
@@ -86,6 +178,16 @@ void *mdev_dev_iterate(const void *start, const char *str,
  */
 struct rte_device *mdev_find_by_any_name(const struct rte_device *start,
 		rte_dev_cmp_t cmp, const void *data);
+
+/**
+ * Call fn with the newest devargs of each device, by canonical names, until it returns
+ * something else than 0.
+ *
+ * @return
+ *   What fn returned, or -ENOMEM.
+ */
+int mdev_devargs_newest(int (*fn)(const struct rte_devargs *da, void *arg),
+		void *arg);
 
 /**
  * Give the bus's devargs their canonical names, drop all but the newest of each
