@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Devices that come and go: the kernel's uevents, and the interrupt by which VFIO asks
- * a device back (REQ). Both become events of EAL (rte_dev_event_callback_register());
- * what is to be done is the application's decision, and done outside the callback.
+ * Devices that come and go: the kernel's uevents, the interrupt by which VFIO asks a
+ * device back (REQ), and the end of a mediator in user space. All become events of EAL
+ * (rte_dev_event_callback_register()); what is to be done is the application's decision,
+ * and done outside the callback.
  *
  * EAL's own monitor knows PCI and UIO only and offers a bus no place to join, so this
  * one starts with the bus, where the kernel has mediated devices at all.
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,9 +156,8 @@ uevent_socket(void)
 	return ret;
 }
 
-/* An fd that EAL's interrupt thread polls and a callback reads; it owns the fd. */
-static int
-watch(int fd, rte_intr_callback_fn callback, struct rte_intr_handle **watched,
+int
+mdev_watch(int fd, rte_intr_callback_fn callback, struct rte_intr_handle **watched,
 		void *arg)
 {
 	struct rte_intr_handle *handle;
@@ -168,12 +169,12 @@ watch(int fd, rte_intr_callback_fn callback, struct rte_intr_handle **watched,
 	if (rte_intr_type_set(handle, RTE_INTR_HANDLE_EXT) != 0 ||
 			rte_intr_fd_set(handle, fd) != 0)
 		goto free_handle;
+	*watched = handle; /* the callback may look there at once */
 	ret = rte_intr_callback_register(handle, callback,
 			arg == NULL ? handle : arg);
-	if (ret < 0)
-		goto free_handle;
-	*watched = handle;
-	return 0;
+	if (ret == 0)
+		return 0;
+	*watched = NULL;
 
 free_handle:
 	rte_intr_instance_free(handle);
@@ -182,12 +183,8 @@ close_fd:
 	return ret;
 }
 
-/*
- * End it and free the handle. -EBUSY within the callback itself, whose end nobody can
- * wait for there.
- */
-static int
-unwatch(struct rte_intr_handle *handle, rte_intr_callback_fn callback)
+int
+mdev_unwatch(struct rte_intr_handle *handle, rte_intr_callback_fn callback)
 {
 	int ret;
 
@@ -202,16 +199,26 @@ unwatch(struct rte_intr_handle *handle, rte_intr_callback_fn callback)
 	return 0;
 }
 
-void
-mdev_monitor_start(void)
+static int
+uevent_start(void)
 {
 	int ret;
 
 	if (monitor != NULL || access(mdev_sysfs_root(), F_OK) != 0)
-		return;
+		return 0;
 	ret = uevent_socket();
-	if (ret >= 0)
-		ret = watch(ret, uevent_interrupt, &monitor, NULL);
+	return ret < 0 ? ret : mdev_watch(ret, uevent_interrupt, &monitor, NULL);
+}
+
+void
+mdev_monitor_start(void)
+{
+	int ret, user_ret;
+
+	ret = uevent_start();
+	user_ret = mdev_inotify_start();
+	if (ret == 0)
+		ret = user_ret;
 	if (ret < 0)
 		MDEV_LOG(WARNING, "mdev bus: devices that are created and removed from now on will not be noticed: %s: scan to see them",
 			strerror(-ret));
@@ -220,7 +227,8 @@ mdev_monitor_start(void)
 void
 mdev_monitor_stop(void)
 {
-	if (monitor != NULL && unwatch(monitor, uevent_interrupt) == 0)
+	mdev_inotify_stop();
+	if (monitor != NULL && mdev_unwatch(monitor, uevent_interrupt) == 0)
 		monitor = NULL;
 }
 
@@ -268,39 +276,98 @@ request_enable(struct rte_mdev_device *mdev, uint32_t index)
 	efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (efd < 0)
 		return -errno;
-	ret = watch(efd, request_interrupt, &priv->request, mdev);
+	ret = mdev_watch(efd, request_interrupt, &priv->request, mdev);
 	if (ret < 0)
 		return ret;
 	ret = vfio_irq_set_eventfds(mdev->vfio, index, 0, 1, &efd);
 	if (ret < 0) {
-		unwatch(priv->request, request_interrupt);
+		mdev_unwatch(priv->request, request_interrupt);
 		priv->request = NULL;
 	}
 	return ret;
 }
 
-void
-mdev_request_start(struct rte_mdev_device *mdev)
+/*
+ * In EAL's interrupt thread. The fd stays readable: it is listened to no more, which within
+ * the callback itself takes effect when that has returned.
+ */
+static void
+gone_interrupt(void *arg)
+{
+	struct rte_mdev_device *mdev = arg;
+
+	if (rte_intr_callback_unregister_pending(MDEV_PRIVATE(mdev)->gone,
+			gone_interrupt, mdev, NULL) <= 0)
+		return; /* mdev_request_stop() was faster */
+	MDEV_LOG(WARNING, "mdev:%s: its mediator is gone, and it does nothing any more: detach it, and attach it when it is there again",
+		mdev->name);
+	if (mdev->driver->request != NULL)
+		mdev->driver->request(mdev);
+	rte_dev_event_callback_process(mdev->name, RTE_DEV_EVENT_REMOVE);
+}
+
+static int
+gone_enable(struct rte_mdev_device *mdev)
+{
+	int fd = vfio_dev_gone_fd(mdev->vfio);
+
+	if (fd < 0)
+		return 0;
+	/* the device's own fd is closed with it */
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	return mdev_watch(fd, gone_interrupt, &MDEV_PRIVATE(mdev)->gone, mdev);
+}
+
+static int
+gone_disable(struct rte_mdev_device *mdev)
+{
+	struct mdev_private *priv = MDEV_PRIVATE(mdev);
+	int ret;
+
+	if (priv->gone == NULL)
+		return 0;
+	ret = mdev_unwatch(priv->gone, gone_interrupt);
+	if (ret == 0)
+		priv->gone = NULL;
+	return ret;
+}
+
+static int
+request_start(struct rte_mdev_device *mdev)
 {
 	struct vfio_irq irq = { .count = 0 };
 	uint32_t index;
+
+	if (request_index(mdev->vfio, &index) < 0)
+		return 0;
+	if (vfio_irq_get(mdev->vfio, index, &irq) < 0 || irq.count == 0)
+		return 0; /* a mediator without it just waits */
+	return request_enable(mdev, index);
+}
+
+void
+mdev_request_start(struct rte_mdev_device *mdev)
+{
 	int ret;
 
 	MDEV_PRIVATE(mdev)->requested = false;
 	/* in a secondary process it is the primary's */
-	if (vfio_dev_owner(mdev->vfio) != VFIO_DEV_OWNED ||
-			request_index(mdev->vfio, &index) < 0)
+	if (vfio_dev_owner(mdev->vfio) != VFIO_DEV_OWNED)
 		return;
-	if (vfio_irq_get(mdev->vfio, index, &irq) < 0 || irq.count == 0)
-		return; /* a mediator without it just waits */
-	ret = request_enable(mdev, index);
+	ret = request_start(mdev);
 	if (ret < 0)
 		MDEV_LOG(WARNING, "mdev:%s: its removal will wait without notice: %s: detach it before it is removed",
 			mdev->name, strerror(-ret));
+	ret = gone_enable(mdev);
+	if (ret < 0)
+		MDEV_LOG(WARNING, "mdev:%s: the end of its mediator will not be noticed: %s: detach it before its mediator is ended",
+			mdev->name, strerror(-ret));
 }
 
-int
-mdev_request_stop(struct rte_mdev_device *mdev)
+static int
+request_stop(struct rte_mdev_device *mdev)
 {
 	struct mdev_private *priv = MDEV_PRIVATE(mdev);
 	uint32_t index;
@@ -308,14 +375,28 @@ mdev_request_stop(struct rte_mdev_device *mdev)
 
 	if (priv->request == NULL)
 		return 0;
-	ret = unwatch(priv->request, request_interrupt);
-	if (ret < 0) {
-		MDEV_LOG(ERR, "mdev:%s: cannot be detached from within the event of its removal: do it in an alarm or another thread",
-			mdev->name);
+	ret = mdev_unwatch(priv->request, request_interrupt);
+	if (ret < 0)
 		return ret;
-	}
 	priv->request = NULL;
 	if (request_index(mdev->vfio, &index) == 0)
 		vfio_irq_disable(mdev->vfio, index);
 	return 0;
+}
+
+int
+mdev_request_stop(struct rte_mdev_device *mdev)
+{
+	int ret;
+
+	ret = gone_disable(mdev);
+	if (ret == 0) {
+		ret = request_stop(mdev);
+		if (ret < 0)
+			gone_enable(mdev); /* all goes on */
+	}
+	if (ret < 0)
+		MDEV_LOG(ERR, "mdev:%s: cannot be detached from within the event of its removal: do it in an alarm or another thread",
+			mdev->name);
+	return ret;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,22 +88,31 @@ struct walk {
 	char left[PATH_MAX];   /* what is left of the way */
 };
 
-/* Was it said of the folder as it is? Each scan comes by again. */
+static bool
+is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+		a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+		a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Was it said of the folder as it is? Each scan and each event comes by again. */
 static bool
 was_said(const struct stat *st)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static struct stat said[16];
 	static unsigned int next;
+	bool known = false;
 	unsigned int i;
 
-	for (i = 0; i < RTE_DIM(said); i++) {
-		if (said[i].st_dev == st->st_dev && said[i].st_ino == st->st_ino &&
-				said[i].st_ctim.tv_sec == st->st_ctim.tv_sec &&
-				said[i].st_ctim.tv_nsec == st->st_ctim.tv_nsec)
-			return true;
-	}
-	said[next++ % RTE_DIM(said)] = *st;
-	return false;
+	pthread_mutex_lock(&lock);
+	for (i = 0; !known && i < RTE_DIM(said); i++)
+		known = is_same(&said[i], st);
+	if (!known)
+		said[next++ % RTE_DIM(said)] = *st;
+	pthread_mutex_unlock(&lock);
+	return known;
 }
 
 static int

@@ -7,7 +7,8 @@
  * @file
  * What the files of the mdev bus share. All of it runs in the thread that scans or
  * probes, as EAL has it for every bus, and takes no lock, but for what other threads
- * of EAL call: mdev_mp.c (IPC) and mdev_hotplug.c (interrupts).
+ * of EAL call: mdev_mp.c (IPC), mdev_hotplug.c and mdev_inotify.c
+ * (interrupts).
  */
 
 #include <stdbool.h>
@@ -55,6 +56,7 @@ struct mdev_private {
 	bool is_published;            /**< Owned by mdev_mp.c. */
 	int borrowed_fd;              /**< Secondary: pub.vfio's; -1: none. */
 	struct rte_intr_handle *request; /**< REQ interrupt; NULL: not enabled. */
+	struct rte_intr_handle *gone; /**< End of the mediator; NULL: not watched. */
 	bool requested;               /**< Asked back, as was said. */
 	bool doubled;                 /**< Listed twice, as was said. */
 	char root[];                  /**< Storage of pub.root. */
@@ -319,7 +321,34 @@ void mdev_monitor_stop(void);
 bool mdev_uevent_parse(const char *msg, size_t len, char name[RTE_UUID_STRLEN],
 		enum rte_dev_event_type *type);
 
-/** Hear when a probed device is asked back; logs if it cannot. */
+/**
+ * Have EAL's interrupt thread poll an fd and call back to read it.
+ *
+ * @param fd
+ *   The fd, which is closed by mdev_unwatch(), or if this fails.
+ * @param callback
+ *   Called with arg, or with the handle if that is NULL.
+ * @param[out] watched
+ *   The handle.
+ * @param arg
+ *   For the callback.
+ * @return
+ *   0, or a negative errno.
+ */
+int mdev_watch(int fd, rte_intr_callback_fn callback,
+		struct rte_intr_handle **watched, void *arg);
+
+/**
+ * End it and free the handle.
+ *
+ * @return
+ *   0; -EBUSY within the callback itself, whose end nobody can wait for there.
+ */
+int mdev_unwatch(struct rte_intr_handle *handle, rte_intr_callback_fn callback);
+
+/**
+ * Hear when a probed device is asked back, or its mediator ends; logs if it cannot.
+ */
 void mdev_request_start(struct rte_mdev_device *mdev);
 
 /**
@@ -329,6 +358,19 @@ void mdev_request_start(struct rte_mdev_device *mdev);
  *   0, or -EBUSY within the event itself, logged already.
  */
 int mdev_request_stop(struct rte_mdev_device *mdev);
+
+/* mdev_inotify.c */
+
+/**
+ * Watch devices of mediators in user space come and go.
+ *
+ * @return
+ *   0, or a negative errno. Started already: 0.
+ */
+int mdev_inotify_start(void);
+
+/** Watch no more. */
+void mdev_inotify_stop(void);
 
 #include "mdev_compat.h"
 
