@@ -6,8 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <rte_errno.h>
 #include <rte_interrupts.h>
@@ -83,6 +86,7 @@ WRAP_PTR(void *, realloc, (old, size), void *old, size_t size)
 WRAP_PTR(void *, reallocarray, (old, count, size), void *old, size_t count,
 		size_t size)
 WRAP_PTR(DIR *, opendir, (path), const char *path)
+WRAP_PTR(DIR *, fdopendir, (fd), int fd)
 WRAP_PTR(char *, realpath, (path, resolved), const char *path, char *resolved)
 WRAP_PTR(void *, rte_zmalloc, (type, size, align), const char *type, size_t size,
 		unsigned int align)
@@ -97,6 +101,10 @@ WRAP_PTR(struct rte_kvargs *, rte_kvargs_parse, (args, keys), const char *args,
 WRAP_PTR(struct rte_eth_dev *, rte_eth_dev_allocate, (name), const char *name)
 
 WRAP_INT(-1, eventfd, (count, flags), unsigned int count, int flags)
+WRAP_INT(-1, fstat64, (fd, st), int fd, struct stat64 *st)
+WRAP_INT(-1, inotify_add_watch, (fd, path, mask), int fd, const char *path,
+		uint32_t mask)
+WRAP_INT(-1, inotify_init1, (flags), int flags)
 WRAP_INT(-EMFILE, rte_intr_callback_register, (handle, callback, arg),
 		const struct rte_intr_handle *handle, rte_intr_callback_fn callback,
 		void *arg)
@@ -136,6 +144,25 @@ WRAP_PROTO(int, open64, const char *path, int flags, ...)
 	if (fake_kernel_open(path, &fd))
 		return fd;
 	return __real_open64(path, flags, mode);
+}
+
+WRAP_PROTO(ssize_t, readlinkat, int dir, const char *path, char *buf, size_t len)
+{
+	if (fault_now("readlinkat")) {
+		errno = EIO;
+		return -1;
+	}
+	return __real_readlinkat(dir, path, buf, len);
+}
+
+/* Nobody creates files by it. */
+WRAP_PROTO(int, openat64, int dir, const char *path, int flags, ...)
+{
+	if (fault_now("openat")) {
+		errno = EMFILE;
+		return -1;
+	}
+	return __real_openat64(dir, path, flags);
 }
 
 /* Of its commands, what makes an fd. */

@@ -20,6 +20,8 @@
 #include "test.h"
 
 #define ENV "SYSFS_MDEV_DEVICES"
+/* whatever mediators there are, the tests' are others */
+#define ENV_USER "RUN_MDEV_DEVICES"
 
 static char top[128], root[144];
 
@@ -155,7 +157,7 @@ made_up_sysfs_start(void)
 		if (make_parent(i) < 0)
 			return -1;
 	}
-	if (setenv(ENV, root, 1) < 0)
+	if (setenv(ENV, root, 1) < 0 || setenv(ENV_USER, at("run0/mdev/devices"), 1) < 0)
 		return trouble(ENV);
 	return 0;
 }
@@ -172,6 +174,7 @@ made_up_sysfs_stop(void)
 {
 	reset_bus();
 	unsetenv(ENV);
+	unsetenv(ENV_USER);
 	if (nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0)
 		trouble(top);
 }

@@ -32,6 +32,9 @@
 #define ANEW "remove it and create it anew, or update its driver in the kernel or its mediator"
 #define REGION(i, what) "vfio: " UUID ": region " #i ": " what ": " UPDATE
 
+#define SOCKET_HINT "not a socket's path: it begins with / and has 107 characters at most"
+#define TEN "1234567890"
+
 static int
 setup(void)
 {
@@ -75,6 +78,18 @@ static const struct error_case addresses[] = {
 	{ "unknown, long form, -a", .meet = error_lines_start,
 	  .arg = "bus=mdev,uuid=" OTHER,
 	  .line = "mdev:" OTHER ": " MISSING },
+	{ "socket in the short form", .meet = rte_dev_probe,
+	  .arg = "mdev:" OTHER ",socket=/a",
+	  .line = "mdev:" OTHER ": no such device, and socket= is no key of this form's: write bus=mdev,uuid=<uuid>,socket=<path>" },
+	{ "socket in the short form, -a", .meet = error_lines_start,
+	  .arg = "mdev:" OTHER ",socket=/a",
+	  .line = "mdev:" OTHER ": no such device, and socket= is no key of this form's: write bus=mdev,uuid=<uuid>,socket=<path>" },
+	{ "socket without UUID", .meet = rte_dev_probe,
+	  .arg = "bus=mdev,socket=/a",
+	  .line = "mdev bus: 'bus=mdev,socket=/a' names no device: add uuid=<uuid>" },
+	{ "socket without UUID, -a", .meet = error_lines_start,
+	  .arg = "bus=mdev,socket=/a",
+	  .line = "mdev bus: 'bus=mdev,socket=/a' names no device: add uuid=<uuid>" },
 	{ "nameless, -a", .meet = error_lines_start,
 	  .arg = "bus=mdev,type=" MADE_UP_TYPE,
 	  .line = "mdev bus: 'bus=mdev,type=" MADE_UP_TYPE "' names no device: add uuid=<uuid>" },
@@ -103,6 +118,30 @@ static const struct error_case devargs[] = {
 	  .line = "mdev:" UUID ": key 'uuid' is given more than once: keep one of them" },
 	{ "no value", .meet = rte_dev_probe, .arg = "bus=mdev,uuid=" UUID ",type",
 	  .line = "mdev:" UUID ": key 'type' has no value: write type=<value>" },
+	{ "socket by a relative path", .meet = rte_dev_probe,
+	  .arg = "bus=mdev,uuid=" UUID ",socket=a/socket",
+	  .line = "mdev:" UUID ": socket=a/socket: " SOCKET_HINT },
+	{ "socket by a relative path, -a", .meet = error_lines_start,
+	  .arg = "bus=mdev,uuid=" UUID ",socket=socket/driver=net_mdev_virtio",
+	  .line = "mdev:" UUID ": socket=socket: " SOCKET_HINT },
+	{ "empty socket", .meet = rte_dev_probe,
+	  .arg = "bus=mdev,uuid=" UUID ",socket=",
+	  .line = "mdev:" UUID ": socket=: " SOCKET_HINT },
+	{ "socket without a value", .meet = rte_dev_probe,
+	  .arg = "bus=mdev,uuid=" UUID ",socket",
+	  .line = "mdev:" UUID ": key 'socket' has no value: write socket=<value>" },
+	{ "two sockets", .meet = rte_dev_probe,
+	  .arg = "bus=mdev,uuid=" UUID ",socket=/a,socket=/b",
+	  .line = "mdev:" UUID ": key 'socket' is given more than once: keep one of them" },
+	{ "path of 108 characters", .meet = rte_dev_probe,
+	  .arg = "bus=mdev,uuid=" UUID ",socket=/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "1234567",
+	  .line = "mdev:" UUID ": socket=/" TEN TEN TEN TEN TEN TEN "12: " SOCKET_HINT },
+	{ "socket and type", .meet = rte_dev_probe,
+	  .arg = "bus=mdev,uuid=" UUID ",socket=/a,type=" MADE_UP_TYPE,
+	  .line = "mdev:" UUID ": a device with socket= has neither type nor parent: leave type= and parent= out" },
+	{ "socket and parent, -a", .meet = error_lines_start,
+	  .arg = "bus=mdev,parent=*,uuid=" UUID ",socket=/a",
+	  .line = "mdev:" UUID ": a device with socket= has neither type nor parent: leave type= and parent= out" },
 	{ "no value of uuid", .meet = rte_dev_probe, .arg = "bus=mdev,uuid",
 	  .line = "mdev bus: key 'uuid' has no value: write uuid=<value>" },
 	{ "another type", .meet = rte_dev_probe,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/eventfd.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -293,6 +294,99 @@ test_without(void)
 	return TEST_SUCCESS;
 }
 
+/* A mediator that ends: its fd stays readable, and is told of once. */
+static int
+mediator_starts(void)
+{
+	fake_vfio.gone_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return fake_vfio.gone_fd < 0 ? -1 : 0;
+}
+
+static int
+mediator_ends(void)
+{
+	return eventfd_write(fake_vfio.gone_fd, 1);
+}
+
+static int
+test_gone(void)
+{
+	struct rte_mdev_device *mdev;
+	unsigned int i;
+
+	for (i = 1; i <= 2; i++) {
+		memset(&heard, 0, sizeof(heard));
+		TEST_ASSERT_SUCCESS(mediator_starts(), "no eventfd");
+		TEST_ASSERT_SUCCESS(mdev_scan(), "scan failed");
+		TEST_ASSERT_SUCCESS(mdev_probe_all(), "probe failed");
+		mdev = mdev_first();
+		TEST_ASSERT_EQUAL(mdev->driver, &driver, "not driven");
+		TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
+		TEST_ASSERT_SUCCESS(mediator_ends(), "no eventfd");
+		TEST_ASSERT(wait_removals(1), "the application heard nothing");
+		/* what comes after it shows that nothing came between */
+		TEST_ASSERT_SUCCESS(raise_request(), "no eventfd");
+		TEST_ASSERT(wait_removals(2), "nothing is heard any more");
+		captured_log_stop();
+		TEST_ASSERT_EQUAL(heard.removals, 2, "%u removals", heard.removals);
+		TEST_ASSERT_EQUAL(heard.requests, 2, "the driver heard %u times",
+			heard.requests);
+		TEST_ASSERT_EQUAL(captured_log_lines("mdev:" UUID_1 ": its mediator is gone"),
+			1, "%u lines", captured_log_lines(NULL));
+		TEST_ASSERT_EQUAL(captured_log_lines(NULL), 2, "%u lines",
+			captured_log_lines(NULL));
+		TEST_ASSERT_SUCCESS(strcmp(heard.name, UUID_1), "name %s",
+			heard.name);
+		TEST_ASSERT_SUCCESS(mdev_unplug_device(mdev), "not detached");
+		TEST_ASSERT_EQUAL(fake_vfio.opened, 0, "left open");
+		TEST_ASSERT_NULL(MDEV_PRIVATE(mdev)->gone, "still watched");
+		TEST_ASSERT_SUCCESS(close(fake_vfio.gone_fd), "closed by the bus");
+	}
+	return TEST_SUCCESS;
+}
+
+/* Gone before anybody listened. */
+static int
+test_gone_at_once(void)
+{
+	TEST_ASSERT_SUCCESS(mediator_starts(), "no eventfd");
+	TEST_ASSERT_SUCCESS(mediator_ends(), "no eventfd");
+	heard.unplug = true;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
+	TEST_ASSERT_SUCCESS(mdev_scan(), "scan failed");
+	TEST_ASSERT_SUCCESS(mdev_probe_all(), "probe failed");
+	TEST_ASSERT(wait_removals(1), "the application heard nothing");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(heard.unplug_in_event, -EBUSY, "returned %d",
+		heard.unplug_in_event);
+	TEST_ASSERT_EQUAL(captured_log_lines("mdev:" UUID_1 ": cannot be detached from within"),
+		1, "%u lines", captured_log_lines(NULL));
+	heard.unplug = false;
+	TEST_ASSERT_SUCCESS(mdev_unplug_device(mdev_first()), "not detached");
+	close(fake_vfio.gone_fd);
+	return TEST_SUCCESS;
+}
+
+/* A detach that is refused within a request leaves the mediator watched. */
+static int
+test_gone_after_refusal(void)
+{
+	TEST_ASSERT_SUCCESS(mediator_starts(), "no eventfd");
+	TEST_ASSERT_SUCCESS(mdev_scan(), "scan failed");
+	TEST_ASSERT_SUCCESS(mdev_probe_all(), "probe failed");
+	heard.unplug = true;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
+	TEST_ASSERT_SUCCESS(raise_request(), "no eventfd");
+	TEST_ASSERT(wait_removals(1), "the application heard nothing");
+	heard.unplug = false;
+	TEST_ASSERT_SUCCESS(mediator_ends(), "no eventfd");
+	TEST_ASSERT(wait_removals(2), "its end is not heard");
+	captured_log_stop();
+	TEST_ASSERT_SUCCESS(mdev_unplug_device(mdev_first()), "not detached");
+	close(fake_vfio.gone_fd);
+	return TEST_SUCCESS;
+}
+
 #define CASE(fn) TEST_CASE_ST(start, stop, fn)
 
 static struct unit_test_suite suite = {
@@ -304,6 +398,9 @@ static struct unit_test_suite suite = {
 		CASE(test_remove_fails),
 		CASE(test_without),
 		CASE(test_cleanup),
+		CASE(test_gone),
+		CASE(test_gone_at_once),
+		CASE(test_gone_after_refusal),
 		TEST_CASES_END()
 	}
 };
