@@ -19,6 +19,7 @@
 #include <vfio_transport.h>
 
 #include "fake_kernel.h"
+#include "fake_mp.h"
 #include "fake_vfio.h"
 #include "fault_inject.h"
 #include "wrap.h"
@@ -155,7 +156,8 @@ WRAP_PROTO(ssize_t, pwrite64, int fd, const void *buf, size_t len, off_t offset)
 
 WRAP_PROTO(enum rte_proc_type_t, rte_eal_process_type, void)
 {
-	return running && fake_kernel.secondary ? RTE_PROC_SECONDARY :
+	return (running && fake_kernel.secondary) || fake_mp_is_secondary() ?
+		RTE_PROC_SECONDARY :
 		__real_rte_eal_process_type();
 }
 

@@ -2,6 +2,7 @@
 
 /* The folders where mediators in user space list devices, and whom the bus trusts there. */
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -404,6 +405,29 @@ test_thousand(void)
 	return TEST_SUCCESS;
 }
 
+/* A user who lacks the client of vfio-user learns that, by both ways to a socket. */
+static int
+test_no_transport(void)
+{
+	char path[PATH_MAX];
+	struct vfio_dev *dev;
+
+	TEST_ASSERT_SUCCESS(made_up_user_device(0, made_up_uuid(1)), "not made");
+	snprintf(path, sizeof(path), "%s/%s/socket", made_up_user_root(0),
+		made_up_uuid(1));
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
+	TEST_ASSERT_EQUAL(vfio_dev_open(made_up_user_root(0), made_up_uuid(1), &dev),
+		-ENODEV, "opened");
+	TEST_ASSERT_EQUAL(vfio_dev_open(path, made_up_uuid(1), &dev), -ENODEV,
+		"opened");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("load librte_common_vfio_user with -d"),
+		2, "another line");
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 2, "%u lines",
+		captured_log_lines(NULL));
+	return TEST_SUCCESS;
+}
+
 static void
 forget(void)
 {
@@ -449,6 +473,7 @@ static struct unit_test_suite suite = {
 		CASE(test_bad_roots),
 		CASE(test_unreadable),
 		CASE(test_thousand),
+		CASE(test_no_transport),
 		CASE(test_faults),
 		TEST_CASES_END()
 	}

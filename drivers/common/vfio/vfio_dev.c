@@ -3,8 +3,11 @@
 /* Open, information, reset, close; the list of transports. */
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "vfio_private.h"
 
@@ -99,6 +102,23 @@ vfio_dev_get_info(struct vfio_dev *dev)
 	return 0;
 }
 
+/* Nobody serves the device. One with a socket is not the kernel's. */
+static void
+log_unserved(const char *base, const char *addr)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s/socket", base, addr);
+	if ((stat(base, &st) == 0 && S_ISSOCK(st.st_mode)) ||
+			(stat(path, &st) == 0 && S_ISSOCK(st.st_mode)))
+		VFIO_LOG(ERR, "%s: no loaded transport serves the socket of its mediator in %s: load librte_common_vfio_user with -d",
+			addr, base);
+	else
+		VFIO_LOG(ERR, "%s: not listed as a VFIO device in %s: was it removed, or has it no VFIO driver?",
+			addr, base);
+}
+
 int
 vfio_dev_open(const char *base, const char *addr, struct vfio_dev **dev)
 {
@@ -109,8 +129,7 @@ vfio_dev_open(const char *base, const char *addr, struct vfio_dev **dev)
 	*dev = NULL;
 	ops = transport_find(base, addr);
 	if (ops == NULL) {
-		VFIO_LOG(ERR, "%s: not listed as a VFIO device in %s: was it removed, or has it no VFIO driver?",
-			addr, base);
+		log_unserved(base, addr);
 		return -ENODEV;
 	}
 	new = vfio_dev_alloc(addr, ops, VFIO_DEV_OWNED);

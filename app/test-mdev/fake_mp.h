@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef FAKE_MP_H
+#define FAKE_MP_H
+
+/*
+ * EAL's messages between processes, within this one: a request of the secondary process
+ * goes to the action that the primary registered. Works by the linker's --wrap.
+ */
+
+#include <stdbool.h>
+
+#include <rte_eal.h>
+
+struct fake_mp {
+	bool secondary;       /* what this process is at the moment */
+	bool silent;          /* no primary answers */
+	unsigned int requests;
+	/* done to a message on its way; NULL: nothing */
+	void (*harm_request)(struct rte_mp_msg *msg);
+	void (*harm_reply)(struct rte_mp_msg *msg);
+};
+
+extern struct fake_mp fake_mp;
+
+void fake_mp_start(void);
+void fake_mp_stop(void);
+/* For others that wrap rte_eal_process_type(). */
+bool fake_mp_is_secondary(void);
+
+#endif /* FAKE_MP_H */
