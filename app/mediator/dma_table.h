@@ -8,26 +8,42 @@
  * addresses. Everything here comes from the client and is hostile.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 #include <sys/types.h>
 
 struct dma_region {
-	TAILQ_ENTRY(dma_region) next; /* by address */
 	uint64_t iova;    /* address of the device's */
 	uint64_t size;    /* bytes */
 	uint64_t offset;  /* of the file, bytes */
 	uint32_t prot;    /* PROT_READ, PROT_WRITE */
 	int fd;           /* owned; -1: nothing that the device could reach */
-	dev_t dev;        /* which file it is */
+	bool regular;     /* a file that dev and ino identify */
+	dev_t dev;
 	ino_t ino;
-	void *addr;       /* mapped for dma_read() and dma_write(); NULL: not yet */
+	uint64_t page;    /* size of its pages, bytes */
 };
 
+/*
+ * A part of a region that is mapped for dma_read() and dma_write(). No more than some
+ * such parts are: a client that gives away terabytes would leave no addresses for others.
+ */
+struct dma_window {
+	const struct dma_region *region; /* NULL: unused */
+	uint64_t start;   /* offset of the file, bytes */
+	size_t len;
+	uint8_t *addr;
+};
+
+#define DMA_TABLE_WINDOWS 4
+
 struct dma_table {
-	TAILQ_HEAD(, dma_region) regions;
+	struct dma_region **regions; /* by address */
 	unsigned int count;
+	unsigned int room;           /* of regions */
+	struct dma_window windows[DMA_TABLE_WINDOWS];
+	unsigned int next_window;    /* to be used anew */
 };
 
 /* A client has so many at most. */
@@ -48,7 +64,8 @@ void dma_table_clear(struct dma_table *table);
 /*
  * Add a region. The fd (-1: none) is the table's from then on if it succeeds. Returns
  * 0; -EINVAL: size 0, or an address or offset that overflows; -EEXIST: overlaps one that
- * is there; -ENOSPC: too many; -ENOMEM; or what fstat(2) said.
+ * is there; -EACCES: the fd allows less than prot; -ENOSPC: too many; -ENOMEM; or what
+ * fstat(2) said.
  */
 int dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size,
 		uint64_t offset, uint32_t prot, int fd);
@@ -57,8 +74,9 @@ int dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size,
 int dma_table_remove(struct dma_table *table, uint64_t iova, uint64_t size);
 
 /*
- * All that the device can reach, neighbours merged. Returns how many there are; only the
- * first room of them are written.
+ * All that the device can reach, neighbours merged: what has an fd and may be read and
+ * written, as vhost-user knows no memory of another kind. Returns how many there are; only
+ * the first room of them are written.
  */
 unsigned int dma_table_merge(const struct dma_table *table, struct dma_range *ranges,
 		unsigned int room);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The memory of a client: a sorted array of regions, and copies from and to them. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "dma_copy.h"
+#include "dma_table.h"
+
+/* Bytes of a window; one page where pages are larger. */
+#define WINDOW_LEN (2ULL << 20)
+/* Regions that there is room for at first. */
+#define FIRST_ROOM 16
+
+void
+dma_table_init(struct dma_table *table)
+{
+	memset(table, 0, sizeof(*table));
+	dma_copy_init();
+}
+
+static void
+window_close(struct dma_window *window)
+{
+	munmap(window->addr, window->len);
+	window->region = NULL;
+}
+
+static void
+region_free(struct dma_table *table, struct dma_region *region)
+{
+	unsigned int i;
+
+	for (i = 0; i < DMA_TABLE_WINDOWS; i++) {
+		if (table->windows[i].region == region)
+			window_close(&table->windows[i]);
+	}
+	if (region->fd >= 0)
+		close(region->fd);
+	free(region);
+}
+
+void
+dma_table_clear(struct dma_table *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->count; i++)
+		region_free(table, table->regions[i]);
+	free(table->regions);
+	table->regions = NULL;
+	table->count = 0;
+	table->room = 0;
+}
+
+static uint64_t
+last_byte(const struct dma_region *region)
+{
+	return region->iova + (region->size - 1);
+}
+
+/* Place of the first region that ends at an address or behind it; count: there is none. */
+static unsigned int
+find(const struct dma_table *table, uint64_t iova)
+{
+	unsigned int low = 0, high = table->count, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (last_byte(table->regions[mid]) < iova)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static int
+make_room(struct dma_table *table)
+{
+	unsigned int room = table->room == 0 ? FIRST_ROOM : table->room * 2;
+	struct dma_region **regions;
+
+	if (table->count < table->room)
+		return 0;
+	regions = realloc(table->regions, room * sizeof(*regions));
+	if (regions == NULL)
+		return -ENOMEM;
+	table->regions = regions;
+	table->room = room;
+	return 0;
+}
+
+/* Which file it is, and whether it may be mapped as the client says. */
+static int
+identify(struct dma_region *region)
+{
+	struct statfs fs;
+	struct stat st;
+	int flags, mode;
+
+	if (fstat(region->fd, &st) < 0 || fstatfs(region->fd, &fs) < 0)
+		return -errno;
+	flags = fcntl(region->fd, F_GETFL);
+	if (flags < 0)
+		return -errno;
+	mode = flags & O_ACCMODE;
+	/* shared mappings need a file that can be read, too; mmap(2) */
+	if ((flags & O_PATH) != 0 || mode == O_WRONLY ||
+			((region->prot & PROT_WRITE) != 0 && mode != O_RDWR))
+		return -EACCES;
+	region->regular = S_ISREG(st.st_mode);
+	region->dev = st.st_dev;
+	region->ino = st.st_ino;
+	region->page = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize :
+		(uint64_t)sysconf(_SC_PAGESIZE);
+	return 0;
+}
+
+static bool
+valid(uint64_t iova, uint64_t size, uint64_t offset, int fd)
+{
+	/* an offset is an off_t where there is a file */
+	uint64_t limit = fd >= 0 ? INT64_MAX : UINT64_MAX;
+
+	return size > 0 && size - 1 <= UINT64_MAX - iova && offset <= limit &&
+		size <= limit - offset;
+}
+
+int
+dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size, uint64_t offset,
+		uint32_t prot, int fd)
+{
+	struct dma_region *region;
+	unsigned int at;
+	int ret;
+
+	if (!valid(iova, size, offset, fd))
+		return -EINVAL;
+	at = find(table, iova);
+	if (at < table->count && table->regions[at]->iova <= iova + (size - 1))
+		return -EEXIST;
+	if (table->count == DMA_TABLE_MAX)
+		return -ENOSPC;
+	ret = make_room(table);
+	if (ret < 0)
+		return ret;
+	region = calloc(1, sizeof(*region));
+	if (region == NULL)
+		return -ENOMEM;
+	region->iova = iova;
+	region->size = size;
+	region->offset = offset;
+	region->prot = prot;
+	region->fd = fd;
+	ret = fd >= 0 ? identify(region) : 0;
+	if (ret < 0) {
+		free(region);
+		return ret;
+	}
+	/* moves 512 KiB at worst; what is added in order moves nothing */
+	memmove(&table->regions[at + 1], &table->regions[at],
+		(table->count - at) * sizeof(region));
+	table->regions[at] = region;
+	table->count++;
+	return 0;
+}
+
+int
+dma_table_remove(struct dma_table *table, uint64_t iova, uint64_t size)
+{
+	unsigned int at = find(table, iova);
+
+	if (at == table->count || table->regions[at]->iova != iova ||
+			table->regions[at]->size != size)
+		return -ENOENT;
+	region_free(table, table->regions[at]);
+	table->count--;
+	memmove(&table->regions[at], &table->regions[at + 1],
+		(table->count - at) * sizeof(table->regions[at]));
+	return 0;
+}
+
+/* Whether one goes on where the other one ends, in addresses and in the file. */
+static bool
+continues(const struct dma_region *a, const struct dma_region *b)
+{
+	return a->regular && b->regular && a->dev == b->dev && a->ino == b->ino &&
+		a->iova + a->size == b->iova && a->offset + a->size == b->offset;
+}
+
+unsigned int
+dma_table_merge(const struct dma_table *table, struct dma_range *ranges, unsigned int room)
+{
+	const struct dma_region *region, *previous = NULL;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < table->count; i++) {
+		region = table->regions[i];
+		if (region->fd < 0 || region->prot != (PROT_READ | PROT_WRITE))
+			continue;
+		if (previous == NULL || !continues(previous, region)) {
+			if (n < room)
+				ranges[n] = (struct dma_range) {
+					.iova = region->iova,
+					.offset = region->offset,
+					.fd = region->fd,
+				};
+			n++;
+		}
+		if (n <= room)
+			ranges[n - 1].size += region->size;
+		previous = region;
+	}
+	return n;
+}
+
+static struct dma_window *
+window_find(struct dma_table *table, const struct dma_region *region, uint64_t offset)
+{
+	struct dma_window *window;
+	unsigned int i;
+
+	for (i = 0; i < DMA_TABLE_WINDOWS; i++) {
+		window = &table->windows[i];
+		if (window->region == region && offset >= window->start &&
+				offset - window->start < window->len)
+			return window;
+	}
+	return NULL;
+}
+
+/* Map the part of a region's file around an offset. NULL: that cannot be. */
+static struct dma_window *
+window_open(struct dma_table *table, const struct dma_region *region, uint64_t offset)
+{
+	struct dma_window *window = &table->windows[table->next_window];
+	uint64_t len = region->page > WINDOW_LEN ? region->page : WINDOW_LEN;
+	uint64_t start = offset - offset % len;
+	uint64_t first = region->offset - region->offset % region->page;
+	uint64_t end = region->offset + region->size;
+	void *addr;
+
+	if (start < first)
+		len -= first - start;
+	if (start < first)
+		start = first;
+	/* whole pages; a file needs not be so long, see dma_copy() */
+	end += (region->page - end % region->page) % region->page;
+	if (len > end - start)
+		len = end - start;
+	/* huge pages that are not there yet are not to be kept for us */
+	addr = mmap(NULL, len, region->prot, MAP_SHARED | MAP_NORESERVE, region->fd, start);
+	if (addr == MAP_FAILED)
+		return NULL;
+	if (window->region != NULL)
+		window_close(window);
+	window->region = region;
+	window->start = start;
+	window->len = len;
+	window->addr = addr;
+	table->next_window = (table->next_window + 1) % DMA_TABLE_WINDOWS;
+	return window;
+}
+
+/* Copy as much as one window has. Returns how much, or -EFAULT. */
+static ssize_t
+copy_part(struct dma_table *table, uint64_t iova, void *buf, size_t len, bool write)
+{
+	const uint32_t prot = write ? PROT_WRITE : PROT_READ;
+	unsigned int at = find(table, iova);
+	const struct dma_region *region;
+	struct dma_window *window;
+	uint64_t skip, left, offset;
+	int ret;
+
+	if (at == table->count || table->regions[at]->iova > iova)
+		return -EFAULT;
+	region = table->regions[at];
+	if (region->fd < 0 || (region->prot & prot) == 0)
+		return -EFAULT;
+	offset = region->offset + (iova - region->iova);
+	window = window_find(table, region, offset);
+	if (window == NULL)
+		window = window_open(table, region, offset);
+	if (window == NULL)
+		return -EFAULT;
+	skip = offset - window->start;
+	left = region->size - (iova - region->iova);
+	if (left > window->len - skip)
+		left = window->len - skip;
+	if (len > left)
+		len = left;
+	ret = write ? dma_copy_to(window->addr + skip, buf, len) :
+		dma_copy_from(buf, window->addr + skip, len);
+	return ret < 0 ? ret : (ssize_t)len;
+}
+
+static int
+copy(struct dma_table *table, uint64_t iova, void *buf, size_t len, bool write)
+{
+	ssize_t n;
+
+	if (len > 0 && len - 1 > UINT64_MAX - iova)
+		return -EFAULT;
+	while (len > 0) {
+		n = copy_part(table, iova, buf, len, write);
+		if (n < 0)
+			return n;
+		buf = (uint8_t *)buf + n;
+		iova += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int
+dma_read(struct dma_table *table, uint64_t iova, void *buf, size_t len)
+{
+	return copy(table, iova, buf, len, false);
+}
+
+int
+dma_write(struct dma_table *table, uint64_t iova, const void *buf, size_t len)
+{
+	return copy(table, iova, (void *)(uintptr_t)buf, len, true);
+}
