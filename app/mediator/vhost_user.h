@@ -23,6 +23,7 @@
 
 struct vhost_user;
 
+/* Called by the loop, never from within the functions below. */
 struct vhost_user_ops {
 	/* Connected; features and number of queues are known. */
 	void (*up)(void *arg);
@@ -59,7 +60,7 @@ struct vhost_user_conf {
 /* 0 or a negative errno, logged. Not being connected is no failure. */
 int vhost_user_create(struct loop *loop, const struct vhost_user_conf *conf,
 		const struct vhost_user_ops *ops, void *arg, struct vhost_user **vu);
-/* Close it, without down(). NULL does nothing. */
+/* Close it, without down(), at any moment, in a callback as well. NULL does nothing. */
 void vhost_user_destroy(struct vhost_user *vu);
 
 bool vhost_user_is_up(const struct vhost_user *vu);
@@ -70,7 +71,8 @@ uint16_t vhost_user_max_pairs(const struct vhost_user *vu);
 
 /*
  * Start the backend: features, memory, vrings (VIRTIO_NET_F_MQ in features as the
- * backend needs it), MTU (0: not told). Then done(). -ENOTCONN, -EBUSY, -EINVAL.
+ * backend needs it), MTU (0: not told). Then done(). -ENOTCONN, -EBUSY, -EINVAL,
+ * -ENOSPC: the memory is in too many pieces. The fds stay the caller's.
  */
 int vhost_user_start(struct vhost_user *vu, uint64_t features,
 		const struct dma_range *ranges, unsigned int nr_ranges,
@@ -83,7 +85,10 @@ uint32_t vhost_user_base(const struct vhost_user *vu, unsigned int index);
 /* Give a started backend other memory. Once done() is called it uses no other. */
 int vhost_user_set_memory(struct vhost_user *vu, const struct dma_range *ranges,
 		unsigned int nr_ranges);
-/* While it is started; no done(). */
+/*
+ * While it is started, also by a start that is not over; no done(). -EINVAL: not a ring
+ * that was started; -ENOTSUP: the backend's rings are always enabled.
+ */
 int vhost_user_set_call(struct vhost_user *vu, unsigned int index, int fd);
 int vhost_user_set_enable(struct vhost_user *vu, unsigned int index, bool enable);
 

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The vhost-user front-end: what it asks of the backend, and in which order. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/vhost_types.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#include "log.h"
+#include "vhost_user_private.h"
+
+static const struct vu_times default_times = {
+	.reply = 5000,
+	.retry_min = 100,
+	.retry_max = 1000,
+	.settle = 5000,
+};
+
+int
+vhost_user_create(struct loop *loop, const struct vhost_user_conf *conf,
+		const struct vhost_user_ops *ops, void *arg, struct vhost_user **new)
+{
+	struct vhost_user *vu;
+	int ret;
+
+	if (conf->max_pairs == 0 || conf->max_pairs > VU_MAX_PAIRS) {
+		LOG(ERR, "%s: a backend has 1 to %u queue pairs, not %u", conf->name,
+			VU_MAX_PAIRS, conf->max_pairs);
+		return -EINVAL;
+	}
+	vu = calloc(1, sizeof(*vu));
+	if (vu != NULL)
+		vu->rings = calloc(2 * conf->max_pairs, sizeof(*vu->rings));
+	if (vu == NULL || vu->rings == NULL) {
+		LOG(ERR, "%s: no memory for the connection to a backend", conf->name);
+		free(vu);
+		return -ENOMEM;
+	}
+	vu->loop = loop;
+	vu->conf = *conf;
+	vu->ops = ops;
+	vu->arg = arg;
+	vu->times = default_times;
+	vu_msg_init(vu);
+	ret = vu_conn_open(vu);
+	if (ret < 0) {
+		vhost_user_destroy(vu);
+		return ret;
+	}
+	*new = vu;
+	return 0;
+}
+
+void
+vhost_user_destroy(struct vhost_user *vu)
+{
+	if (vu == NULL)
+		return;
+	vu_conn_close(vu);
+	free(vu->rings);
+	vu->rings = NULL;
+	vu->destroyed = true;
+	if (!vu->serving)
+		free(vu);
+}
+
+void
+vhost_user_set_times(struct vhost_user *vu, const struct vu_times *times)
+{
+	vu->times = *times;
+	vu->delay = times->retry_min;
+}
+
+bool
+vhost_user_is_up(const struct vhost_user *vu)
+{
+	return vu->up;
+}
+
+uint64_t
+vhost_user_features(const struct vhost_user *vu)
+{
+	return vu->offered & ~VU_NOT_VIRTIO;
+}
+
+uint16_t
+vhost_user_max_pairs(const struct vhost_user *vu)
+{
+	return vu->max_pairs;
+}
+
+uint32_t
+vhost_user_base(const struct vhost_user *vu, unsigned int index)
+{
+	return index < 2u * vu->conf.max_pairs ? vu->rings[index].base : 0;
+}
+
+/* Whether an operation can begin. */
+static int
+ready_for(const struct vhost_user *vu, bool started)
+{
+	if (!vu->up)
+		return -ENOTCONN;
+	if (vu->op != VU_OP_NONE)
+		return -EBUSY;
+	return vu->started == started ? 0 : -EINVAL;
+}
+
+static void
+add_memory(struct vu_batch *batch, const struct dma_range *ranges, unsigned int nr_ranges)
+{
+	int fds[VHOST_USER_MAX_REGIONS];
+	struct vu_memory memory;
+	unsigned int i;
+
+	memset(&memory, 0, sizeof(memory));
+	memory.nregions = nr_ranges;
+	for (i = 0; i < nr_ranges; i++) {
+		memory.regions[i].guest_phys_addr = ranges[i].iova;
+		memory.regions[i].memory_size = ranges[i].size;
+		memory.regions[i].userspace_addr = ranges[i].iova;
+		memory.regions[i].mmap_offset = ranges[i].offset;
+		fds[i] = ranges[i].fd;
+	}
+	vu_add(batch, VU_SET_MEM_TABLE, 0, &memory,
+		offsetof(struct vu_memory, regions) + nr_ranges * sizeof(struct vu_region),
+		fds, nr_ranges);
+}
+
+/* The order is the one that DPDK's vhost takes. */
+static void
+add_vring(struct vu_batch *batch, uint32_t index, const struct vhost_user_vring *vring)
+{
+	const struct vhost_vring_addr addr = {
+		.index = index,
+		.desc_user_addr = vring->desc,
+		.used_user_addr = vring->used,
+		.avail_user_addr = vring->avail,
+	};
+
+	vu_add_fd(batch, VU_SET_VRING_CALL, index, vring->call_fd);
+	vu_add_state(batch, VU_SET_VRING_NUM, index, vring->size);
+	vu_add_state(batch, VU_SET_VRING_BASE, index, vring->base);
+	vu_add(batch, VU_SET_VRING_ADDR, index, &addr, sizeof(addr), NULL, 0);
+	vu_add_fd(batch, VU_SET_VRING_KICK, index, vring->kick_fd);
+}
+
+static void
+add_vrings(struct vu_batch *batch, const struct vhost_user_vring *vrings,
+		unsigned int nr_vrings)
+{
+	struct vhost_user *vu = batch->vu;
+	unsigned int i;
+
+	for (i = 0; i < nr_vrings; i++) {
+		if (vu_ring_is_used(vu, &vrings[i]))
+			add_vring(batch, i, &vrings[i]);
+	}
+	if ((vu->offered & VU_BIT(VU_F_PROTOCOL_FEATURES)) == 0)
+		return;
+	for (i = 0; i < nr_vrings; i++) {
+		if (vu_ring_is_used(vu, &vrings[i]))
+			vu_add_state(batch, VU_SET_VRING_ENABLE, i, vrings[i].enabled);
+	}
+}
+
+int
+vhost_user_start(struct vhost_user *vu, uint64_t features,
+		const struct dma_range *ranges, unsigned int nr_ranges,
+		const struct vhost_user_vring *vrings, unsigned int nr_vrings,
+		uint16_t mtu)
+{
+	struct vu_batch batch;
+	unsigned int i;
+	int ret;
+
+	ret = ready_for(vu, false);
+	if (ret == 0)
+		ret = vu_check_features(vu, features, mtu);
+	features &= vu->offered & ~VU_NOT_VIRTIO;
+	if (ret == 0)
+		ret = vu_check_memory(vu, ranges, nr_ranges);
+	if (ret == 0)
+		ret = vu_check_vrings(vu, features, ranges, nr_ranges, vrings,
+			nr_vrings);
+	if (ret < 0)
+		return ret;
+	vu_batch_init(&batch, vu);
+	vu_add_u64(&batch, VU_SET_FEATURES,
+		features | (vu->offered & VU_BIT(VU_F_PROTOCOL_FEATURES)));
+	add_memory(&batch, ranges, nr_ranges);
+	if (mtu != 0 && (features & VU_BIT(VIRTIO_NET_F_MTU)) != 0 &&
+			vu_agreed(vu, VU_PROTOCOL_F_NET_MTU))
+		vu_add_u64(&batch, VU_NET_SET_MTU, mtu);
+	add_vrings(&batch, vrings, nr_vrings);
+	if (vu_agreed(vu, VU_PROTOCOL_F_STATUS))
+		vu_add_u64(&batch, VU_SET_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE |
+			VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
+			VIRTIO_CONFIG_S_DRIVER_OK);
+	ret = vu_batch_operation(&batch, VU_OP_START);
+	if (ret < 0)
+		return ret;
+	vu->started = true;
+	for (i = 0; i < 2u * vu->conf.max_pairs; i++)
+		vu->rings[i].started = i < nr_vrings && vu_ring_is_used(vu, &vrings[i]);
+	return 0;
+}
+
+int
+vhost_user_stop(struct vhost_user *vu)
+{
+	struct vu_batch batch;
+	unsigned int i;
+	int ret;
+
+	ret = ready_for(vu, true);
+	if (ret < 0)
+		return ret;
+	vu_batch_init(&batch, vu);
+	for (i = 0; i < 2u * vu->conf.max_pairs; i++) {
+		if (vu->rings[i].started)
+			vu_add_state(&batch, VU_GET_VRING_BASE, i, 0);
+	}
+	if (vu_agreed(vu, VU_PROTOCOL_F_STATUS))
+		vu_add_u64(&batch, VU_SET_STATUS, 0);
+	ret = vu_batch_operation(&batch, VU_OP_STOP);
+	if (ret == 0)
+		vu->started = false;
+	return ret;
+}
+
+int
+vhost_user_set_memory(struct vhost_user *vu, const struct dma_range *ranges,
+		unsigned int nr_ranges)
+{
+	struct vu_batch batch;
+	int ret;
+
+	ret = ready_for(vu, true);
+	if (ret == 0)
+		ret = vu_check_memory(vu, ranges, nr_ranges);
+	if (ret < 0)
+		return ret;
+	vu_batch_init(&batch, vu);
+	add_memory(&batch, ranges, nr_ranges);
+	return vu_batch_operation(&batch, VU_OP_MEMORY);
+}
+
+static int
+ring_is_started(const struct vhost_user *vu, unsigned int index)
+{
+	if (!vu->up)
+		return -ENOTCONN;
+	return vu->started && index < 2u * vu->conf.max_pairs && vu->rings[index].started ?
+		0 : -EINVAL;
+}
+
+int
+vhost_user_set_call(struct vhost_user *vu, unsigned int index, int fd)
+{
+	struct vu_batch batch;
+	int ret;
+
+	ret = ring_is_started(vu, index);
+	if (ret < 0)
+		return ret;
+	vu_batch_init(&batch, vu);
+	vu_add_fd(&batch, VU_SET_VRING_CALL, index, fd);
+	return vu_batch_replace(&batch);
+}
+
+int
+vhost_user_set_enable(struct vhost_user *vu, unsigned int index, bool enable)
+{
+	struct vu_batch batch;
+	int ret;
+
+	ret = ring_is_started(vu, index);
+	if (ret == 0 && (vu->offered & VU_BIT(VU_F_PROTOCOL_FEATURES)) == 0)
+		ret = -ENOTSUP;
+	if (ret < 0)
+		return ret;
+	vu_batch_init(&batch, vu);
+	vu_add_state(&batch, VU_SET_VRING_ENABLE, index, enable);
+	return vu_batch_replace(&batch);
+}

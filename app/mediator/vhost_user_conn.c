@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The connection to a vhost-user backend: made, lost, made again, and said so. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "fdmsg.h"
+#include "log.h"
+#include "vhost_user_private.h"
+
+/* Backends that are accepted in a row before others have their turn. */
+#define ACCEPTS 16
+
+void
+vu_leave(struct vhost_user *vu)
+{
+	vu->serving = false;
+	if (vu->destroyed)
+		free(vu);
+}
+
+/* Print a line, unless there was one of this kind. */
+static void __attribute__((format(printf, 4, 5)))
+say(struct vhost_user *vu, enum vu_failure what, int level, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if ((vu->said & (1u << what)) != 0)
+		return;
+	vu->said |= 1u << what;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	log_print(level, "%s: %s", vu->conf.name, text);
+}
+
+void
+vu_complain(struct vhost_user *vu, enum vu_failure what, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	say(vu, what, LOG_ERR, "%s", text);
+	if (vu->up)
+		loop_timer_set(&vu->settle, vu->times.settle);
+}
+
+/* Take no further backend until the timer says so. */
+static void
+try_later(struct vhost_user *vu)
+{
+	if (vu->listener_watch != NULL && loop_fd_set(vu->listener_watch, 0) < 0)
+		say(vu, VU_BROKEN, LOG_ERR, "cannot stop listening at %s",
+			vu->conf.path);
+	loop_timer_set(&vu->retry, vu->delay);
+	vu->delay = vu->delay >= vu->times.retry_max / 2 ? vu->times.retry_max :
+		vu->delay * 2;
+}
+
+static void
+close_sock(struct vhost_user *vu)
+{
+	loop_fd_del(vu->watch);
+	vu->watch = NULL;
+	if (vu->sock >= 0)
+		close(vu->sock);
+	vu->sock = -1;
+	loop_timer_cancel(&vu->settle);
+	loop_timer_cancel(&vu->fault_timer);
+	vu->fault = 0;
+	vu_msg_reset(vu);
+}
+
+void
+vu_drop(struct vhost_user *vu, enum vu_failure why, const char *format, ...)
+{
+	bool was_up = vu->up;
+	char reason[256];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(reason, sizeof(reason), format, ap);
+	va_end(ap);
+	if (vu->good)
+		vu->said = 0;
+	say(vu, why, LOG_NOTICE, "%s backend %s: %s; %s", was_up ? "lost" : "cannot use",
+		vu->conf.path, reason,
+		vu->conf.listen ? "waiting for another" : "connecting again");
+	if (vu->good)
+		vu->said = 0;
+	close_sock(vu);
+	vu->up = false;
+	vu->started = false;
+	vu->op = VU_OP_NONE;
+	try_later(vu);
+	if (was_up)
+		vu->ops->down(vu->arg);
+}
+
+void
+vu_fault(struct vhost_user *vu, int err)
+{
+	if (vu->fault != 0)
+		return;
+	vu->fault = err;
+	loop_timer_set(&vu->fault_timer, 0);
+}
+
+static void
+fault_fire(void *arg)
+{
+	struct vhost_user *vu = arg;
+
+	vu->serving = true;
+	if (vu->fault == -EPIPE || vu->fault == -ECONNRESET)
+		vu_drop(vu, VU_CLOSED, "it closed the connection");
+	else
+		vu_drop(vu, VU_BROKEN, "cannot send: %s", strerror(-vu->fault));
+	vu_leave(vu);
+}
+
+static void
+announce(struct vhost_user *vu)
+{
+	if (!vu->announced)
+		LOG(NOTICE, "%s: connected to backend %s", vu->conf.name, vu->conf.path);
+	vu->announced = true;
+}
+
+void
+vu_conn_ready(struct vhost_user *vu)
+{
+	/* one that was lost before it did anything is not announced until it does */
+	if ((vu->said & ~(1u << VU_ABSENT | 1u << VU_CONNECT)) == 0)
+		announce(vu);
+	loop_timer_set(&vu->settle, vu->times.settle);
+}
+
+void
+vu_conn_good(struct vhost_user *vu)
+{
+	vu->good = true;
+	vu->said = 0;
+	vu->delay = vu->times.retry_min;
+	announce(vu);
+}
+
+static void
+settle_fire(void *arg)
+{
+	vu_conn_good(arg);
+}
+
+static void
+sock_event(void *arg, uint32_t events)
+{
+	struct vhost_user *vu = arg;
+
+	vu->serving = true;
+	if ((events & ~(uint32_t)EPOLLOUT) != 0)
+		vu_receive(vu);
+	if ((events & EPOLLOUT) != 0 && vu->sock >= 0)
+		vu_flush(vu);
+	vu_leave(vu);
+}
+
+/* Begin with a backend. The fd is taken over even on failure. */
+static int
+begin(struct vhost_user *vu, int fd)
+{
+	int ret;
+
+	ret = loop_fd_add(vu->loop, fd, EPOLLIN, sock_event, vu, &vu->watch);
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	vu->sock = fd;
+	vu->good = false;
+	vu->announced = false;
+	vu_hello(vu);
+	return 0;
+}
+
+static void
+cannot_connect(struct vhost_user *vu, int err)
+{
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		say(vu, VU_ABSENT, LOG_NOTICE,
+			"no backend at %s yet; connecting when it is there",
+			vu->conf.path);
+	else
+		say(vu, VU_CONNECT, LOG_WARNING,
+			"cannot connect to backend %s: %s; trying again",
+			vu->conf.path, strerror(-err));
+}
+
+static int
+connect_now(struct vhost_user *vu)
+{
+	int ret;
+
+	ret = fdmsg_connect(vu->conf.path);
+	if (ret >= 0)
+		ret = begin(vu, ret);
+	if (ret < 0) {
+		cannot_connect(vu, ret);
+		try_later(vu);
+	}
+	return ret;
+}
+
+static void
+retry_fire(void *arg)
+{
+	struct vhost_user *vu = arg;
+
+	if (!vu->conf.listen)
+		connect_now(vu);
+	else if (loop_fd_set(vu->listener_watch, EPOLLIN) < 0)
+		try_later(vu);
+}
+
+static void
+cannot_accept(struct vhost_user *vu, int err)
+{
+	/* what waits stays readable: not to be looked at until the timer says so */
+	say(vu, VU_CONNECT, LOG_WARNING, "cannot accept a backend at %s: %s%s",
+		vu->conf.path, strerror(-err),
+		err == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
+	try_later(vu);
+}
+
+static void
+listener_event(void *arg, uint32_t events)
+{
+	struct vhost_user *vu = arg;
+	unsigned int i;
+	int fd, ret;
+
+	(void)events;
+	for (i = 0; i < ACCEPTS; i++) {
+		fd = accept4(vu->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (fd < 0 && errno == EAGAIN)
+			return;
+		if (fd >= 0 && vu->sock >= 0) {
+			close(fd);
+			continue;
+		}
+		ret = fd < 0 ? -errno : begin(vu, fd);
+		if (ret < 0) {
+			cannot_accept(vu, ret);
+			return;
+		}
+	}
+}
+
+static int
+listen_now(struct vhost_user *vu)
+{
+	int ret;
+
+	ret = fdmsg_listen(vu->conf.path);
+	if (ret >= 0) {
+		vu->listener = ret;
+		ret = loop_fd_add(vu->loop, vu->listener, EPOLLIN, listener_event, vu,
+			&vu->listener_watch);
+	}
+	if (ret < 0)
+		LOG(ERR, "%s: cannot listen for a backend at %s: %s%s", vu->conf.name,
+			vu->conf.path, strerror(-ret),
+			ret == -EADDRINUSE ? "; somebody else does" : "");
+	return ret;
+}
+
+int
+vu_conn_open(struct vhost_user *vu)
+{
+	int ret;
+
+	vu->delay = vu->times.retry_min;
+	loop_timer_init(&vu->retry, vu->loop, retry_fire, vu);
+	loop_timer_init(&vu->settle, vu->loop, settle_fire, vu);
+	loop_timer_init(&vu->fault_timer, vu->loop, fault_fire, vu);
+	vu->sock = -1;
+	vu->listener = -1;
+	if (vu->conf.listen)
+		return listen_now(vu);
+	ret = connect_now(vu);
+	/* only a path that cannot be one gets no better */
+	return ret == -EINVAL || ret == -ENAMETOOLONG ? ret : 0;
+}
+
+void
+vu_conn_close(struct vhost_user *vu)
+{
+	close_sock(vu);
+	loop_timer_cancel(&vu->retry);
+	loop_fd_del(vu->listener_watch);
+	vu->listener_watch = NULL;
+	if (vu->listener >= 0) {
+		close(vu->listener);
+		unlink(vu->conf.path);
+	}
+	vu->listener = -1;
+}
