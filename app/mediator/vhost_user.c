@@ -74,6 +74,12 @@ vhost_user_set_times(struct vhost_user *vu, const struct vu_times *times)
 {
 	vu->times = *times;
 	vu->delay = times->retry_min;
+	if (loop_timer_runs(&vu->retry))
+		loop_timer_set(&vu->retry, times->retry_min);
+	if (loop_timer_runs(&vu->deadline))
+		loop_timer_set(&vu->deadline, times->reply);
+	if (loop_timer_runs(&vu->settle))
+		loop_timer_set(&vu->settle, times->settle);
 }
 
 bool

@@ -188,7 +188,7 @@ struct vhost_user {
 	struct vu_ring *rings; /* 2 * conf.max_pairs */
 };
 
-/* For tests. */
+/* For tests; what runs already is set anew. */
 void vhost_user_set_times(struct vhost_user *vu, const struct vu_times *times);
 
 static inline bool

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include "log.h"
+#include "vhost_user_world.h"
+
+struct world world;
+
+const struct vu_times world_times = {
+	.reply = 1000000,
+	.retry_min = 1,
+	.retry_max = 2,
+	.settle = 1000000,
+};
+
+static int captured = -1, saved = -1;
+static unsigned int leaks;
+
+unsigned int
+world_open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	if (dir == NULL)
+		return 0;
+	while (readdir(dir) != NULL)
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void
+event(enum world_event what)
+{
+	struct vhost_user *vu = world.vu;
+
+	world.count[what]++;
+	if (world.destroy_at == (int)what) {
+		world.vu = NULL;
+		vhost_user_destroy(vu);
+	}
+}
+
+static void
+on_up(void *arg __rte_unused)
+{
+	event(WORLD_UP);
+}
+
+static void
+on_down(void *arg __rte_unused)
+{
+	event(WORLD_DOWN);
+}
+
+static void
+on_done(void *arg __rte_unused, int ret)
+{
+	world.ret = ret;
+	event(WORLD_DONE);
+}
+
+int
+world_create(uint16_t max_pairs, bool listens)
+{
+	static const struct vhost_user_ops ops = {
+		.up = on_up,
+		.down = on_down,
+		.done = on_done,
+	};
+	const struct vhost_user_conf conf = {
+		.name = "mdev:test",
+		.path = world.path,
+		.listen = listens,
+		.max_pairs = max_pairs,
+	};
+	int ret;
+
+	memset(world.count, 0, sizeof(world.count));
+	ret = vhost_user_create(world.loop, &conf, &ops, &world, &world.vu);
+	if (ret == 0)
+		vhost_user_set_times(world.vu, &world.times);
+	return ret;
+}
+
+static void
+describe_rings(void)
+{
+	unsigned int i;
+
+	world.ranges[0] = (struct dma_range) {
+		.iova = WORLD_IOVA,
+		.size = WORLD_SIZE,
+		.offset = 0x1000,
+		.fd = world.memory,
+	};
+	for (i = 0; i < RTE_DIM(world.vrings); i++) {
+		world.vrings[i] = (struct vhost_user_vring) {
+			.size = 256,
+			.enabled = true,
+			.desc = WORLD_IOVA + 0x2000 * i,
+			.avail = WORLD_IOVA + 0x2000 * i + 0x1000,
+			.used = WORLD_IOVA + 0x2000 * i + 0x1400,
+			.base = i,
+			.kick_fd = world.kick,
+			.call_fd = world.call,
+		};
+	}
+}
+
+static int
+begin(bool listens)
+{
+	memset(&world, 0, sizeof(world));
+	world.fds = world_open_fds();
+	world.times = world_times;
+	world.destroy_at = -1;
+	strcpy(world.dir, "/tmp/mediator-test-XXXXXX");
+	if (mkdtemp(world.dir) == NULL)
+		return TEST_FAILED;
+	snprintf(world.path, sizeof(world.path), "%s/backend", world.dir);
+	world.loop = loop_create();
+	world.memory = memfd_create("memory", MFD_CLOEXEC);
+	world.kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	world.call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (world.loop == NULL || world.memory < 0 || world.kick < 0 || world.call < 0 ||
+			backend_open(&world.backend, world.path, !listens) < 0)
+		return TEST_FAILED;
+	describe_rings();
+	/* most of what is said here was asked for */
+	log_set_level(LOG_EMERG);
+	return world_create(2, listens) == 0 ? TEST_SUCCESS : TEST_FAILED;
+}
+
+int
+world_connects(void)
+{
+	return begin(false);
+}
+
+int
+world_listens(void)
+{
+	return begin(true);
+}
+
+void
+world_stop(void)
+{
+	vhost_user_destroy(world.vu);
+	backend_close(&world.backend);
+	loop_destroy(world.loop);
+	close(world.memory);
+	close(world.kick);
+	close(world.call);
+	unlink(world.path);
+	rmdir(world.dir);
+	log_set_level(LOG_NOTICE);
+	if (world_open_fds() != world.fds)
+		leaks++;
+}
+
+int
+world_start(unsigned int nr_vrings)
+{
+	return vhost_user_start(world.vu, BACKEND_FEATURES, world.ranges, 1, world.vrings,
+		nr_vrings, 1500);
+}
+
+void
+world_round(void)
+{
+	bool busy = backend_step(&world.backend);
+
+	/* no timer of the front-end's is late because the backend had no turn */
+	while (busy && backend_step(&world.backend))
+		;
+	loop_once(world.loop, busy ? 0 : 1);
+}
+
+void
+world_settle(void)
+{
+	unsigned int rounds = 0;
+	bool busy;
+
+	do {
+		busy = backend_step(&world.backend);
+		busy |= loop_once(world.loop, 0) > 0;
+	} while (busy && rounds++ < 100000);
+}
+
+int
+world_no_leaks(void)
+{
+	const unsigned int count = leaks;
+
+	leaks = 0;
+	TEST_ASSERT_EQUAL(count, 0u, "%u tests left fds open", count);
+	return TEST_SUCCESS;
+}
+
+void
+world_capture(void)
+{
+	captured = memfd_create("log", MFD_CLOEXEC);
+	saved = dup(STDERR_FILENO);
+	dup2(captured, STDERR_FILENO);
+	log_set_level(LOG_NOTICE);
+}
+
+unsigned int
+world_captured(const char *text)
+{
+	static char all[65536];
+	unsigned int count = 0;
+	ssize_t len;
+	char *at;
+
+	fflush(stderr);
+	len = pread(captured, all, sizeof(all) - 1, 0);
+	all[len < 0 ? 0 : len] = '\0';
+	for (at = all; (at = strstr(at, text)) != NULL; at++)
+		count++;
+	return count;
+}
+
+void
+world_release(void)
+{
+	log_set_level(LOG_EMERG);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(captured);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VHOST_USER_WORLD_H
+#define VHOST_USER_WORLD_H
+
+/* What the tests of the vhost-user front-end share: a front-end, a backend, a loop. */
+
+#include "scripted_backend.h"
+#include "test.h"
+
+#define WORLD_PAIRS 128
+/* Addresses of the memory that the backend is given: one page of rings, and buffers. */
+#define WORLD_IOVA UINT64_C(0x7f0000000000)
+#define WORLD_SIZE UINT64_C(0x200000)
+
+enum world_event { WORLD_UP, WORLD_DOWN, WORLD_DONE, WORLD_EVENTS };
+
+struct world {
+	struct loop *loop;
+	struct vhost_user *vu;
+	struct backend backend;
+	struct vu_times times;
+	char dir[64], path[96];
+	unsigned int count[WORLD_EVENTS];
+	int ret;                         /* of the last done() */
+	int destroy_at;                  /* enum world_event; -1: never */
+	int memory;                      /* memfd */
+	int kick, call;                  /* eventfds */
+	struct dma_range ranges[VHOST_USER_MAX_REGIONS + 1];
+	struct vhost_user_vring vrings[2 * WORLD_PAIRS];
+	unsigned int fds;                /* open ones before it all */
+};
+
+extern struct world world;
+/* Times that nothing waits for. */
+extern const struct vu_times world_times;
+
+/* Setups: the front-end connects; it listens. */
+int world_connects(void);
+int world_listens(void);
+/* Teardown. */
+void world_stop(void);
+/* A test case, the last one: no teardown found an fd that was left open. */
+int world_no_leaks(void);
+
+/* 0 or a negative errno. */
+int world_create(uint16_t max_pairs, bool listens);
+/* Start with so many vrings, of 256 entries. */
+int world_start(unsigned int nr_vrings);
+
+/* One round of front-end and backend. */
+void world_round(void);
+/* Many rounds, until it is so; it fails if that never comes. */
+#define WORLD_UNTIL(cond) do { \
+	unsigned int rounds_ = 0; \
+	while (!(cond) && rounds_++ < 20000) \
+		world_round(); \
+	TEST_ASSERT(cond, "it never comes to that"); \
+} while (0)
+/* Until neither has anything to do. */
+void world_settle(void);
+
+unsigned int world_open_fds(void);
+/* Lines on stderr from here on are kept instead. */
+void world_capture(void);
+/* How many there were with a text. */
+unsigned int world_captured(const char *text);
+/* As they are again. */
+void world_release(void);
+
+#endif /* VHOST_USER_WORLD_H */
