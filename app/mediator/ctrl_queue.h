@@ -14,12 +14,15 @@
 
 #include "dma_table.h"
 
-/* Bytes of a command that are looked at: a MAC table with 64 addresses twice, and room. */
+/*
+ * Bytes of the longest command, class and command included: two MAC tables with 340
+ * addresses each. What is longer is refused.
+ */
 #define CTRL_QUEUE_MAX_COMMAND 4096
 
 /*
  * Do a command (VIRTIO 1.2 s. 5.1.6.5), whose data follows class and command; returns
- * VIRTIO_NET_OK or VIRTIO_NET_ERR.
+ * VIRTIO_NET_OK or VIRTIO_NET_ERR. It may stop the queue, but not start it.
  */
 typedef uint8_t (ctrl_queue_command)(void *arg, uint8_t class, uint8_t command,
 		const uint8_t *data, uint32_t len);
@@ -38,18 +41,18 @@ struct ctrl_queue {
 	struct ctrl_queue_conf conf;
 	bool started;
 	bool broken;             /* until it is started again */
-	uint16_t avail_idx, used_idx; /* packed: place in the ring */
+	uint16_t avail_idx, used_idx; /* packed: avail_idx is the place in the ring */
 	bool wrap;               /* packed: the wrap counter */
 };
 
 void ctrl_queue_init(struct ctrl_queue *cq, struct dma_table *memory,
 		ctrl_queue_command *command, void *arg);
-/* Begin with an empty ring; 0 or -EINVAL. */
+/* Begin with an empty ring; 0 or -EINVAL: size or addresses that cannot be. */
 int ctrl_queue_start(struct ctrl_queue *cq, const struct ctrl_queue_conf *conf);
 void ctrl_queue_stop(struct ctrl_queue *cq);
 /*
  * Do the commands that wait, one ring full of them at most. 1: and the driver wants an
- * interrupt; 0; -EPROTO: the ring makes no sense, and is not used any more.
+ * interrupt; 0; -EPROTO, once: the ring makes no sense, and is not used any more.
  */
 int ctrl_queue_run(struct ctrl_queue *cq);
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Commands of the control queue, whatever the layout of its ring. */
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include <linux/virtio_net.h>
+
+#include "ctrl_queue_private.h"
+
+/*
+ * One run looks at no more descriptors, or a large ring of long indirect tables would
+ * keep the loop busy for minutes: 32768 times 32768 of them. Commands have three or
+ * four, so no ring that makes sense comes near it.
+ */
+#define MAX_RUN_DESCS 16384
+
+static const struct ctrl_ring_ops *
+ring_ops(const struct ctrl_queue *cq)
+{
+	return cq->conf.packed ? &ctrl_ring_packed : &ctrl_ring_split;
+}
+
+bool
+ctrl_ring_place_ok(uint64_t addr, uint64_t size, uint64_t align)
+{
+	return addr % align == 0 && size - 1 <= UINT64_MAX - addr;
+}
+
+int
+ctrl_ring_read16(struct ctrl_queue *cq, uint64_t addr, uint16_t *value)
+{
+	uint16_t raw;
+
+	if (dma_read(cq->memory, addr, &raw, sizeof(raw)) < 0)
+		return -EPROTO;
+	*value = le16toh(raw);
+	return 0;
+}
+
+int
+ctrl_ring_write16(struct ctrl_queue *cq, uint64_t addr, uint16_t value)
+{
+	uint16_t raw = htole16(value);
+
+	return dma_write(cq->memory, addr, &raw, sizeof(raw)) < 0 ? -EPROTO : 0;
+}
+
+int
+ctrl_ring_write32(struct ctrl_queue *cq, uint64_t addr, uint32_t value)
+{
+	uint32_t raw = htole32(value);
+
+	return dma_write(cq->memory, addr, &raw, sizeof(raw)) < 0 ? -EPROTO : 0;
+}
+
+void
+ctrl_queue_init(struct ctrl_queue *cq, struct dma_table *memory,
+		ctrl_queue_command *command, void *arg)
+{
+	memset(cq, 0, sizeof(*cq));
+	cq->memory = memory;
+	cq->command = command;
+	cq->arg = arg;
+}
+
+int
+ctrl_queue_start(struct ctrl_queue *cq, const struct ctrl_queue_conf *conf)
+{
+	int ret;
+
+	ctrl_queue_stop(cq);
+	cq->conf = *conf;
+	cq->avail_idx = 0;
+	cq->used_idx = 0;
+	cq->wrap = true; /* s. 2.8.1 */
+	ret = ring_ops(cq)->start(cq);
+	cq->started = ret == 0;
+	return ret;
+}
+
+void
+ctrl_queue_stop(struct ctrl_queue *cq)
+{
+	cq->started = false;
+	cq->broken = false;
+}
+
+static void
+chain_reset(struct ctrl_chain *chain)
+{
+	chain->count = 0;
+	chain->slots = 0;
+	chain->writable = false;
+	chain->has_ack = false;
+	chain->too_long = false;
+	chain->len = 0;
+}
+
+/*
+ * The framing says nothing (s. 2.7.4.1): class, command and data are the bytes of the
+ * device-readable part, and the ack is the first byte of the device-writable one.
+ */
+int
+ctrl_chain_add(struct ctrl_queue *cq, struct ctrl_chain *chain, uint64_t addr,
+		uint32_t len, bool writable)
+{
+	/* no chain is longer than the ring (s. 2.7.5.3.1, 2.8.17), so none is a loop */
+	if (chain->count == cq->conf.size || chain->budget == 0)
+		return -EPROTO;
+	chain->count++;
+	chain->budget--;
+	if (writable) {
+		if (!chain->has_ack && len > 0) {
+			chain->has_ack = true;
+			chain->ack = addr;
+		}
+		chain->writable = true;
+		return 0;
+	}
+	if (chain->writable)
+		return -EPROTO; /* s. 2.7.4.2, 2.8.17: what is writable comes last */
+	if (len > sizeof(chain->bytes) - chain->len)
+		chain->too_long = true;
+	if (chain->too_long || len == 0)
+		return 0;
+	if (dma_read(cq->memory, addr, chain->bytes + chain->len, len) < 0)
+		return -EPROTO;
+	chain->len += len;
+	return 0;
+}
+
+static uint8_t
+do_command(struct ctrl_queue *cq, const struct ctrl_chain *chain)
+{
+	const uint8_t *bytes = chain->bytes;
+
+	if (chain->too_long || chain->len < sizeof(struct virtio_net_ctrl_hdr))
+		return VIRTIO_NET_ERR;
+	return cq->command(cq->arg, bytes[0], bytes[1], bytes + 2, chain->len - 2);
+}
+
+/* One command. 1; 0: there was none, or the queue was stopped by it; -EPROTO. */
+static int
+serve(struct ctrl_queue *cq, struct ctrl_chain *chain)
+{
+	uint8_t ack;
+	int ret;
+
+	chain_reset(chain);
+	ret = ring_ops(cq)->next(cq, chain);
+	if (ret <= 0)
+		return ret;
+	if (!chain->has_ack)
+		return -EPROTO; /* nowhere to answer */
+	ack = do_command(cq, chain);
+	if (!cq->started)
+		return 0;
+	if (dma_write(cq->memory, chain->ack, &ack, sizeof(ack)) < 0)
+		return -EPROTO;
+	ret = ring_ops(cq)->used(cq, chain, sizeof(ack));
+	return ret < 0 ? ret : 1;
+}
+
+int
+ctrl_queue_run(struct ctrl_queue *cq)
+{
+	struct ctrl_chain chain;
+	unsigned int served = 0;
+	int ret = 1;
+
+	if (!cq->started || cq->broken)
+		return 0;
+	chain.budget = MAX_RUN_DESCS;
+	while (ret > 0 && served < cq->conf.size) {
+		ret = serve(cq, &chain);
+		if (ret > 0)
+			served++;
+	}
+	if (ret >= 0 && served > 0 && cq->started) {
+		/* whoever allows interrupts now looks at the ring after that */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		ret = ring_ops(cq)->wants_interrupt(cq);
+	}
+	if (ret < 0)
+		cq->broken = true;
+	return ret;
+}
