@@ -16,6 +16,7 @@
 
 struct net_ctrl_macs {
 	uint32_t count;
+	bool overflow; /* the driver gave more than are kept */
 	uint8_t mac[NET_CTRL_MACS][6];
 };
 
@@ -34,7 +35,7 @@ struct net_ctrl {
 	uint16_t pairs;
 };
 
-/* The state after a reset of the device, whose MAC address is mac. */
+/* The state after a reset of the device, whose MAC address is mac. features stay. */
 void net_ctrl_reset(struct net_ctrl *ctrl, const uint8_t mac[6]);
 /* A ctrl_queue_command, arg is the struct net_ctrl. */
 uint8_t net_ctrl_command(void *arg, uint8_t class, uint8_t command,
