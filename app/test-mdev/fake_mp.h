@@ -14,8 +14,13 @@
 
 struct fake_mp {
 	bool secondary;       /* what this process is at the moment */
-	bool silent;          /* no primary answers */
+	bool silent;          /* no process answers */
+	bool echo;            /* the other process answers with the request itself */
+	int request_errno;    /* what requests fail with; 0: they are sent */
 	unsigned int requests;
+	unsigned int notices; /* messages that want no answer */
+	unsigned int replies;
+	struct rte_mp_msg last; /* of all of them */
 	/* done to a message on its way; NULL: nothing */
 	void (*harm_request)(struct rte_mp_msg *msg);
 	void (*harm_reply)(struct rte_mp_msg *msg);
@@ -25,6 +30,8 @@ extern struct fake_mp fake_mp;
 
 void fake_mp_start(void);
 void fake_mp_stop(void);
+/* What was registered since the start by this name; NULL if nothing. */
+rte_mp_t fake_mp_action(const char *name);
 /* For others that wrap rte_eal_process_type(). */
 bool fake_mp_is_secondary(void);
 

@@ -7,7 +7,7 @@
 #include <rte_bus.h>
 #include <rte_dev.h>
 
-#include "fake_ipc.h"
+#include "fake_mp.h"
 #include "fake_kernel.h"
 #include "fake_vfio.h"
 #include "made_up_sysfs.h"
@@ -91,7 +91,8 @@ setup_process(void)
 {
 	if (made_up_sysfs_start() < 0)
 		return TEST_FAILED;
-	fake_ipc_start();
+	fake_mp_start();
+	fake_mp.echo = true;
 	return fake_kernel_start();
 }
 
@@ -99,7 +100,7 @@ static void
 stop_process(void)
 {
 	fake_kernel_stop();
-	fake_ipc_stop();
+	fake_mp_stop();
 	made_up_sysfs_stop();
 }
 
@@ -108,11 +109,11 @@ static int
 test_listens_without_port(void)
 {
 	TEST_ASSERT_SUCCESS(rte_bus_probe(), "primary");
-	TEST_ASSERT_NULL(fake_ipc_action("net_mdev_virtio"),
+	TEST_ASSERT_NULL(fake_mp_action("net_mdev_virtio"),
 		"a primary has nobody to listen to");
 	fake_kernel.secondary = true;
 	TEST_ASSERT_SUCCESS(rte_bus_probe(), "secondary");
-	TEST_ASSERT_NOT_NULL(fake_ipc_action("net_mdev_virtio"), "is silent");
+	TEST_ASSERT_NOT_NULL(fake_mp_action("net_mdev_virtio"), "is silent");
 	return TEST_SUCCESS;
 }
 

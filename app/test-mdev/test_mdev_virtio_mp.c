@@ -12,7 +12,7 @@
 #include <virtio_rxtx.h>
 
 #include "captured_log.h"
-#include "fake_ipc.h"
+#include "fake_mp.h"
 #include "fake_kernel.h"
 #include "fake_vfio.h"
 #include "made_up_sysfs.h"
@@ -25,16 +25,17 @@
 static int
 setup(void)
 {
-	fake_ipc_start();
+	fake_mp_start();
+	fake_mp.echo = true;
 	return virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_CTRL_RX), 1);
 }
 
 static void
 teardown(void)
 {
-	fake_ipc.request_errno = 0;
+	fake_mp.request_errno = 0;
 	virtio_port_stop();
-	fake_ipc_stop();
+	fake_mp_stop();
 }
 
 /* As if another process had the port. */
@@ -50,15 +51,15 @@ test_told(void)
 {
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	TEST_ASSERT_EQUAL(fake_ipc.requests, 0, "nobody was told");
+	TEST_ASSERT_EQUAL(fake_mp.requests, 0, "nobody was told");
 	set_secondaries(1);
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
-	TEST_ASSERT_EQUAL(fake_ipc.requests, 1, "not told of the start");
-	TEST_ASSERT_SUCCESS(strcmp(fake_ipc.last.name, ACTION), "%s",
-		fake_ipc.last.name);
+	TEST_ASSERT_EQUAL(fake_mp.requests, 1, "not told of the start");
+	TEST_ASSERT_SUCCESS(strcmp(fake_mp.last.name, ACTION), "%s",
+		fake_mp.last.name);
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	TEST_ASSERT_EQUAL(fake_ipc.requests, 2, "not told of the stop");
-	TEST_ASSERT_EQUAL(fake_ipc.notices, 0, "told twice");
+	TEST_ASSERT_EQUAL(fake_mp.requests, 2, "not told of the stop");
+	TEST_ASSERT_EQUAL(fake_mp.notices, 0, "told twice");
 	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
@@ -69,13 +70,13 @@ test_silent(void)
 {
 	set_secondaries(2);
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
-	fake_ipc.request_errno = ETIMEDOUT;
+	fake_mp.request_errno = ETIMEDOUT;
 	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
 	captured_log_stop();
 	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
 	TEST_ASSERT_EQUAL(captured_log_lines("does not answer"), 1, "another line");
-	TEST_ASSERT_EQUAL(fake_ipc.notices, 1, "the others do not hear of it");
+	TEST_ASSERT_EQUAL(fake_mp.notices, 1, "the others do not hear of it");
 	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "the device runs");
 	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
@@ -111,7 +112,7 @@ test_ends_untold(void)
 	set_secondaries(1);
 	vq = dev->data->rx_queues[0];
 	mz = vq->mz;
-	fake_ipc.request_errno = EBADF;
+	fake_mp.request_errno = EBADF;
 	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
 	TEST_ASSERT_SUCCESS(bus->cleanup(), "cleanup");
 	captured_log_stop();
@@ -119,7 +120,7 @@ test_ends_untold(void)
 	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
 	TEST_ASSERT_EQUAL(captured_log_lines("stop ports before"), 1,
 		"another line");
-	TEST_ASSERT_EQUAL(fake_ipc.notices, 0, "sent all the same");
+	TEST_ASSERT_EQUAL(fake_mp.notices, 0, "sent all the same");
 	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "the device runs");
 	TEST_ASSERT_EQUAL(fake_vfio.opened, 0, "the device is open");
 	TEST_ASSERT(dev->data->rx_queues != NULL && dev->data->rx_queues[0] == vq,
@@ -144,7 +145,7 @@ test_ends_stopped(void)
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
 	set_secondaries(1);
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	fake_ipc.request_errno = EBADF;
+	fake_mp.request_errno = EBADF;
 	TEST_ASSERT_SUCCESS(bus->cleanup(), "cleanup");
 	virtio_port.dev = NULL;
 	TEST_ASSERT_FAIL(rte_eth_dev_get_port_by_name(VIRTIO_PORT_UUID, &id),
@@ -156,7 +157,8 @@ test_ends_stopped(void)
 static int
 setup_secondary(void)
 {
-	fake_ipc_start();
+	fake_mp_start();
+	fake_mp.echo = true;
 	if (made_up_sysfs_start() < 0 || fake_kernel_start() < 0)
 		return TEST_FAILED;
 	fake_kernel.secondary = true;
@@ -168,14 +170,14 @@ teardown_secondary(void)
 {
 	fake_kernel_stop();
 	made_up_sysfs_stop();
-	fake_ipc_stop();
+	fake_mp_stop();
 }
 
 /* Whatever comes, and of whichever port: an answer, or an error to EAL. */
 static int
 test_messages(void)
 {
-	rte_mp_t action = fake_ipc_action(ACTION);
+	rte_mp_t action = fake_mp_action(ACTION);
 	struct message { uint32_t type; uint16_t port; bool reply; } *param;
 	struct rte_mp_msg msg;
 	uint16_t port;
@@ -188,7 +190,7 @@ test_messages(void)
 		ret = action(&msg, "peer");
 		TEST_ASSERT_EQUAL(ret, -EINVAL, "length %d: %d", len, ret);
 	}
-	TEST_ASSERT_EQUAL(fake_ipc.replies, 0, "answers");
+	TEST_ASSERT_EQUAL(fake_mp.replies, 0, "answers");
 	/* as the primary sends it, of ports that this process does not have */
 	memset(&msg, 0, sizeof(msg));
 	msg.len_param = sizeof(*param);
@@ -197,7 +199,7 @@ test_messages(void)
 		param->port = port;
 		param->reply = port % 2 != 0;
 		TEST_ASSERT_SUCCESS(action(&msg, "peer"), "port %u", port);
-		TEST_ASSERT_EQUAL(fake_ipc.replies, (port + 1u) / 2, "port %u",
+		TEST_ASSERT_EQUAL(fake_mp.replies, (port + 1u) / 2, "port %u",
 			port);
 	}
 	return TEST_SUCCESS;
