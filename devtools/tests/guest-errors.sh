@@ -95,7 +95,7 @@ unknown()
 
 	new=$(uuid)
 	expect_ports "$A" -d "$build/drivers" -a mdev:$A -a "mdev:$new"
-	expect_line "mdev:$new: no such device: create it, or correct the UUID; the machine's are in $MDEV_DEVICES" "$work/ports"
+	expect_line "mdev:$new: no such device: create it, or correct the UUID; the machine's are in $MDEV_DEVICES and /run/mdev/devices" "$work/ports"
 }
 
 # Real devices, more than EAL has groups for, and frames in memory of the application.
