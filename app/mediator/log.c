@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <poll.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 
+#define LINE_LEN 1024
+
 static int highest = LOG_NOTICE;
+static char *error_copy;
+static size_t error_len;
 
 void
 log_set_level(int level)
@@ -16,18 +22,47 @@ log_set_level(int level)
 }
 
 void
+log_copy_error(char *buf, size_t len)
+{
+	error_copy = buf;
+	error_len = len;
+	if (buf != NULL)
+		buf[0] = '\0';
+}
+
+/* A pipe that is ready takes PIPE_BUF bytes (pipe(7)), more than any line has. */
+bool
+log_line(int fd, const char *line)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	char text[LINE_LEN + 64];
+	int len;
+
+	len = snprintf(text, sizeof(text), "%s\n", line);
+	if (len >= (int)sizeof(text)) {
+		len = sizeof(text) - 1;
+		text[len - 1] = '\n';
+	}
+	return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0 &&
+		write(fd, text, len) == len;
+}
+
+void
 log_print(int level, const char *format, ...)
 {
-	char line[1024];
+	char text[LINE_LEN], line[LINE_LEN + 32];
 	va_list ap;
 
 	if (level > highest)
 		return;
 	va_start(ap, format);
-	vsnprintf(line, sizeof(line), format, ap);
+	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	if (level == LOG_ERR && error_copy != NULL && error_copy[0] == '\0')
+		snprintf(error_copy, error_len, "%s", text);
 	if (getenv("JOURNAL_STREAM") != NULL)
-		fprintf(stderr, "<%d>%s\n", level, line);
+		snprintf(line, sizeof(line), "<%d>%s", level, text);
 	else
-		fprintf(stderr, "dpdk-mdev-mediator: %s\n", line);
+		snprintf(line, sizeof(line), "dpdk-mdev-mediator: %s", text);
+	log_line(STDERR_FILENO, line);
 }

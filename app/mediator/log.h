@@ -6,16 +6,28 @@
 /*
  * Messages, one line each, on standard error. One about a device begins with
  * "mdev:<uuid>: ". Levels are those of syslog(3), in front of the line as sd-daemon(3)
- * has them if the journal reads it.
+ * has them if the journal reads it. Nothing waits for a reader: a line that a full pipe
+ * does not take is lost.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <syslog.h>
+
+/* The line on an fd, with its end; false if it was lost. */
+bool log_line(int fd, const char *line);
 
 /* The highest level that is printed: LOG_NOTICE until it is set. */
 void log_set_level(int level);
 
 void log_print(int level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Whoever asked for something else than by the command line is to see errors, too: from
+ * now on the first one is also put into buf. NULL: no more.
+ */
+void log_copy_error(char *buf, size_t len);
 
 #define LOG(level, ...) log_print(LOG_ ## level, __VA_ARGS__)
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "log.h"
+#include "mediator.h"
+#include "text.h"
+
+void
+mediator_init(struct mediator *mediator, struct loop *loop, struct publish *publish)
+{
+	mediator->loop = loop;
+	mediator->publish = publish;
+	TAILQ_INIT(&mediator->devices);
+	mediator->count = 0;
+}
+
+/* The link goes first: nobody is to find a device that answers no more. */
+static void
+end_device(struct mediator *mediator, struct mediator_device *md)
+{
+	char uuid[DEVICE_UUID_LEN];
+
+	strcpy(uuid, md->uuid);
+	publish_hide(mediator->publish, uuid);
+	device_destroy(md->device);
+	publish_remove(mediator->publish, uuid);
+	TAILQ_REMOVE(&mediator->devices, md, next);
+	mediator->count--;
+	free(md);
+}
+
+void
+mediator_fini(struct mediator *mediator)
+{
+	while (!TAILQ_EMPTY(&mediator->devices))
+		end_device(mediator, TAILQ_FIRST(&mediator->devices));
+}
+
+struct mediator_device *
+mediator_find(struct mediator *mediator, const char *uuid)
+{
+	struct mediator_device *md;
+
+	TAILQ_FOREACH(md, &mediator->devices, next) {
+		if (strcmp(md->uuid, uuid) == 0)
+			return md;
+	}
+	return NULL;
+}
+
+static void
+insert(struct mediator *mediator, struct mediator_device *md)
+{
+	struct mediator_device *other;
+
+	mediator->count++;
+	TAILQ_FOREACH(other, &mediator->devices, next) {
+		if (strcmp(md->uuid, other->uuid) < 0) {
+			TAILQ_INSERT_BEFORE(other, md, next);
+			return;
+		}
+	}
+	TAILQ_INSERT_TAIL(&mediator->devices, md, next);
+}
+
+static int
+check_new(struct mediator *mediator, const struct device_conf *conf)
+{
+	if (mediator_find(mediator, conf->uuid) != NULL) {
+		LOG(ERR, "mdev:%s: already a device of this mediator: remove it first, or use another UUID",
+			conf->uuid);
+		return -EEXIST;
+	}
+	if (mediator->count == CONFIG_MAX_DEVICES) {
+		LOG(ERR, "mdev:%s: this mediator has %u devices, and no more: start another one, with another --name",
+			conf->uuid, mediator->count);
+		return -E2BIG;
+	}
+	return 0;
+}
+
+static void
+print_ready(const struct mediator_device *md)
+{
+	const struct device_conf *conf = device_get_conf(md->device);
+	char line[1024], shown[4 * sizeof(conf->backend)];
+	struct device_status status;
+
+	device_get_status(md->device, &status);
+	snprintf(line, sizeof(line), "mdev:%s: ready, socket %s, backend %s (%s)",
+		conf->uuid, md->socket,
+		text_printable(conf->backend, shown, sizeof(shown)),
+		status.backend ? "connected" : "not connected yet");
+	log_line(STDOUT_FILENO, line);
+}
+
+int
+mediator_add(struct mediator *mediator, const struct device_conf *conf)
+{
+	struct mediator_device *md;
+	int ret;
+
+	ret = check_new(mediator, conf);
+	if (ret < 0)
+		return ret;
+	md = calloc(1, sizeof(*md));
+	if (md == NULL) {
+		LOG(ERR, "mdev:%s: no memory: remove another device, or free some",
+			conf->uuid);
+		return -ENOMEM;
+	}
+	ret = publish_add(mediator->publish, conf->uuid, conf->numa_node, md->socket);
+	if (ret < 0)
+		goto no_folder;
+	ret = device_create(mediator->loop, conf, md->socket, &md->device);
+	if (ret < 0)
+		goto no_device;
+	md->uuid = device_get_conf(md->device)->uuid;
+	ret = publish_show(mediator->publish, conf->uuid);
+	if (ret < 0)
+		goto not_shown;
+	insert(mediator, md);
+	print_ready(md);
+	return 0;
+not_shown:
+	device_destroy(md->device);
+no_device:
+	publish_remove(mediator->publish, conf->uuid);
+no_folder:
+	free(md);
+	return ret;
+}
+
+int
+mediator_remove(struct mediator *mediator, const char *uuid)
+{
+	struct mediator_device *md = mediator_find(mediator, uuid);
+
+	if (md == NULL)
+		return -ENOENT;
+	end_device(mediator, md);
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef MEDIATOR_MEDIATOR_H
+#define MEDIATOR_MEDIATOR_H
+
+/*
+ * The devices of this mediator, by UUID, and their way into and out of the world.
+ */
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "device.h"
+#include "loop.h"
+#include "publish.h"
+
+struct mediator_device {
+	TAILQ_ENTRY(mediator_device) next; /* by UUID */
+	struct device *device;
+	const char *uuid;                  /* of its configuration */
+	char socket[PUBLISH_PATH_LEN];
+};
+
+TAILQ_HEAD(mediator_devices, mediator_device);
+
+struct mediator {
+	struct loop *loop;
+	struct publish *publish;
+	struct mediator_devices devices;
+	unsigned int count;
+};
+
+void mediator_init(struct mediator *mediator, struct loop *loop,
+		struct publish *publish);
+/* Remove all devices. */
+void mediator_fini(struct mediator *mediator);
+
+/*
+ * Create a device, publish it once it can be used, and say so on standard output. 0 or a
+ * negative errno, logged; -EEXIST: this mediator or another one has it.
+ */
+int mediator_add(struct mediator *mediator, const struct device_conf *conf);
+/* End a device, whoever uses it; its client is disconnected. -ENOENT, not logged. */
+int mediator_remove(struct mediator *mediator, const char *uuid);
+/* NULL: there is none. */
+struct mediator_device *mediator_find(struct mediator *mediator, const char *uuid);
+
+#endif /* MEDIATOR_MEDIATOR_H */
