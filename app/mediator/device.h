@@ -51,7 +51,13 @@ struct device_status {
 	uint16_t pairs;      /* in use */
 	uint64_t offered, negotiated;
 	uint64_t losses;     /* times that the backend was lost */
-	uint64_t lost_frames; /* that it had taken and not returned by then */
+	/*
+	 * Frames of split transmit rings that were not returned by then. They stay in
+	 * the ring, and the next backend takes them: more was not lost of what the driver
+	 * sent. What was received into buffers and not returned is lost, and nobody
+	 * knows how much that is.
+	 */
+	uint64_t lost_frames;
 };
 
 struct device;
@@ -61,8 +67,13 @@ void device_conf_init(struct device_conf *conf);
 /* 0 or a negative errno, logged. path: of the socket to listen at. */
 int device_create(struct loop *loop, const struct device_conf *conf, const char *path,
 		struct device **dev);
-/* End it, whoever uses it. NULL does nothing. */
+/* End it, whoever uses it. NULL does nothing. Not from its own callbacks. */
 void device_destroy(struct device *dev);
+/*
+ * Ask the client to let go of the device (VFIO_PCI_REQ_IRQ_INDEX). 0; -ENOTCONN: there is
+ * none; -ENOTSUP: it does not want to hear of it.
+ */
+int device_request_removal(struct device *dev);
 
 const struct device_conf *device_get_conf(const struct device *dev);
 void device_get_status(const struct device *dev, struct device_status *status);

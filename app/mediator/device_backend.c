@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Running the backend. The driver's registers, the client's memory and the backend's
+ * connection change at any time, but the backend does one thing at a time: each change
+ * is noted, and device_settle() takes the next step once the last one is over.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include "device_private.h"
+#include "log.h"
+#include "virtio_ring.h"
+
+/* A fresh packed ring: index 0 and wrap counter 1, available and used (s. 2.8.1). */
+#define PACKED_BASE 0x80008000u
+
+/* A stop for which there is no memory is tried again. */
+#define RETRY_MS 100
+
+/* Receive queues have even numbers, transmit queues odd ones (s. 5.1.2). */
+#define FIRST_TX 1
+
+bool
+device_backend_active(const struct device *dev)
+{
+	return dev->run == DEVICE_STARTING || dev->run == DEVICE_STARTED ||
+		dev->run == DEVICE_REMAPPING;
+}
+
+static bool
+is_packed(const struct device *dev)
+{
+	return virtio_regs_has(&dev->regs, VIRTIO_F_RING_PACKED);
+}
+
+static void
+set_link(struct device *dev, bool up)
+{
+	if (dev->link == up)
+		return;
+	dev->link = up;
+	device_config_changed(dev);
+}
+
+/* Before each start: the backend may be another one than that of the negotiation. */
+static bool
+backend_fits(struct device *dev)
+{
+	uint64_t missing = net_dev_needed(dev->regs.features) &
+		~vhost_user_features(dev->vu);
+
+	if (missing == 0 && device_data_queues(dev) <= 2 * vhost_user_max_pairs(dev->vu))
+		return true;
+	if (!dev->refused)
+		LOG(ERR, "%s: backend %s lacks features %#" PRIx64 " or some of the %u queue pairs that were agreed on with the driver: the link stays down; restart the application, or bring the former backend back",
+			dev->name, dev->conf.backend, missing,
+			device_data_queues(dev) / 2);
+	dev->refused = true;
+	set_link(dev, false);
+	return false;
+}
+
+/*
+ * Where the backend begins. After the loss of another one a split ring goes on behind
+ * the last buffer that was returned; of a packed ring nobody knows where that is.
+ */
+static int
+find_base(struct device *dev, uint16_t queue, uint32_t *base)
+{
+	uint16_t used, pending;
+	int ret;
+
+	if (dev->fresh) {
+		*base = is_packed(dev) ? PACKED_BASE : 0;
+		return 0;
+	}
+	ret = virtio_ring_pending(&dev->queues[queue], &dev->memory, &used, &pending);
+	*base = used;
+	return ret;
+}
+
+/* Returns how many of the queues the driver uses, or a negative errno. */
+static int
+fill_vrings(struct device *dev, struct vhost_user_vring *vrings, uint16_t count)
+{
+	const struct virtio_queue *q;
+	int used = 0, ret;
+	uint16_t i;
+
+	memset(vrings, 0, count * sizeof(*vrings));
+	for (i = 0; i < count; i++) {
+		q = &dev->queues[i];
+		if (!q->enabled)
+			continue;
+		ret = find_base(dev, i, &vrings[i].base);
+		if (ret < 0) {
+			device_needs_reset(dev, "the indices of virtqueue %u make no sense (%s): correct its driver",
+				i, strerror(-ret));
+			return ret;
+		}
+		vrings[i].size = q->size;
+		vrings[i].enabled = i / 2 < dev->ctrl.pairs;
+		vrings[i].desc = q->desc;
+		vrings[i].avail = q->avail;
+		vrings[i].used = q->used;
+		vrings[i].kick_fd = device_doorbell_kick_fd(dev, i);
+		vrings[i].call_fd = device_irq_fd(dev, q->vector);
+		used++;
+	}
+	return used;
+}
+
+static bool
+rings_in_memory(struct device *dev)
+{
+	int stray;
+
+	if (device_dma_check(dev) < 0) {
+		device_needs_reset(dev, "the backend cannot be given the application's memory: restart the application as said above");
+		return false;
+	}
+	stray = device_dma_stray_queue(dev);
+	if (stray < 0)
+		return true;
+	device_needs_reset(dev, "virtqueue %d is not in memory that the device was given: correct its driver",
+		stray);
+	return false;
+}
+
+static void
+start(struct device *dev)
+{
+	struct vhost_user_vring vrings[2 * DEVICE_MAX_PAIRS];
+	struct dma_range ranges[VHOST_USER_MAX_REGIONS];
+	uint16_t count = device_data_queues(dev);
+	uint64_t features = net_dev_backend_features(dev->regs.features,
+		vhost_user_features(dev->vu));
+	unsigned int nr_ranges;
+	int ret;
+
+	if (dev->refused || !backend_fits(dev) || !rings_in_memory(dev))
+		return;
+	if (!dev->fresh && is_packed(dev)) {
+		device_needs_reset(dev, "another backend cannot go on with packed rings: the driver is asked for a reset; set packed=off if it does none");
+		return;
+	}
+	if (fill_vrings(dev, vrings, count) <= 0)
+		return; /* no queue: nothing moves, and nothing has to */
+	nr_ranges = dma_table_merge(&dev->memory, ranges, VHOST_USER_MAX_REGIONS);
+	ret = vhost_user_start(dev->vu, features, ranges, nr_ranges, vrings, count,
+		(features >> VIRTIO_NET_F_MTU & 1) != 0 ? dev->conf.mtu : 0);
+	if (ret < 0) { /* it said why */
+		dev->refused = true;
+		set_link(dev, false);
+		return;
+	}
+	dev->resumed = !dev->fresh;
+	dev->fresh = false;
+	dev->told_pairs = dev->ctrl.pairs;
+	dev->run = DEVICE_STARTING;
+}
+
+static void
+remap(struct device *dev)
+{
+	struct dma_range ranges[VHOST_USER_MAX_REGIONS];
+	unsigned int nr_ranges;
+	int ret;
+
+	nr_ranges = dma_table_merge(&dev->memory, ranges, VHOST_USER_MAX_REGIONS);
+	ret = vhost_user_set_memory(dev->vu, ranges, nr_ranges);
+	if (ret == 0) {
+		dev->remap = false;
+		dev->run = DEVICE_REMAPPING;
+		return;
+	}
+	device_needs_reset(dev, "the backend cannot be told of the application's memory (%s): restart the application",
+		strerror(-ret));
+}
+
+static void
+stop(struct device *dev)
+{
+	int ret = vhost_user_stop(dev->vu);
+
+	if (ret == 0)
+		dev->run = DEVICE_STOPPING;
+	else if (ret == -ENOTCONN || ret == -EINVAL) /* it has nothing */
+		dev->run = DEVICE_STOPPED;
+	else /* it has the client's memory until it is told */
+		loop_timer_set(&dev->retry, RETRY_MS);
+}
+
+static void
+settle_stopped(struct device *dev)
+{
+	dev->remap = false;
+	if (dev->regs.resetting)
+		device_model_reset(dev);
+	if (virtio_regs_live(&dev->regs) && vhost_user_is_up(dev->vu))
+		start(dev);
+}
+
+static bool
+client_must_wait(const struct device *dev)
+{
+	return dev->regs.resetting || dev->remap || dev->run == DEVICE_REMAPPING ||
+		dev->run == DEVICE_STOPPING;
+}
+
+void
+device_settle(struct device *dev)
+{
+	if (dev->run == DEVICE_STARTED) {
+		if (!virtio_regs_live(&dev->regs))
+			stop(dev);
+		else if (dev->remap)
+			remap(dev);
+	}
+	if (dev->run == DEVICE_STOPPED)
+		settle_stopped(dev);
+	/* last, as the client's next messages may be served in it */
+	if (dev->later && !client_must_wait(dev)) {
+		dev->later = false;
+		vfu_server_done(dev->server, 0);
+	}
+}
+
+int
+device_settle_for_client(struct device *dev)
+{
+	device_settle(dev);
+	if (!client_must_wait(dev))
+		return 0;
+	dev->later = true;
+	return VFU_LATER;
+}
+
+void
+device_backend_retry(void *arg)
+{
+	device_settle(arg);
+}
+
+static void
+up(void *arg)
+{
+	struct device *dev = arg;
+
+	dev->refused = false;
+	if (dev->regs.status == 0 && !dev->regs.resetting)
+		device_model_offer(dev);
+	if (!virtio_regs_live(&dev->regs))
+		set_link(dev, true);
+	device_settle(dev);
+}
+
+/* See struct device_status. What a packed ring holds cannot be told from outside. */
+static uint64_t
+count_lost(struct device *dev)
+{
+	uint16_t used, pending, i;
+	uint64_t lost = 0;
+
+	if (is_packed(dev))
+		return 0;
+	for (i = FIRST_TX; i < device_data_queues(dev); i += 2) {
+		if (dev->queues[i].enabled && virtio_ring_pending(&dev->queues[i],
+				&dev->memory, &used, &pending) == 0)
+			lost += pending;
+	}
+	return lost;
+}
+
+static void
+down(void *arg)
+{
+	struct device *dev = arg;
+
+	loop_timer_cancel(&dev->retry);
+	if (device_backend_active(dev)) {
+		dev->losses++;
+		dev->lost_frames += count_lost(dev);
+	}
+	dev->run = DEVICE_STOPPED;
+	set_link(dev, false);
+	device_settle(dev);
+}
+
+/* s. 5.1.6.5.4: other hosts may have to learn anew where this one is. */
+static void
+started(struct device *dev)
+{
+	dev->run = DEVICE_STARTED;
+	if (dev->resumed && !dev->announce &&
+			virtio_regs_has(&dev->regs, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
+		dev->announce = true;
+		dev->link = false; /* so that one change tells of both */
+	}
+	set_link(dev, true);
+}
+
+static void
+done(void *arg, int ret)
+{
+	struct device *dev = arg;
+	enum device_run was = dev->run;
+
+	if (was == DEVICE_STOPPING) {
+		dev->run = DEVICE_STOPPED;
+	} else if (ret == 0 && was == DEVICE_STARTING) {
+		started(dev);
+	} else {
+		dev->run = DEVICE_STARTED;
+		if (ret < 0)
+			device_needs_reset(dev, "the backend has failed (%s): the driver is asked for a reset; look into the backend's messages",
+				strerror(-ret));
+	}
+	device_settle(dev);
+}
+
+const struct vhost_user_ops device_backend_ops = {
+	.up = up,
+	.down = down,
+	.done = done,
+};
+
+void
+device_backend_set_call(struct device *dev, uint16_t queue)
+{
+	if (device_backend_active(dev) && dev->queues[queue].enabled)
+		vhost_user_set_call(dev->vu, queue,
+			device_irq_fd(dev, dev->queues[queue].vector));
+}
+
+/* s. 5.1.6.5.5 */
+void
+device_backend_set_pairs(void *arg, uint16_t pairs)
+{
+	struct device *dev = arg;
+	uint16_t i;
+
+	if (!device_backend_active(dev))
+		return; /* the start will tell */
+	for (i = 0; i < device_data_queues(dev); i++) {
+		if (dev->queues[i].enabled && (i / 2 < pairs) != (i / 2 < dev->told_pairs))
+			vhost_user_set_enable(dev->vu, i, i / 2 < pairs);
+	}
+	dev->told_pairs = pairs;
+}

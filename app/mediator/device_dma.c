@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The client's memory, and what the backend knows of it. */
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+
+#include "device_private.h"
+#include "log.h"
+#include "virtio_ring.h"
+
+static int
+too_many(const struct device *dev, unsigned int count)
+{
+	LOG(ERR, "%s: the application's memory is in %u pieces, and a backend takes %u: start the application with --single-file-segments",
+		dev->name, count, VHOST_USER_MAX_REGIONS);
+	return -ENOSPC;
+}
+
+int
+device_dma_check(const struct device *dev)
+{
+	unsigned int count = dma_table_merge(&dev->memory, NULL, 0);
+
+	return count > VHOST_USER_MAX_REGIONS ? too_many(dev, count) : 0;
+}
+
+int
+device_dma_stray_queue(const struct device *dev)
+{
+	struct dma_range ranges[VHOST_USER_MAX_REGIONS];
+	bool packed = virtio_regs_has(&dev->regs, VIRTIO_F_RING_PACKED);
+	unsigned int count;
+	int i;
+
+	count = dma_table_merge(&dev->memory, ranges, VHOST_USER_MAX_REGIONS);
+	if (count > VHOST_USER_MAX_REGIONS)
+		count = VHOST_USER_MAX_REGIONS;
+	for (i = 0; i < device_data_queues(dev); i++) {
+		if (dev->queues[i].enabled && !virtio_ring_within(&dev->queues[i],
+				packed, ranges, count))
+			return i;
+	}
+	return -1;
+}
+
+/*
+ * While no backend runs, pieces may come in any number and order, and be joined by those
+ * that follow: they are counted when the driver starts. A backend that runs is told of
+ * each at once.
+ */
+int
+device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_t prot,
+		int fd)
+{
+	struct device *dev = arg;
+	int ret;
+
+	ret = dma_table_add(&dev->memory, iova, size, offset, prot, fd);
+	if (ret < 0) {
+		if (fd >= 0)
+			close(fd);
+		return ret;
+	}
+	if (fd < 0 || !device_backend_active(dev))
+		return 0;
+	ret = device_dma_check(dev);
+	if (ret < 0) {
+		dma_table_remove(&dev->memory, iova, size);
+		return ret;
+	}
+	dev->remap = true;
+	return device_settle_for_client(dev);
+}
+
+/* Taking this away makes two pieces of one, which is one too many. */
+static bool
+splits_last(const struct device *dev, uint64_t iova, uint64_t size)
+{
+	struct dma_range ranges[VHOST_USER_MAX_REGIONS];
+	unsigned int count, i;
+
+	count = dma_table_merge(&dev->memory, ranges, VHOST_USER_MAX_REGIONS);
+	if (count != VHOST_USER_MAX_REGIONS)
+		return false;
+	for (i = 0; i < count; i++) {
+		if (iova > ranges[i].iova && size < ranges[i].size &&
+				iova - ranges[i].iova < ranges[i].size - size)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An unmap that a backend could not follow is refused: it would have to be stopped. One of
+ * a ring that it uses is the client's mistake, but the memory is the client's.
+ */
+int
+device_dma_unmap(void *arg, uint64_t iova, uint64_t size)
+{
+	struct device *dev = arg;
+	int ret, stray;
+
+	if (device_backend_active(dev) && splits_last(dev, iova, size))
+		return too_many(dev, VHOST_USER_MAX_REGIONS + 1);
+	ret = dma_table_remove(&dev->memory, iova, size);
+	if (ret < 0)
+		return ret;
+	if (device_backend_active(dev)) {
+		dev->remap = true;
+		stray = device_dma_stray_queue(dev);
+		if (stray >= 0 && virtio_regs_live(&dev->regs))
+			device_needs_reset(dev, "the application has unmapped the memory of virtqueue %d, which is in use: it is to stop the port first",
+				stray);
+	}
+	return device_settle_for_client(dev);
+}
+
+int
+device_dma_unmap_all(void *arg)
+{
+	struct device *dev = arg;
+
+	dma_table_clear(&dev->memory);
+	if (device_backend_active(dev)) {
+		dev->remap = true;
+		if (virtio_regs_live(&dev->regs))
+			device_needs_reset(dev, "the application has unmapped all memory of a device in use: it is to stop the port first");
+	}
+	return device_settle_for_client(dev);
+}
