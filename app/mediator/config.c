@@ -50,8 +50,17 @@ parse_uuid(struct device_conf *conf, const char *value, char *why)
 static bool
 parse_backend(struct device_conf *conf, const char *value, char *why)
 {
+	const char *c;
+
 	if (value[0] != '/')
 		return false;
+	for (c = value; *c != '\0'; c++) {
+		/* where somebody forgot a comma, above all */
+		if (!isgraph((unsigned char)*c)) {
+			snprintf(why, WHY_LEN, "a path with a blank or what cannot be printed: use another one, with a comma behind it");
+			return false;
+		}
+	}
 	if (strlen(value) >= sizeof(conf->backend)) {
 		snprintf(why, WHY_LEN, "a path of %zu characters, and a socket's has %zu at most: use a shorter one",
 			strlen(value), sizeof(conf->backend) - 1);

@@ -17,6 +17,8 @@
 #include "text.h"
 
 #define ACCEPT_AGAIN_MS 100
+/* What the kernel keeps for somebody who does not read. */
+#define SEND_BUF_LEN 4096
 
 struct client {
 	TAILQ_ENTRY(client) next;
@@ -33,6 +35,7 @@ struct client {
 struct ctl {
 	struct mediator *mediator;
 	char path[PUBLISH_PATH_LEN];
+	uint32_t limit_ms;
 	int fd;
 	struct loop_fd *lfd;
 	int spare; /* given up to serve a client when there are no more fds; -1 then */
@@ -324,9 +327,11 @@ refuse(int fd)
 static int
 client_add(struct ctl *ctl, int fd)
 {
+	const int send_buf = SEND_BUF_LEN;
 	struct client *client;
 	int ret;
 
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buf, sizeof(send_buf));
 	client = calloc(1, sizeof(*client));
 	if (client == NULL)
 		return -ENOMEM;
@@ -339,7 +344,7 @@ client_add(struct ctl *ctl, int fd)
 		return ret;
 	}
 	loop_timer_init(&client->limit, ctl->mediator->loop, client_late, client);
-	loop_timer_set(&client->limit, CTL_TIME_LIMIT_MS);
+	loop_timer_set(&client->limit, ctl->limit_ms);
 	TAILQ_INSERT_TAIL(&ctl->clients, client, next);
 	ctl->count++;
 	return 0;
@@ -398,7 +403,8 @@ ctl_event(void *arg, uint32_t events)
 }
 
 int
-ctl_create(struct mediator *mediator, const char *path, struct ctl **ctl)
+ctl_create(struct mediator *mediator, const char *path, uint32_t limit_ms,
+		struct ctl **ctl)
 {
 	struct ctl *new;
 	int ret = -ENOMEM;
@@ -407,6 +413,7 @@ ctl_create(struct mediator *mediator, const char *path, struct ctl **ctl)
 	if (new == NULL)
 		goto fail;
 	new->mediator = mediator;
+	new->limit_ms = limit_ms;
 	snprintf(new->path, sizeof(new->path), "%s", path);
 	new->spare = -1;
 	TAILQ_INIT(&new->clients);

@@ -16,15 +16,19 @@
 #define CTL_OK "ok "
 #define CTL_ERROR "error: "
 
-/* Bytes of a request; connections at a time; how long one of them may last. */
+/* Bytes of a request; connections at a time; their time as a rule. */
 #define CTL_REQUEST_LEN 1536
 #define CTL_MAX_CLIENTS 16
 #define CTL_TIME_LIMIT_MS 5000
 
 struct ctl;
 
-/* 0 or a negative errno, logged. */
-int ctl_create(struct mediator *mediator, const char *path, struct ctl **ctl);
+/*
+ * Listen at a path; limit_ms: how long a connection may last. 0 or a negative errno,
+ * logged.
+ */
+int ctl_create(struct mediator *mediator, const char *path, uint32_t limit_ms,
+		struct ctl **ctl);
 /* Close all and remove the socket. NULL does nothing. */
 void ctl_destroy(struct ctl *ctl);
 

@@ -8,6 +8,9 @@
 #include "ctl_format.h"
 #include "text.h"
 
+/* Room for the names of all features. */
+#define NAMES_LEN 1024
+
 /* Text that grows, and is cut if it does not fit. */
 struct words {
 	char *text;
@@ -65,7 +68,7 @@ ctl_format_line(const struct device_conf *conf, const struct device_status *stat
 static void
 add_features(struct words *words, const char *key, uint64_t features)
 {
-	char names[1024];
+	char names[NAMES_LEN];
 
 	text_features(features, ' ', names, sizeof(names));
 	add(words, "%s: 0x%016" PRIx64 "%s%s\n", key, features,
@@ -81,6 +84,7 @@ add_conf(struct words *words, const struct device_conf *conf)
 		[DEVICE_DOORBELL_MESSAGE] = "message",
 	};
 	const uint8_t *mac = conf->mac;
+	char names[NAMES_LEN];
 
 	add(words, "max_pairs: %u\nring: %u\n", conf->max_pairs, conf->ring_size);
 	if (conf->has_mac)
@@ -93,6 +97,10 @@ add_conf(struct words *words, const struct device_conf *conf)
 	if (conf->speed != UINT32_MAX)
 		add(words, "speed: %u\n", conf->speed);
 	add(words, "doorbell: %s\n", doorbells[conf->doorbell]);
+	if (conf->without != 0) {
+		text_features(conf->without, ' ', names, sizeof(names));
+		add(words, "without: %s\n", names);
+	}
 	if (conf->numa_node >= 0)
 		add(words, "numa: %d\n", conf->numa_node);
 }

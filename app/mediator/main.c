@@ -20,6 +20,7 @@
 #include "notify.h"
 #include "options.h"
 #include "publish.h"
+#include "text.h"
 
 #define EXIT_USAGE 2
 
@@ -77,6 +78,21 @@ watch_signals(struct program *program)
 		program, &program->signal_lfd);
 }
 
+static void
+print_ready(const struct mediator_device *md)
+{
+	const struct device_conf *conf = device_get_conf(md->device);
+	char line[1024], shown[4 * sizeof(conf->backend)];
+	struct device_status status;
+
+	device_get_status(md->device, &status);
+	snprintf(line, sizeof(line), "mdev:%s: ready, socket %s, backend %s (%s)",
+		conf->uuid, md->socket,
+		text_printable(conf->backend, shown, sizeof(shown)),
+		status.backend ? "connected" : "not connected yet");
+	log_line(STDOUT_FILENO, line);
+}
+
 /* What everything else needs. Signals come first: an early one is to clean up, too. */
 static int
 start(struct program *program, const struct options *options)
@@ -95,8 +111,9 @@ start(struct program *program, const struct options *options)
 	if (ret < 0)
 		return ret;
 	mediator_init(&program->mediator, program->loop, program->publish);
+	program->mediator.ready = print_ready;
 	return ctl_create(&program->mediator, publish_ctl_path(program->publish),
-		&program->ctl);
+		CTL_TIME_LIMIT_MS, &program->ctl);
 }
 
 /* In reverse; the devices last but one, for they are in the folders. */

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "log.h"
 #include "mediator.h"
-#include "text.h"
 
 void
 mediator_init(struct mediator *mediator, struct loop *loop, struct publish *publish)
 {
 	mediator->loop = loop;
 	mediator->publish = publish;
+	mediator->ready = NULL;
 	TAILQ_INIT(&mediator->devices);
 	mediator->count = 0;
 }
@@ -85,21 +83,6 @@ check_new(struct mediator *mediator, const struct device_conf *conf)
 	return 0;
 }
 
-static void
-print_ready(const struct mediator_device *md)
-{
-	const struct device_conf *conf = device_get_conf(md->device);
-	char line[1024], shown[4 * sizeof(conf->backend)];
-	struct device_status status;
-
-	device_get_status(md->device, &status);
-	snprintf(line, sizeof(line), "mdev:%s: ready, socket %s, backend %s (%s)",
-		conf->uuid, md->socket,
-		text_printable(conf->backend, shown, sizeof(shown)),
-		status.backend ? "connected" : "not connected yet");
-	log_line(STDOUT_FILENO, line);
-}
-
 int
 mediator_add(struct mediator *mediator, const struct device_conf *conf)
 {
@@ -126,7 +109,8 @@ mediator_add(struct mediator *mediator, const struct device_conf *conf)
 	if (ret < 0)
 		goto not_shown;
 	insert(mediator, md);
-	print_ready(md);
+	if (mediator->ready != NULL)
+		mediator->ready(md);
 	return 0;
 not_shown:
 	device_destroy(md->device);

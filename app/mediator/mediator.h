@@ -26,6 +26,8 @@ TAILQ_HEAD(mediator_devices, mediator_device);
 struct mediator {
 	struct loop *loop;
 	struct publish *publish;
+	/* set by its user: called for each new device; NULL if nobody wants to know */
+	void (*ready)(const struct mediator_device *md);
 	struct mediator_devices devices;
 	unsigned int count;
 };
@@ -36,8 +38,8 @@ void mediator_init(struct mediator *mediator, struct loop *loop,
 void mediator_fini(struct mediator *mediator);
 
 /*
- * Create a device, publish it once it can be used, and say so on standard output. 0 or a
- * negative errno, logged; -EEXIST: this mediator or another one has it.
+ * Create a device and publish it once it can be used. 0 or a negative errno, logged;
+ * -EEXIST: this mediator or another one has it.
  */
 int mediator_add(struct mediator *mediator, const struct device_conf *conf);
 /* End a device, whoever uses it; its client is disconnected. -ENOENT, not logged. */

@@ -19,6 +19,7 @@
 
 struct publish {
 	int root;
+	char root_path[PUBLISH_PATH_LEN];
 	struct instance inst;
 	char path[PUBLISH_PATH_LEN]; /* of the instance's folder */
 	char ctl[PUBLISH_PATH_LEN];
@@ -100,11 +101,19 @@ cannot_claim(const struct publish *publish, const char *name, int error)
 	}
 }
 
+static const char *
+remedy(int error)
+{
+	if (error == -EMFILE || error == -ENFILE)
+		return "raise the limit of open files (ulimit -n, LimitNOFILE=), or remove devices";
+	return "see that there is room, or use another --root";
+}
+
 static int
 cannot_fill(const struct publish *publish, int error)
 {
-	LOG(ERR, "%s: cannot be filled: %s: see that there is room, or use another --root",
-		publish->path, strerror(-error));
+	LOG(ERR, "%s: cannot be filled: %s: %s", publish->path, strerror(-error),
+		remedy(error));
 	return error;
 }
 
@@ -184,8 +193,8 @@ fill(struct publish *publish)
 	reap(publish);
 	devices = open_devices(publish);
 	if (devices < 0) {
-		LOG(ERR, "%s/../%s: %s: see that it is a folder of this user's that others cannot write to",
-			publish->path, INSTANCE_DEVICES, strerror(-devices));
+		LOG(ERR, "%s/" INSTANCE_DEVICES ": %s: see that it is a folder of this user's that others cannot write to",
+			publish->root_path, strerror(-devices));
 		return devices;
 	}
 	close(devices);
@@ -206,9 +215,9 @@ open_root(struct publish *publish, const char *root, const char *name)
 		return publish->root;
 	ret = instance_path(real, name, publish->path);
 	if (ret == 0)
-		snprintf(publish->ctl, sizeof(publish->ctl), "%.*s/" INSTANCE_CTL,
-			(int)(sizeof(publish->ctl) - sizeof(LONGEST_PATH)),
-			publish->path);
+		ret = publish_find_ctl(real, name, publish->ctl);
+	if (ret == 0)
+		memcpy(publish->root_path, real, strlen(real) + 1);
 	return ret;
 }
 
@@ -290,8 +299,8 @@ publish_add(struct publish *publish, const char *uuid, int numa,
 		strcat(path, "/socket");
 		return 0;
 	}
-	LOG(ERR, "mdev:%s: %s cannot be filled: %s: see that there is room, or start the mediator again",
-		uuid, publish->path, strerror(-ret));
+	LOG(ERR, "mdev:%s: %s cannot be filled: %s: %s", uuid, publish->path,
+		strerror(-ret), remedy(ret));
 	publish_remove(publish, uuid);
 	return ret;
 }
@@ -349,8 +358,8 @@ publish_show(struct publish *publish, const char *uuid)
 		close(devices);
 	}
 	if (ret < 0 && ret != -EEXIST)
-		LOG(ERR, "mdev:%s: cannot be put into %s/../%s: %s: see who else writes there",
-			uuid, publish->path, INSTANCE_DEVICES, strerror(-ret));
+		LOG(ERR, "mdev:%s: cannot be put into %s/" INSTANCE_DEVICES ": %s: %s", uuid,
+			publish->root_path, strerror(-ret), remedy(ret));
 	return ret;
 }
 

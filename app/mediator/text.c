@@ -68,26 +68,31 @@ is_printable(unsigned char c)
 	return c >= ' ' && c <= '~';
 }
 
+/* Characters that a byte is shown as. */
+static size_t
+width(char c)
+{
+	return is_printable(c) ? 1 : strlen("\\xNN");
+}
+
 const char *
 text_printable(const char *text, char *buf, size_t len)
 {
-	size_t used = 0, need;
+	size_t total = 0, used = 0, end = len;
+	const char *c;
 
-	for (; *text != '\0'; text++) {
-		need = is_printable(*text) ? 1 : strlen("\\xNN");
-		/* what follows must fit as well, or the mark that it was cut */
-		if (used + need + (text[1] != '\0' ? strlen("...") : 0) >= len) {
-			snprintf(buf + used, len - used, "...");
-			return buf;
-		}
-		if (need == 1)
-			buf[used] = *text;
+	for (c = text; *c != '\0' && total < len; c++)
+		total += width(*c);
+	if (total >= len)
+		end = len - strlen("...");
+	for (c = text; *c != '\0' && used + width(*c) < end; c++) {
+		if (is_printable(*c))
+			buf[used] = *c;
 		else
-			snprintf(buf + used, len - used, "\\x%02x",
-				(unsigned char)*text);
-		used += need;
+			snprintf(buf + used, len - used, "\\x%02x", (unsigned char)*c);
+		used += width(*c);
 	}
-	buf[used] = '\0';
+	snprintf(buf + used, len - used, "%s", *c != '\0' ? "..." : "");
 	return buf;
 }
 

@@ -18,7 +18,7 @@
 
 /*
  * Text as it may be shown on a terminal: other bytes than printable ASCII as \xNN, and
- * "..." at the end where it is cut to fit. Returns buf.
+ * "..." at the end where it is cut to fit; len is 4 at least. Returns buf.
  */
 const char *text_printable(const char *text, char *buf, size_t len);
 

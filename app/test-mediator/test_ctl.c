@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The control socket: what it answers, and what those get who want to disturb it. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "config.h"
+#include "ctl.h"
+#include "ctl_format.h"
+#include "fdmsg.h"
+#include "log.h"
+#include "test.h"
+
+#define UUID_A "00000001-abcd-4ef0-9abc-def012345678"
+#define UUID_B "00000002-abcd-4ef0-9abc-def012345678"
+#define IDLE "  client -        backend down  pairs 0    rings -       link down\n"
+#define NOBODY 65534
+#define NO_LIMIT 1000000
+
+static char top[64], root[80];
+static struct loop *loop;
+static struct publish *publish;
+static struct mediator mediator;
+static struct ctl *ctl;
+
+static int
+start_with(uint32_t limit_ms)
+{
+	snprintf(top, sizeof(top), "%s/mdev.XXXXXX",
+		getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+	if (mkdtemp(top) == NULL)
+		return TEST_FAILED;
+	snprintf(root, sizeof(root), "%s/root", top);
+	loop = loop_create();
+	ctl = NULL;
+	if (loop == NULL || publish_open(root, "m", &publish) < 0)
+		return TEST_FAILED;
+	mediator_init(&mediator, loop, publish);
+	return ctl_create(&mediator, publish_ctl_path(publish), limit_ms, &ctl) == 0 ?
+		TEST_SUCCESS : TEST_FAILED;
+}
+
+static int
+start(void)
+{
+	return start_with(NO_LIMIT);
+}
+
+static int
+start_hasty(void)
+{
+	return start_with(1);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	RTE_SET_USED(st);
+	RTE_SET_USED(type);
+	RTE_SET_USED(ftw);
+	return remove(path);
+}
+
+static void
+stop(void)
+{
+	ctl_destroy(ctl);
+	mediator_fini(&mediator);
+	publish_close(publish);
+	loop_destroy(loop);
+	nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static int
+connect_ctl(void)
+{
+	return fdmsg_connect(publish_ctl_path(publish));
+}
+
+/* Let the mediator work until it has nothing to do any more. */
+static void
+settle(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000 && loop_once(loop, 0) > 0; i++)
+		;
+}
+
+static char answer[1 << 16];
+
+/* Receive what is there; true at the end of the stream. */
+static bool
+receive(int fd, size_t *len)
+{
+	ssize_t n;
+
+	do {
+		n = recv(fd, answer + *len, sizeof(answer) - 1 - *len, MSG_DONTWAIT);
+		if (n > 0)
+			*len += n;
+	} while (n > 0);
+	answer[*len] = '\0';
+	return n == 0 || errno == ECONNRESET;
+}
+
+/* Ask, and get all of the answer; "?" if there is no end of it. */
+static const char *
+ask_bytes(const char *request, size_t request_len)
+{
+	int fd = connect_ctl();
+	size_t len = 0;
+	unsigned int i;
+	bool ended = false;
+
+	if (fd < 0 || send(fd, request, request_len, MSG_NOSIGNAL) !=
+			(ssize_t)request_len)
+		return "not connected";
+	for (i = 0; i < 1000 && !ended; i++) {
+		settle();
+		ended = receive(fd, &len);
+	}
+	close(fd);
+	return ended ? answer : "?";
+}
+
+static const char *
+ask(const char *request)
+{
+	return ask_bytes(request, strlen(request));
+}
+
+static bool
+is_published(const char *uuid)
+{
+	char path[256];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/devices/%s/socket", root, uuid);
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static int
+test_commands(void)
+{
+	const char *got;
+
+	got = ask("list\n");
+	TEST_ASSERT(strcmp(got, "ok 0\n") == 0, "%s", got);
+	got = ask("add uuid=" UUID_B ",backend=/nowhere/b.sock\n");
+	TEST_ASSERT(strcmp(got, "ok 37\n" UUID_B "\n") == 0, "%s", got);
+	TEST_ASSERT(is_published(UUID_B), "not published");
+	got = ask("add backend=/nowhere/a.sock,uuid=00000001-ABCD-4ef0-9abc-def012345678\n");
+	TEST_ASSERT(strcmp(got, "ok 37\n" UUID_A "\n") == 0, "%s", got);
+	got = ask("list\n");
+	TEST_ASSERT(strcmp(got, "ok 206\n" UUID_A IDLE UUID_B IDLE) == 0, "%s", got);
+	got = ask("show 00000001-ABCD-4ef0-9abc-def012345678\n");
+	TEST_ASSERT(strncmp(got, "ok ", 3) == 0 && strstr(got, "\nuuid: " UUID_A "\n") &&
+		strstr(got, "\nbackend: /nowhere/a.sock\nbackend_mode: connect\n"
+		"backend_state: down\n"), "%s", got);
+	got = ask("remove 00000001-ABCD-4ef0-9abc-def012345678\n");
+	TEST_ASSERT(strcmp(got, "ok 0\n") == 0, "%s", got);
+	TEST_ASSERT(!is_published(UUID_A) && is_published(UUID_B), "not the one");
+	got = ask("list\n");
+	TEST_ASSERT(strcmp(got, "ok 103\n" UUID_B IDLE) == 0, "%s", got);
+	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	return TEST_SUCCESS;
+}
+
+#define UNKNOWN "error: unknown request: list, show UUID, add SPEC or remove UUID\n"
+#define NO_UUID ": not a UUID: give one that ctl list shows\n"
+
+static int
+test_bad_requests(void)
+{
+	static const struct {
+		const char *request, *answer;
+	} cases[] = {
+		{ "\n", UNKNOWN },
+		{ " \n", UNKNOWN },
+		{ "LIST\n", UNKNOWN },
+		{ "list \n", UNKNOWN },
+		{ "list all\n", UNKNOWN },
+		{ "show\n", UNKNOWN },
+		{ "remove\n", UNKNOWN },
+		{ "add\n", UNKNOWN },
+		{ "lis", "" }, /* and gone */
+		{ "show \n", "error: " NO_UUID },
+		{ "show auto\n", "error: auto" NO_UUID },
+		{ "remove \x1b[2J\n", "error: \\x1b[2J" NO_UUID },
+		{ "remove " UUID_B " \n", "error: " UUID_B " " NO_UUID },
+		{ "show " UUID_B "\n", "error: mdev:" UUID_B ": no such device: see ctl list\n" },
+		{ "remove " UUID_B "\n",
+			"error: mdev:" UUID_B ": no such device: see ctl list\n" },
+		{ "add uuid=" UUID_A ",backend=/x\n", "error: mdev:" UUID_A
+			": already a device of this mediator: remove it first, or use another UUID\n" },
+		{ "add uuid=auto\n", "error: ctl add: backend is missing: add backend=<path of the vhost-user socket>\n" },
+		{ "add uuid=\xff,backend=/x\n", "error: ctl add: uuid=\\xff: not a UUID: 32 hexadecimal digits as 8-4-4-4-12, or auto for a new one\n" },
+	};
+	const char *got;
+	size_t i;
+	int fd;
+
+	TEST_ASSERT(strncmp(ask("add uuid=" UUID_A ",backend=/x\n"), "ok ", 3) == 0, "%s",
+		answer);
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		if (cases[i].answer[0] == '\0') {
+			fd = connect_ctl();
+			TEST_ASSERT(send(fd, cases[i].request, 3, MSG_NOSIGNAL) == 3, "send");
+			settle();
+			close(fd);
+			settle();
+		} else {
+			got = ask(cases[i].request);
+			TEST_ASSERT(strcmp(got, cases[i].answer) == 0, "%zu: %s", i, got);
+		}
+		TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%zu: still connected", i);
+	}
+	got = ask_bytes("list\0\n", 6);
+	TEST_ASSERT(strcmp(got, "error: the request has a zero byte: send text\n") == 0,
+		"%s", got);
+	printf("    %zu bad requests\n", i + 1);
+	TEST_ASSERT_EQUAL(mediator.count, 1u, "%u devices", mediator.count);
+	return TEST_SUCCESS;
+}
+
+/* A byte at a time; and one that never ends. */
+static int
+test_pieces(void)
+{
+	static char endless[CTL_REQUEST_LEN];
+	const char *request = "list\nlist\n", *got;
+	size_t len = 0, i;
+	int fd = connect_ctl();
+
+	for (i = 0; request[i] != '\n'; i++) {
+		TEST_ASSERT_EQUAL(send(fd, &request[i], 1, MSG_NOSIGNAL), 1, "send");
+		settle();
+		TEST_ASSERT(!receive(fd, &len) && len == 0, "answered early: %s", answer);
+	}
+	TEST_ASSERT_EQUAL(send(fd, &request[i], 1, MSG_NOSIGNAL), 1, "send");
+	settle();
+	TEST_ASSERT(receive(fd, &len) && strcmp(answer, "ok 0\n") == 0, "%s", answer);
+	close(fd);
+	memset(endless, 'l', sizeof(endless));
+	got = ask_bytes(endless, sizeof(endless));
+	TEST_ASSERT(strcmp(got, "error: the request is too long: shorten it\n") == 0, "%s",
+		got);
+	endless[sizeof(endless) - 1] = '\n';
+	got = ask_bytes(endless, sizeof(endless));
+	TEST_ASSERT(strcmp(got, UNKNOWN) == 0, "%s", got);
+	return TEST_SUCCESS;
+}
+
+/* Files that come with a request are closed. */
+static int
+test_files(void)
+{
+	int fd = connect_ctl(), pair[2];
+	size_t len = 0;
+	char c;
+
+	TEST_ASSERT_SUCCESS(pipe(pair), "pipe");
+	TEST_ASSERT_EQUAL(fdmsg_send(fd, "list\n", 5, &pair[1], 1), 5, "send");
+	close(pair[1]);
+	settle();
+	TEST_ASSERT(receive(fd, &len) && strcmp(answer, "ok 0\n") == 0, "%s", answer);
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	TEST_ASSERT_EQUAL(read(pair[0], &c, 1), 0, "the mediator has kept it");
+	close(pair[0]);
+	close(fd);
+	return TEST_SUCCESS;
+}
+
+/* More than are served at a time wait, and are served when others are gone. */
+static int
+test_crowd(void)
+{
+	int fds[CTL_MAX_CLIENTS + 4];
+	size_t len;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(fds); i++) {
+		fds[i] = connect_ctl();
+		TEST_ASSERT(fds[i] >= 0, "%u: not connected", i);
+		TEST_ASSERT(i < CTL_MAX_CLIENTS ||
+			send(fds[i], "list\n", 5, MSG_NOSIGNAL) == 5, "send");
+		settle();
+	}
+	TEST_ASSERT_EQUAL(ctl_clients(ctl), (unsigned int)CTL_MAX_CLIENTS, "%u clients",
+		ctl_clients(ctl));
+	TEST_ASSERT_EQUAL(loop_once(loop, 0), 0, "those that wait keep the mediator busy");
+	close(fds[0]);
+	settle();
+	for (i = CTL_MAX_CLIENTS; i < RTE_DIM(fds); i++) {
+		len = 0;
+		TEST_ASSERT(receive(fds[i], &len) && strcmp(answer, "ok 0\n") == 0,
+			"%u: %s", i, answer);
+	}
+	for (i = 1; i < RTE_DIM(fds); i++)
+		close(fds[i]);
+	settle();
+	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	return TEST_SUCCESS;
+}
+
+/* Some that say nothing and one that does not read are gone when their time is over. */
+static int
+test_limit(void)
+{
+	int fds[3], i;
+
+	for (i = 0; i < 3; i++)
+		fds[i] = connect_ctl();
+	TEST_ASSERT_EQUAL(send(fds[0], "lis", 3, MSG_NOSIGNAL), 3, "send");
+	while (ctl_clients(ctl) < 3)
+		TEST_ASSERT(loop_once(loop, 0) > 0, "not accepted");
+	while (ctl_clients(ctl) > 0)
+		TEST_ASSERT(loop_once(loop, -1) >= 0, "loop");
+	for (i = 0; i < 3; i++)
+		close(fds[i]);
+	return TEST_SUCCESS;
+}
+
+#define MANY 128
+
+static int
+add_many(void)
+{
+	char spec[128], error[CONFIG_ERROR_LEN];
+	struct device_conf conf;
+	unsigned int i;
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(spec, sizeof(spec), "uuid=%08x-abcd-4ef0-9abc-def012345678,backend=/nowhere/x",
+			i);
+		TEST_ASSERT_SUCCESS(config_spec("x", spec, &conf, error), "%s", error);
+		TEST_ASSERT_SUCCESS(mediator_add(&mediator, &conf), "device %u", i);
+	}
+	return TEST_SUCCESS;
+}
+
+/* An answer that does not fit into the socket goes piece by piece, and to all. */
+static int
+test_slow(void)
+{
+	struct rlimit limit;
+	size_t len = 0, before;
+	unsigned int pieces = 0, i;
+	int fd, other;
+	bool ended;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	TEST_ASSERT_SUCCESS(add_many(), "devices");
+	fd = connect_ctl();
+	other = connect_ctl();
+	TEST_ASSERT(send(fd, "list\n", 5, MSG_NOSIGNAL) == 5 &&
+		send(other, "list\n", 5, MSG_NOSIGNAL) == 5, "send");
+	settle();
+	TEST_ASSERT_EQUAL(ctl_clients(ctl), 2u, "all was sent at once");
+	for (i = 0; i < 1000; i++) {
+		before = len;
+		ended = receive(fd, &len);
+		pieces += len > before;
+		if (ended)
+			break;
+		settle();
+	}
+	printf("    %zu bytes in %u pieces\n", len, pieces);
+	TEST_ASSERT(pieces > 1 && len == strlen("ok 13184\n") + MANY * strlen(UUID_A IDLE), "%zu", len);
+	TEST_ASSERT(strncmp(answer, "ok 13184\n00000000-", 18) == 0, "%s", answer);
+	TEST_ASSERT_EQUAL(ctl_clients(ctl), 1u, "the other one was served too");
+	close(other); /* which has read nothing */
+	close(fd);
+	settle();
+	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	return TEST_SUCCESS;
+}
+
+/* All fds are in use: who controls can still see what is there, and end it. */
+static int
+test_no_fds(void)
+{
+	int fds[1024], client[2], i, n = 0;
+	struct rlimit old, limit;
+	const char *got;
+
+	TEST_ASSERT(strncmp(ask("add uuid=" UUID_A ",backend=/x\n"), "ok ", 3) == 0, "%s",
+		answer);
+	getrlimit(RLIMIT_NOFILE, &old);
+	limit = old;
+	limit.rlim_cur = 256;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (i = 0; i < 2; i++)
+		client[i] = connect_ctl();
+	while (n < 1024 && (fds[n] = dup(0)) >= 0)
+		n++;
+	TEST_ASSERT(n < 1024 && errno == EMFILE, "fds without end");
+	TEST_ASSERT(send(client[0], "remove " UUID_A "\n", 44, MSG_NOSIGNAL) == 44 &&
+		send(client[1], "list\n", 5, MSG_NOSIGNAL) == 5, "send");
+	for (i = 0; i < 2; i++) {
+		size_t len = 0;
+
+		while (!receive(client[i], &len))
+			loop_once(loop, -1);
+		close(client[i]);
+		TEST_ASSERT(strcmp(answer, "ok 0\n") == 0, "%d: %s", i, answer);
+	}
+	TEST_ASSERT_EQUAL(mediator.count, 0u, "%u devices", mediator.count);
+	/* a device that cannot be had is one line, and nothing else */
+	while ((fds[n] = dup(0)) >= 0)
+		n++;
+	close(fds[--n]);
+	got = ask("add uuid=" UUID_B ",backend=/x\n");
+	for (i = 0; i < n; i++)
+		close(fds[i]);
+	setrlimit(RLIMIT_NOFILE, &old);
+	TEST_ASSERT(strncmp(got, "error: mdev:" UUID_B ": ", 50) == 0 &&
+		strstr(got, "Too many open files: ") != NULL, "%s", got);
+	TEST_ASSERT(mediator.count == 0 && !is_published(UUID_B), "half a device");
+	got = ask("add uuid=" UUID_B ",backend=/x\n");
+	TEST_ASSERT(strncmp(got, "ok ", 3) == 0, "%s", got);
+	return TEST_SUCCESS;
+}
+
+/* Where the owner has opened the folders to others, they still cannot control. */
+static int
+test_other_user(void)
+{
+	int status, fd;
+	size_t len = 0;
+	char path[256];
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return test_skip("needs root, who can be somebody else");
+	chmod(top, 0755);
+	snprintf(path, sizeof(path), "%s/m", root);
+	chmod(path, 0755);
+	chmod(publish_ctl_path(publish), 0666);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (setresuid(NOBODY, NOBODY, NOBODY) < 0 || (fd = connect_ctl()) < 0)
+			_exit(1);
+		/* non-blocking: the answer comes when the parent serves */
+		while (!receive(fd, &len))
+			usleep(1000);
+		_exit(strcmp(answer, "error: the mediator is another user's: ask as that user, or as root\n")
+			== 0 ? 0 : 2);
+	}
+	while (loop_once(loop, 10) >= 0 && waitpid(pid, &status, WNOHANG) == 0)
+		;
+	TEST_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%#x", status);
+	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	return TEST_SUCCESS;
+}
+
+static int
+test_end(void)
+{
+	int fd = connect_ctl();
+	size_t len = 0;
+	struct stat st;
+
+	settle();
+	TEST_ASSERT_EQUAL(ctl_clients(ctl), 1u, "%u clients", ctl_clients(ctl));
+	TEST_ASSERT(lstat(publish_ctl_path(publish), &st) == 0 &&
+		(st.st_mode & 07777) == 0600, "the socket's mode");
+	ctl_destroy(ctl);
+	ctl = NULL;
+	TEST_ASSERT(receive(fd, &len) && len == 0, "not closed");
+	TEST_ASSERT(lstat(publish_ctl_path(publish), &st) < 0, "the socket is left");
+	close(fd);
+	return TEST_SUCCESS;
+}
+
+static int
+test_format(void)
+{
+	struct device_conf conf = {
+		.uuid = UUID_A, .backend = "/run/a\n.sock", .listen = true,
+		.max_pairs = 128, .ring_size = 1024, .has_mac = true,
+		.mac = { 2, 0, 0, 0, 0xab, 1 }, .mtu = 9000, .speed = 25000,
+		.doorbell = DEVICE_DOORBELL_PAGE, .without = 1 << 1, .numa_node = 1,
+	};
+	struct device_status status = {
+		.client = 4194304, .backend = true, .started = true, .packed = true,
+		.pairs = 128, .offered = UINT64_MAX, .negotiated = UINT64_C(5) << 32,
+		.losses = UINT64_MAX, .lost_frames = UINT64_MAX,
+	};
+	char text[CTL_FORMAT_LEN];
+	size_t len;
+
+	len = ctl_format_line(&conf, &status, text);
+	TEST_ASSERT(strcmp(text, UUID_A "  client 4194304  backend up    pairs 128"
+		"  rings packed  link up\n") == 0, "%s", text);
+	TEST_ASSERT_EQUAL(len, strlen(text), "%zu", len);
+	len = ctl_format_all(&conf, &status, "/s", text);
+	TEST_ASSERT(len == strlen(text) && len < CTL_FORMAT_LEN - 1, "%zu", len);
+	TEST_ASSERT(strncmp(text, "uuid: " UUID_A "\nsocket: /s\nclient: 4194304\n"
+		"backend: /run/a\\x0a.sock\nbackend_mode: listen\nbackend_state: up\n"
+		"link: up\npairs: 128\nrings: packed\nmax_pairs: 128\nring: 1024\n"
+		"mac: 02:00:00:00:ab:01\nmtu: 9000\nspeed: 25000\ndoorbell: page\n"
+		"without: guest_csum\nnuma: 1\noffered: 0xffffffffffffffff csum guest_csum ",
+		300) == 0, "%s", text);
+	TEST_ASSERT(strstr(text, "\nnegotiated: 0x0000000500000000 version_1 ring_packed\n"
+		"backend_losses: 18446744073709551615\nlost_frames: 18446744073709551615\n"),
+		"%s", text);
+
+	device_conf_init(&conf);
+	memset(&status, 0, sizeof(status));
+	status.client = -1;
+	ctl_format_all(&conf, &status, "/s", text);
+	TEST_ASSERT(strstr(text, "mac: from the UUID\ndoorbell: eventfd\n"
+		"offered: 0x0000000000000000\nnegotiated: 0x0000000000000000\n"), "%s", text);
+	status.negotiated = UINT64_C(1) << 32;
+	ctl_format_line(&conf, &status, text);
+	TEST_ASSERT(strstr(text, "rings split   link down\n") != NULL, "%s", text);
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "mediator: control socket",
+	.unit_test_cases = {
+		TEST_CASE_ST(start, stop, test_commands),
+		TEST_CASE_ST(start, stop, test_bad_requests),
+		TEST_CASE_ST(start, stop, test_pieces),
+		TEST_CASE_ST(start, stop, test_files),
+		TEST_CASE_ST(start, stop, test_crowd),
+		TEST_CASE_ST(start_hasty, stop, test_limit),
+		TEST_CASE_ST(start, stop, test_slow),
+		TEST_CASE_ST(start, stop, test_no_fds),
+		TEST_CASE_ST(start, stop, test_other_user),
+		TEST_CASE_ST(start, stop, test_end),
+		TEST_CASE(test_format),
+		TEST_CASES_END()
+	},
+};
+
+static int
+test_ctl(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(ctl_autotest, test_ctl);
