@@ -68,19 +68,20 @@ coverage_report()
 	}
 }
 
-# unit_tests BUILD: run dpdk-test-mdev, as an unprivileged user would
+# unit_tests BUILD: run those of drivers and mediator, as an unprivileged user would
 unit_tests()
 {
-	local status=0
+	local program status
 
-	TMPDIR=$memory "$1/app/test-mdev/dpdk-test-mdev" >"$work/unit" 2>&1 </dev/null ||
-		status=$?
-	grep -E '^  (ok|skip|FAIL) ' "$work/unit" || true
-	if [ $status -ne 0 ]; then
+	for program in test-mdev/dpdk-test-mdev test-mediator/dpdk-test-mediator; do
+		status=0
+		TMPDIR=$memory "$1/app/$program" >"$work/unit" 2>&1 </dev/null || status=$?
+		grep -E '^  (ok|skip|FAIL) ' "$work/unit" || true
+		[ $status -ne 0 ] || continue
 		sed 's/^/      | /' "$work/unit" | tail -n 80
 		grep -q '^  FAIL ' "$work/unit" ||
-			echo "FAIL  dpdk-test-mdev of $1: exit status $status"
-	fi
+			echo "FAIL  ${program#*/} of $1: exit status $status"
+	done
 }
 
 scripts()
@@ -120,7 +121,7 @@ kernel_log()
 
 quickstart()
 {
-	"$REPO/devtools/quickstart.sh"
+	"$REPO/devtools/quickstart.sh" "$@"
 }
 
 {
@@ -137,6 +138,9 @@ quickstart()
 	wait
 	check "unit tests, built for coverage" coverage_ended
 	"$REPO/devtools/tests/host.sh" "$build"
+	say "user-space world"
+	"$REPO/devtools/tests/native.sh" "$build"
+	check "quickstart.sh" quickstart
 	check "kernel mediator builds for Linux 6.1" kernel_builds 6.1
 	check "kernel mediator builds for Linux 6.12" kernel_builds 6.12
 	say "tests in the virtual machine"
@@ -144,7 +148,7 @@ quickstart()
 	guest
 	check "the kernel's log has no warning" kernel_log
 	"$REPO/devtools/tests/kernel.sh"
-	check "quickstart.sh" quickstart
+	check "quickstart.sh --vm" quickstart --vm
 	check "coverage: drivers used in the virtual machine" \
 		"$REPO/devtools/coverage.sh" guest
 	check "line coverage of drivers/ is 90 % or more" coverage_report
