@@ -139,12 +139,15 @@ vfio_dev_open(const char *base, const char *addr, struct vfio_dev **dev)
 	if (ret < 0)
 		goto free_dev;
 	ret = vfio_dev_get_info(new);
+	if (ret == 0)
+		ret = vfio_pci_assign_bars(new);
 	if (ret < 0)
 		goto close_dev;
 	*dev = new;
 	return 0;
 
 close_dev:
+	vfio_region_release(new);
 	ops->close(&new->tdev);
 free_dev:
 	vfio_dev_free(new);
@@ -190,9 +193,12 @@ vfio_dev_close(struct vfio_dev *dev)
 int
 vfio_dev_reset(struct vfio_dev *dev)
 {
+	int ret;
+
 	if ((dev->flags & VFIO_DEVICE_FLAGS_RESET) == 0)
 		return -ENOTSUP;
-	return dev->ops->reset(&dev->tdev);
+	ret = dev->ops->reset(&dev->tdev);
+	return ret < 0 ? ret : vfio_pci_assign_bars(dev);
 }
 
 const char *

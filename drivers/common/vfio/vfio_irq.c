@@ -74,9 +74,13 @@ vfio_irq_set_eventfds(struct vfio_dev *dev, uint32_t index, uint32_t start,
 	for (i = 0; i < count; i++)
 		data[i] = fds[i];
 	ret = dev->ops->set_irqs(&dev->tdev, set);
-	if (ret == 0)
-		dev->irqs_enabled |= UINT64_C(1) << index;
 	free(set);
+	if (ret < 0)
+		return ret;
+	dev->irqs_enabled |= UINT64_C(1) << index;
+	ret = vfio_pci_msi_enable(dev, index, start, count);
+	if (ret < 0)
+		vfio_irq_disable(dev, index);
 	return ret;
 }
 
@@ -95,6 +99,9 @@ vfio_irq_disable(struct vfio_dev *dev, uint32_t index)
 	if (irq_is_owners(dev, index))
 		return -EPERM;
 	ret = dev->ops->set_irqs(&dev->tdev, &set);
+	/* one that was never enabled has nothing to be disabled */
+	if (ret == 0 && (dev->irqs_enabled & (UINT64_C(1) << index)) != 0)
+		ret = vfio_pci_msi_enable(dev, index, 0, 0);
 	if (ret == 0)
 		dev->irqs_enabled &= ~(UINT64_C(1) << index);
 	return ret;

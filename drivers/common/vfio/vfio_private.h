@@ -68,6 +68,15 @@ struct vfio_dev *vfio_dev_alloc(const char *name,
 int vfio_dev_get_info(struct vfio_dev *dev);
 /* Free a device that its transport has closed. */
 void vfio_dev_free(struct vfio_dev *dev);
+/*
+ * What firmware and kernel do for other PCI devices; both do nothing to those, and to
+ * what is no PCI device. 0 or a negative errno, logged.
+ */
+int vfio_pci_assign_bars(struct vfio_dev *dev);
+/* Before and after SET_IRQS of MSI or MSI-X: count vectors deliver, 0: none does. */
+int vfio_pci_msi_enable(struct vfio_dev *dev, uint32_t index, uint32_t start,
+		uint32_t count);
+
 /* Disable what was enabled through this handle. */
 void vfio_irq_release(struct vfio_dev *dev);
 /* Unmap and free all regions. */

@@ -56,6 +56,12 @@ struct vfio_transport_ops {
 	bool iova_as_va;
 
 	/**
+	 * Neither firmware nor kernel has set up a PCI device that comes by it: common/vfio
+	 * assigns its BARs, and enables and unmasks MSI and MSI-X.
+	 */
+	bool bare_pci;
+
+	/**
 	 * Does this transport serve the device? Must have no side effect and must
 	 * not open the device. A base that is no folder is the transport's to explain.
 	 */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VFIO_USER_PRIVATE_H
+#define VFIO_USER_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <rte_common.h>
+#include <rte_log.h>
+#include <rte_memory.h>
+
+#include <vfio_transport.h>
+
+#include "vfio_user_conn.h"
+
+extern int vfio_user_logtype;
+
+#define VFIO_USER_LOG(level, ...) \
+	rte_log(RTE_LOG_ ## level, vfio_user_logtype, \
+		RTE_FMT("vfio: " RTE_FMT_HEAD(__VA_ARGS__ ,) "\n", \
+			RTE_FMT_TAIL(__VA_ARGS__ ,)))
+
+/* What server and client agreed on. */
+struct vfio_user_caps {
+	uint64_t max_msg_fds;   /* that the server takes in one message */
+	uint64_t max_xfer;      /* bytes in one REGION_READ or REGION_WRITE */
+	uint64_t max_dma_maps;
+	uint64_t pgsizes;       /* one bit for each page size of DMA maps */
+};
+
+/* Ranges of addresses, ascending, without overlap; neighbours are joined. */
+struct vfio_user_ranges {
+	struct vfio_user_range { uint64_t start, end; } *items;
+	uint32_t count, room;
+};
+
+/* 0 or -ENOMEM, and nothing has changed then. */
+int vfio_user_ranges_add(struct vfio_user_ranges *ranges, uint64_t start, uint64_t end);
+int vfio_user_ranges_remove(struct vfio_user_ranges *ranges, uint64_t start,
+		uint64_t end);
+/* Is all of it, or any of it, in the ranges? */
+bool vfio_user_ranges_contain(const struct vfio_user_ranges *ranges, uint64_t start,
+		uint64_t end);
+bool vfio_user_ranges_touch(const struct vfio_user_ranges *ranges, uint64_t start,
+		uint64_t end);
+
+/* A DMA_MAP that the server has. */
+struct vfio_user_map {
+	uint64_t start, end;
+	uint64_t op_start, op_end; /* the dma_map that it is part of; 0: it is EAL's */
+	uint32_t users;            /* of that dma_map */
+};
+
+/* Memory with the file behind it. */
+struct vfio_user_piece {
+	uint64_t start, end;
+	uint64_t offset; /* in the file */
+	int fd;
+};
+
+struct vfio_user_ioeventfd {
+	uint64_t offset, size, datamatch;
+	bool match;     /* for writes of datamatch only */
+	int fd;         /* one of the region's */
+};
+
+/* What the server said of a region. */
+struct vfio_user_region {
+	TAILQ_ENTRY(vfio_user_region) next;
+	uint32_t index;
+	int fd;                /* to map; -1: none */
+	uint64_t size, offset; /* offset: in that file */
+	bool io_asked;         /* the server was asked for the following */
+	uint32_t nr_io;
+	struct vfio_user_ioeventfd *io;
+	uint32_t nr_io_fds;
+	int *io_fds;
+};
+
+struct vfio_user_dev {
+	TAILQ_ENTRY(vfio_user_dev) next; /* owned by vfio_user_mem.c */
+	struct vfio_user_conn conn;
+	struct vfio_user_caps caps;
+	/* the connection's lock protects what follows */
+	struct vfio_user_map *maps;      /* ascending */
+	uint32_t nr_maps, room_maps;
+	struct vfio_user_ranges live;    /* what of them may be read and written */
+	TAILQ_HEAD(, vfio_user_region) regions;
+};
+
+/* VERSION. Logs why not, unless the connection broke. 0 or a negative errno. */
+int vfio_user_negotiate(struct vfio_user_conn *conn, struct vfio_user_caps *caps);
+/* Read the capabilities of a version reply, len bytes. 0 or -EPROTO. */
+int vfio_user_caps_parse(const char *json, size_t len, struct vfio_user_caps *caps);
+
+/* The region with what is known of it, NULL for lack of memory. Lock held. */
+struct vfio_user_region *vfio_user_region_entry(struct vfio_user_dev *dev,
+		uint32_t index);
+void vfio_user_regions_release(struct vfio_user_dev *dev);
+int vfio_user_get_region_info(struct vfio_transport_dev *tdev,
+		struct vfio_region_info *info);
+ssize_t vfio_user_region_read(struct vfio_transport_dev *tdev, uint32_t index,
+		uint64_t region_offset, uint64_t offset, void *buf, size_t len);
+ssize_t vfio_user_region_write(struct vfio_transport_dev *tdev, uint32_t index,
+		uint64_t region_offset, uint64_t offset, const void *buf, size_t len);
+int vfio_user_region_mmap(struct vfio_transport_dev *tdev, uint32_t index,
+		uint64_t region_offset, uint64_t offset, size_t len, int prot, void *at);
+int vfio_user_region_fd(struct vfio_transport_dev *tdev, uint32_t index,
+		uint64_t offset, size_t len, uint64_t *fd_offset);
+int vfio_user_region_ioeventfd(struct vfio_transport_dev *tdev, uint32_t index,
+		uint64_t offset, size_t width, uint64_t value);
+int vfio_user_get_irq_info(struct vfio_transport_dev *tdev, struct vfio_irq_info *info);
+int vfio_user_set_irqs(struct vfio_transport_dev *tdev, const struct vfio_irq_set *set);
+
+/*
+ * Give memory to the server, or take it back. The lock must be held. 0 or a negative
+ * errno: -EEXIST for what it has already, -ENOSPC for more maps than it takes.
+ */
+int vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece,
+		uint64_t op_start, uint64_t op_end);
+/* Take back the map with this place in the table. */
+int vfio_user_unmap(struct vfio_user_dev *dev, uint32_t at);
+/* Place of the first map that ends after an address. */
+uint32_t vfio_user_map_find(const struct vfio_user_dev *dev, uint64_t addr);
+void vfio_user_maps_release(struct vfio_user_dev *dev);
+int vfio_user_dma_map(struct vfio_transport_dev *tdev, void *addr, uint64_t iova,
+		size_t len);
+int vfio_user_dma_unmap(struct vfio_transport_dev *tdev, void *addr, uint64_t iova,
+		size_t len);
+
+/*
+ * Give the memory of EAL to a device and keep that current, until it is detached. Logs
+ * why it cannot. 0 or a negative errno.
+ */
+int vfio_user_mem_attach(struct vfio_user_dev *dev);
+void vfio_user_mem_detach(struct vfio_user_dev *dev);
+/* What EAL is told to call. */
+void vfio_user_mem_event(enum rte_mem_event event, const void *addr, size_t len,
+		void *arg);
+int vfio_user_mem_validate(int socket_id, size_t limit, size_t new_len);
+
+/*
+ * Open the file behind memory that EAL did not allocate. start must not be in a hole;
+ * *piece ends where another file begins, and at end at the latest. The fd is the
+ * caller's. 0, -ENOTSUP if no other process can be given it, or another negative errno.
+ */
+int vfio_user_file_behind(uint64_t start, uint64_t end, struct vfio_user_piece *piece);
+
+#endif /* VFIO_USER_PRIVATE_H */
