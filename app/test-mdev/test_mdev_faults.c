@@ -6,6 +6,8 @@
  */
 
 #include <string.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
 
 #include <rte_dev.h>
 #include <bus_driver.h>
@@ -19,6 +21,25 @@ static int
 setup_trapped(void)
 {
 	return virtio_port_prepare(FAKE_VIRTIO_TRAPPED);
+}
+
+/* By a mediator that can end. */
+static int
+setup_gone(void)
+{
+	int ret = setup_trapped();
+
+	fake_vfio.gone_fd = eventfd(0, EFD_CLOEXEC);
+	return ret == 0 && fake_vfio.gone_fd >= 0 ? 0 : TEST_FAILED;
+}
+
+static void
+stop_gone(void)
+{
+	int fd = fake_vfio.gone_fd;
+
+	virtio_port_stop();
+	close(fd);
 }
 
 static int
@@ -95,6 +116,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "bus/mdev, net/mdev_virtio: each step fails in turn",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup_trapped, virtio_port_stop, test_probe),
+		TEST_CASE_ST(setup_gone, stop_gone, test_probe),
 		TEST_CASE_ST(setup_doorbells, virtio_port_stop, test_start),
 		TEST_CASES_END()
 	}

@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
 
 #include <linux/virtio_pci.h>
 
 #include <rte_byteorder.h>
 
+#include <vfio_share.h>
 #include <virtio_pci_modern.h>
 
 #include "fake_vfio.h"
@@ -105,6 +108,68 @@ test_doorbell_trapped(void)
 	return TEST_SUCCESS;
 }
 
+static unsigned int messages;
+
+static int
+call(void *arg, const struct vfio_share_msg *req, struct vfio_share_msg *reply)
+{
+	messages++;
+	return vfio_share_serve(arg, req, reply);
+}
+
+/* In another process it is asked for by who rings first, and not by who looks for it. */
+static int
+test_doorbell_shared(void)
+{
+	struct virtio_doorbell doorbell;
+	struct vfio_dev *shared;
+	unsigned int before;
+	eventfd_t count = 0;
+	uint64_t offset;
+
+	fake_vfio.ioeventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	TEST_ASSERT_SUCCESS(vfio_dev_attach_shared("shared", call, vfio, &shared),
+		"not attached");
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(shared, &tr), "refused");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_notify_offset(tr, 1, &offset), "none");
+	before = messages;
+	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
+	TEST_ASSERT_NULL(doorbell.addr, "mapped");
+	TEST_ASSERT_EQUAL(messages, before, "%u messages", messages - before);
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
+	TEST_ASSERT_EQUAL(messages, before + 1, "%u messages", messages - before);
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
+	TEST_ASSERT_EQUAL(messages, before + 1, "%u messages", messages - before);
+	TEST_ASSERT_SUCCESS(eventfd_read(fake_vfio.ioeventfd, &count), "not rung");
+	TEST_ASSERT_EQUAL(count, 2, "rung %u times", (unsigned int)count);
+	TEST_ASSERT_EQUAL(fake_virtio.kicks, 0, "%u kicks", fake_virtio.kicks);
+	tr->ops->destroy(tr);
+	tr = NULL;
+	vfio_dev_close(shared);
+	close(fake_vfio.ioeventfd);
+	return TEST_SUCCESS;
+}
+
+/* The process that opened the device has it before anybody rings. */
+static int
+test_doorbell_eventfd(void)
+{
+	struct virtio_doorbell doorbell;
+	eventfd_t count = 0;
+	uint64_t offset;
+
+	fake_vfio.ioeventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_notify_offset(tr, 1, &offset), "none");
+	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
+	TEST_ASSERT_EQUAL(doorbell.fd, fake_vfio.ioeventfd, "another fd");
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
+	TEST_ASSERT_SUCCESS(eventfd_read(fake_vfio.ioeventfd, &count), "not rung");
+	TEST_ASSERT_EQUAL(fake_virtio.kicks, 0, "%u kicks", fake_virtio.kicks);
+	close(fake_vfio.ioeventfd);
+	return TEST_SUCCESS;
+}
+
 static int
 test_doorbell_mapped(void)
 {
@@ -197,6 +262,8 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_queue_registers),
 		TEST_CASE_ST(setup, teardown, test_doorbell_trapped),
+		TEST_CASE_ST(setup, teardown, test_doorbell_shared),
+		TEST_CASE_ST(setup, teardown, test_doorbell_eventfd),
 		TEST_CASE_ST(setup_mapped, teardown, test_doorbell_mapped),
 		TEST_CASE_ST(setup_whole, teardown, test_mapped_whole),
 		TEST_CASE_ST(setup, teardown, test_doorbell_outside),

@@ -270,7 +270,7 @@ pci_set_vq_ready(struct virtio_transport *tr, uint16_t index)
 }
 
 static int
-doorbell_trapped(const struct virtio_doorbell *doorbell)
+doorbell_trapped(struct virtio_doorbell *doorbell)
 {
 	const struct virtio_pci_modern *pci = doorbell->ctx;
 	rte_le16_t raw = rte_cpu_to_le_16(doorbell->value);
@@ -280,7 +280,7 @@ doorbell_trapped(const struct virtio_doorbell *doorbell)
 }
 
 static int
-doorbell_eventfd(const struct virtio_doorbell *doorbell)
+doorbell_eventfd(struct virtio_doorbell *doorbell)
 {
 	const uint64_t one = 1;
 	ssize_t n;
@@ -318,6 +318,28 @@ pci_get_vq_notify_offset(struct virtio_transport *tr, uint16_t index,
 	return 0;
 }
 
+/* One that costs no message to whoever serves the region. */
+static void
+doorbell_find_eventfd(struct virtio_doorbell *doorbell)
+{
+	const struct virtio_pci_modern *pci = doorbell->ctx;
+
+	doorbell->fd = vfio_region_ioeventfd(pci->notify.region, doorbell->offset,
+			sizeof(uint16_t), doorbell->value);
+	doorbell->ring = doorbell->fd >= 0 ? doorbell_eventfd : doorbell_trapped;
+}
+
+/*
+ * A secondary process finds its doorbells in EAL's IPC thread, where it cannot ask the
+ * primary for an eventfd: the answer would be waited for by the thread that takes it.
+ */
+static int
+doorbell_first(struct virtio_doorbell *doorbell)
+{
+	doorbell_find_eventfd(doorbell);
+	return doorbell->ring(doorbell);
+}
+
 static void
 pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index, uint64_t offset,
 		struct virtio_doorbell *doorbell)
@@ -327,16 +349,15 @@ pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index, uint64_t offset
 	doorbell->addr = vfio_region_ptr(pci->notify.region, offset,
 			sizeof(uint16_t));
 	doorbell->value = index;
-	doorbell->ring = doorbell_trapped;
+	doorbell->ring = NULL;
 	doorbell->ctx = pci;
 	doorbell->offset = offset;
 	if (doorbell->addr != NULL)
 		return;
-	/* one that costs no message to whoever serves the region */
-	doorbell->fd = vfio_region_ioeventfd(pci->notify.region, offset,
-			sizeof(uint16_t), index);
-	if (doorbell->fd >= 0)
-		doorbell->ring = doorbell_eventfd;
+	if (vfio_dev_owner(pci->vfio) == VFIO_DEV_OWNED)
+		doorbell_find_eventfd(doorbell);
+	else
+		doorbell->ring = doorbell_first;
 }
 
 static int

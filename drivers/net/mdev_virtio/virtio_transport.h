@@ -47,7 +47,7 @@ struct virtio_doorbell {
 	volatile void *addr; /* 16 bits wide; NULL: through ring */
 	uint16_t value;      /* what to write there */
 	/* Ring without a mapped address; 0 or a negative errno. */
-	int (*ring)(const struct virtio_doorbell *doorbell);
+	int (*ring)(struct virtio_doorbell *doorbell);
 	void *ctx;           /* of ring */
 	uint64_t offset;     /* of ring */
 	int fd;              /* of ring */

@@ -166,9 +166,9 @@ virtqueue_buf_addr(const struct virtqueue *vq, const struct rte_mbuf *m)
 static inline void
 virtqueue_kick(struct virtqueue *vq)
 {
-	const struct mdev_virtio_process *process =
+	struct mdev_virtio_process *process =
 		rte_eth_devices[vq->port_id].process_private;
-	const struct virtio_doorbell *doorbell = &process->doorbells[vq->index];
+	struct virtio_doorbell *doorbell = &process->doorbells[vq->index];
 
 	if (likely(doorbell->addr != NULL))
 		rte_write16(rte_cpu_to_le_16(doorbell->value), doorbell->addr);
