@@ -27,6 +27,7 @@
 #define RW (VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE)
 
 /* Offsets into what vfio_share.c sends, for tests that change it on the way. */
+#define REQ_OFFSET 8 /* and the length behind it */
 #define REPLY_RESULT 0
 #define REPLY_NR_AREAS 36
 
@@ -407,6 +408,38 @@ test_hostile_requests(void)
 	return TEST_SUCCESS;
 }
 
+/* No fd for what cannot be mapped: the file may hold more than that. */
+static int
+test_hostile_fd(void)
+{
+	static const uint64_t places[][2] = { /* offset, length */
+		{ PAGE, PAGE }, { 0, 2 * PAGE }, { 0, 0 }, { 0, UINT64_MAX },
+		{ UINT64_MAX, PAGE }, { PAGE - 1, 2 }, { 2 * AREAS * PAGE, PAGE },
+	};
+	struct vfio_share_msg msgs[8], msg, reply;
+	int64_t result;
+	unsigned int i;
+
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
+	take_messages(msgs);
+	captured_log_stop();
+	for (i = 0; i <= RTE_DIM(places); i++) {
+		msg = msgs[4];
+		if (i > 0)
+			memcpy(msg.data + REQ_OFFSET, places[i - 1],
+				sizeof(places[0]));
+		TEST_ASSERT_SUCCESS(vfio_share_serve(primary, &msg, &reply),
+			"not served");
+		memcpy(&result, reply.data + REPLY_RESULT, sizeof(result));
+		TEST_ASSERT_EQUAL(reply.fd >= 0, i == 0, "case %u: fd %d", i,
+			reply.fd);
+		TEST_ASSERT_EQUAL(result, i == 0 ? 0 : -EINVAL, "case %u", i);
+		if (reply.fd >= 0)
+			close(reply.fd);
+	}
+	return TEST_SUCCESS;
+}
+
 /* Answers that cannot be, too: each is an error, and no fd is left open. */
 static int
 test_hostile_answers(void)
@@ -533,6 +566,7 @@ static struct unit_test_suite suite = {
 		CASE(test_iova),
 		CASE(test_close),
 		CASE(test_hostile_requests),
+		CASE(test_hostile_fd),
 		CASE(test_hostile_answers),
 		CASE(test_no_answer),
 		CASE(test_faults),
