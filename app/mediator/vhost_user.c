@@ -117,27 +117,6 @@ ready_for(const struct vhost_user *vu, bool started)
 	return vu->started == started ? 0 : -EINVAL;
 }
 
-static void
-add_memory(struct vu_batch *batch, const struct dma_range *ranges, unsigned int nr_ranges)
-{
-	int fds[VHOST_USER_MAX_REGIONS];
-	struct vu_memory memory;
-	unsigned int i;
-
-	memset(&memory, 0, sizeof(memory));
-	memory.nregions = nr_ranges;
-	for (i = 0; i < nr_ranges; i++) {
-		memory.regions[i].guest_phys_addr = ranges[i].iova;
-		memory.regions[i].memory_size = ranges[i].size;
-		memory.regions[i].userspace_addr = ranges[i].iova;
-		memory.regions[i].mmap_offset = ranges[i].offset;
-		fds[i] = ranges[i].fd;
-	}
-	vu_add(batch, VU_SET_MEM_TABLE, 0, &memory,
-		offsetof(struct vu_memory, regions) + nr_ranges * sizeof(struct vu_region),
-		fds, nr_ranges);
-}
-
 /* The order is the one that DPDK's vhost takes. */
 static void
 add_vring(struct vu_batch *batch, uint32_t index, const struct vhost_user_vring *vring)
@@ -175,6 +154,22 @@ add_vrings(struct vu_batch *batch, const struct vhost_user_vring *vrings,
 	}
 }
 
+static void
+note_vrings(struct vhost_user *vu, uint64_t features,
+		const struct vhost_user_vring *vrings, unsigned int nr_vrings)
+{
+	const bool packed = (features & VU_BIT(VIRTIO_F_RING_PACKED)) != 0;
+	struct vu_ring *ring;
+	unsigned int i;
+
+	for (i = 0; i < 2u * vu->conf.max_pairs; i++) {
+		ring = &vu->rings[i];
+		ring->started = i < nr_vrings && vu_ring_is_used(vu, &vrings[i]);
+		if (ring->started)
+			vu_ring_spans(&vrings[i], packed, ring->spans);
+	}
+}
+
 int
 vhost_user_start(struct vhost_user *vu, uint64_t features,
 		const struct dma_range *ranges, unsigned int nr_ranges,
@@ -182,7 +177,6 @@ vhost_user_start(struct vhost_user *vu, uint64_t features,
 		uint16_t mtu)
 {
 	struct vu_batch batch;
-	unsigned int i;
 	int ret;
 
 	ret = ready_for(vu, false);
@@ -196,10 +190,11 @@ vhost_user_start(struct vhost_user *vu, uint64_t features,
 			nr_vrings);
 	if (ret < 0)
 		return ret;
+	note_vrings(vu, features, vrings, nr_vrings);
 	vu_batch_init(&batch, vu);
 	vu_add_u64(&batch, VU_SET_FEATURES,
 		features | (vu->offered & VU_BIT(VU_F_PROTOCOL_FEATURES)));
-	add_memory(&batch, ranges, nr_ranges);
+	vu_add_memory(&batch, ranges, nr_ranges);
 	if (mtu != 0 && (features & VU_BIT(VIRTIO_NET_F_MTU)) != 0 &&
 			vu_agreed(vu, VU_PROTOCOL_F_NET_MTU))
 		vu_add_u64(&batch, VU_NET_SET_MTU, mtu);
@@ -209,12 +204,9 @@ vhost_user_start(struct vhost_user *vu, uint64_t features,
 			VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
 			VIRTIO_CONFIG_S_DRIVER_OK);
 	ret = vu_batch_operation(&batch, VU_OP_START);
-	if (ret < 0)
-		return ret;
-	vu->started = true;
-	for (i = 0; i < 2u * vu->conf.max_pairs; i++)
-		vu->rings[i].started = i < nr_vrings && vu_ring_is_used(vu, &vrings[i]);
-	return 0;
+	if (ret == 0)
+		vu->started = true;
+	return ret;
 }
 
 int
@@ -253,7 +245,7 @@ vhost_user_set_memory(struct vhost_user *vu, const struct dma_range *ranges,
 	if (ret < 0)
 		return ret;
 	vu_batch_init(&batch, vu);
-	add_memory(&batch, ranges, nr_ranges);
+	vu_add_memory(&batch, ranges, nr_ranges);
 	return vu_batch_operation(&batch, VU_OP_MEMORY);
 }
 

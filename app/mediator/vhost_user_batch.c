@@ -19,6 +19,7 @@ vu_batch_init(struct vu_batch *batch, struct vhost_user *vu)
 	STAILQ_INIT(&batch->msgs);
 	batch->last = NULL;
 	batch->ret = 0;
+	batch->has_table = false;
 }
 
 static void
@@ -146,6 +147,8 @@ vu_batch_send(struct vu_batch *batch)
 	STAILQ_FOREACH(msg, &batch->msgs, next)
 		msg->seq = ++vu->seq;
 	STAILQ_CONCAT(&vu->unsent, &batch->msgs);
+	if (batch->has_table)
+		vu->table = batch->table;
 	vu_flush(vu);
 	return 0;
 }

@@ -79,6 +79,17 @@ is_within(const struct dma_range *ranges, unsigned int nr_ranges, uint64_t addr,
 	return false;
 }
 
+void
+vu_ring_spans(const struct vhost_user_vring *vring, bool packed,
+		struct vu_span spans[VU_RING_PARTS])
+{
+	const uint64_t size = vring->size;
+
+	spans[0] = (struct vu_span) { vring->desc, 16 * size };
+	spans[1] = (struct vu_span) { vring->avail, packed ? 4 : 2 * size + 6 };
+	spans[2] = (struct vu_span) { vring->used, packed ? 4 : 8 * size + 6 };
+}
+
 /*
  * Sizes and alignments of VIRTIO 1.2 s. 2.7 and 2.8. A backend that is told of a ring
  * it cannot reach says nothing, or ends the connection.
@@ -87,16 +98,19 @@ static bool
 ring_is_valid(const struct vhost_user_vring *vring, bool packed,
 		const struct dma_range *ranges, unsigned int nr_ranges)
 {
-	const uint64_t size = vring->size;
-	const uint64_t avail_len = packed ? 4 : 2 * size + 6;
-	const uint64_t used_len = packed ? 4 : 8 * size + 6;
+	const unsigned int align[VU_RING_PARTS] = { 16, packed ? 4 : 2, 4 };
+	struct vu_span spans[VU_RING_PARTS];
+	unsigned int part;
 
-	return size <= MAX_RING && (packed || (size & (size - 1)) == 0) &&
-		vring->desc % 16 == 0 && vring->avail % (packed ? 4 : 2) == 0 &&
-		vring->used % 4 == 0 &&
-		is_within(ranges, nr_ranges, vring->desc, 16 * size) &&
-		is_within(ranges, nr_ranges, vring->avail, avail_len) &&
-		is_within(ranges, nr_ranges, vring->used, used_len);
+	if (vring->size > MAX_RING || (!packed && (vring->size & (vring->size - 1)) != 0))
+		return false;
+	vu_ring_spans(vring, packed, spans);
+	for (part = 0; part < VU_RING_PARTS; part++) {
+		if (spans[part].addr % align[part] != 0 || !is_within(ranges, nr_ranges,
+				spans[part].addr, spans[part].len))
+			return false;
+	}
+	return true;
 }
 
 /* A ring that cannot be enabled later on is only told of if it is. */

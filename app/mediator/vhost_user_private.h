@@ -6,8 +6,8 @@
 /*
  * What the files of the vhost-user front-end share: vhost_user.c has the operations,
  * _check what is checked before them, _hello what comes before, _batch the messages
- * that belong together, _msg their way to the backend and the replies, _conn the
- * connection.
+ * that belong together, _memory the one about memory, _msg their way to the backend and
+ * the replies, _conn the connection.
  *
  * The numbers are those of QEMU's docs/interop/vhost-user.rst.
  */
@@ -140,9 +140,30 @@ enum vu_op {
 	VU_OP_MEMORY,
 };
 
+struct vu_span {
+	uint64_t addr, len;
+};
+
+#define VU_RING_PARTS 3      /* descriptors, available, used */
+
 struct vu_ring {
 	bool started;
 	uint32_t base;       /* where it stopped */
+	struct vu_span spans[VU_RING_PARTS];
+};
+
+/* A region that the backend was told of. */
+struct vu_piece {
+	uint64_t iova, size, offset;
+	dev_t dev;
+	ino_t ino;
+	uint64_t block;      /* bytes that it can only be mapped in multiples of */
+	int fd;              /* only while the table is made */
+};
+
+struct vu_table {
+	unsigned int count;
+	struct vu_piece pieces[VHOST_USER_MAX_REGIONS];
 };
 
 struct vhost_user {
@@ -186,6 +207,7 @@ struct vhost_user {
 	uint64_t protocol;   /* protocol features agreed on */
 	uint16_t max_pairs;
 	struct vu_ring *rings; /* 2 * conf.max_pairs */
+	struct vu_table table; /* the last one sent on this connection */
 };
 
 /* For tests; what runs already is set anew. */
@@ -244,6 +266,8 @@ struct vu_batch {
 	struct vu_msgs msgs;
 	struct vu_msg *last;
 	int ret;             /* once it is negative nothing is added any more */
+	bool has_table;
+	struct vu_table table;
 };
 
 void vu_batch_init(struct vu_batch *batch, struct vhost_user *vu);
@@ -272,8 +296,17 @@ void vu_hello(struct vhost_user *vu);
 void vu_replied(struct vhost_user *vu, const struct vu_expect *expect,
 		const void *payload);
 
+/* vhost_user_memory.c */
+
+/* SET_MEM_TABLE, in the form that it takes. */
+void vu_add_memory(struct vu_batch *batch, const struct dma_range *ranges,
+		unsigned int nr_ranges);
+
 /* vhost_user_check.c */
 
+/* Where a ring is (VIRTIO 1.2 s. 2.7, 2.8). */
+void vu_ring_spans(const struct vhost_user_vring *vring, bool packed,
+		struct vu_span spans[VU_RING_PARTS]);
 /* Whether the driver has set up a ring that the backend is to be told of. */
 bool vu_ring_is_used(const struct vhost_user *vu, const struct vhost_user_vring *vring);
 /* 0 or a negative errno, logged. */

@@ -60,6 +60,7 @@ backend_hang_up(struct backend *b)
 	b->len = 0;
 	b->mute = false;
 	b->agreed = 0;
+	b->memory.nregions = 0;
 }
 
 void
@@ -221,9 +222,31 @@ answer(struct backend *b, const struct vu_header *header, const uint8_t *payload
 }
 
 static void
+keep_memory(struct backend *b, const struct vu_header *header, const uint8_t *payload)
+{
+	struct vu_memory memory;
+	struct stat st;
+	bool same;
+	unsigned int i;
+
+	memset(&memory, 0, sizeof(memory));
+	memcpy(&memory, payload, header->size);
+	b->mistaken |= b->nr_fds != memory.nregions;
+	same = memory.nregions == b->memory.nregions;
+	for (i = 0; same && i < b->nr_fds; i++)
+		same = memory.regions[i].guest_phys_addr ==
+			b->memory.regions[i].guest_phys_addr &&
+			memory.regions[i].memory_size == b->memory.regions[i].memory_size;
+	for (i = 0; !same && i < b->nr_fds; i++)
+		b->inodes[i] = fstat(b->fds[i], &st) == 0 ? st.st_ino : 0;
+	if (!same)
+		b->memory = memory;
+	fdmsg_close(b->fds, b->nr_fds);
+}
+
+static void
 keep_fds(struct backend *b, const struct vu_header *header, const uint8_t *payload)
 {
-	struct stat st;
 	unsigned int i;
 	uint64_t value;
 	int *fds = header->request == VU_SET_VRING_KICK ? b->kick : b->call;
@@ -238,10 +261,7 @@ keep_fds(struct backend *b, const struct vu_header *header, const uint8_t *paylo
 		fds[i] = b->nr_fds == 1 ? b->fds[0] : -1;
 		break;
 	case VU_SET_MEM_TABLE:
-		for (i = 0; i < b->nr_fds; i++)
-			b->inodes[i] = fstat(b->fds[i], &st) == 0 ? st.st_ino : 0;
-		b->mistaken |= b->nr_fds != (uint32_t)value;
-		fdmsg_close(b->fds, b->nr_fds);
+		keep_memory(b, header, payload);
 		break;
 	default:
 		b->mistaken |= b->nr_fds != 0;

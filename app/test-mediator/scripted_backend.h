@@ -63,7 +63,9 @@ struct backend {
 	struct backend_seen *seen; /* of all connections */
 	unsigned int nr_seen;
 	int kick[BACKEND_RINGS], call[BACKEND_RINGS]; /* -1: none */
-	ino_t inodes[VHOST_USER_MAX_REGIONS]; /* of the last memory table */
+	/* the last memory table, unless it looked the same as the one before, like DPDK */
+	struct vu_memory memory;
+	ino_t inodes[VHOST_USER_MAX_REGIONS];
 	bool mistaken;             /* the front-end broke the protocol */
 	/* its own */
 	char path[PATH_MAX];

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <linux/virtio_config.h>
@@ -282,6 +283,87 @@ test_memory(void)
 	return TEST_SUCCESS;
 }
 
+/* The memory of an application that is started again is where that of the last one was. */
+static int
+test_other_memory(void)
+{
+	const int fd = memfd_create("other", MFD_CLOEXEC);
+	struct vu_memory *told = &world.backend.memory;
+	struct stat st;
+
+	TEST_ASSERT_SUCCESS(fstat(fd, &st), "memfd");
+	world.vrings[0].size = 1024;
+	world.vrings[0].avail = WORLD_IOVA + 0x4000;
+	world.vrings[0].used = WORLD_IOVA + 0x5000;
+	world.vrings[1].desc = WORLD_IOVA + 0x10000;
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	TEST_ASSERT_SUCCESS(world_start(2), "not started");
+	WORLD_UNTIL(STARTED);
+	TEST_ASSERT_SUCCESS(vhost_user_stop(world.vu), "not stopped");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
+	TEST_ASSERT_SUCCESS(world_start(2), "not started");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 3);
+	TEST_ASSERT_EQUAL(told->nregions, 1u, "memory that is the same changed its form");
+	world.ranges[0].fd = fd;
+	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 1), "memory");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 4);
+	TEST_ASSERT(told->nregions == 2 && world.backend.inodes[0] == st.st_ino &&
+		world.backend.inodes[1] == st.st_ino, "the backend keeps the old memory");
+	/* 16 KiB of descriptors are in one piece, and nothing is lost */
+	TEST_ASSERT(told->regions[0].guest_phys_addr == WORLD_IOVA &&
+		told->regions[0].userspace_addr == WORLD_IOVA &&
+		told->regions[0].memory_size == 0x4000 &&
+		told->regions[1].guest_phys_addr == WORLD_IOVA + 0x4000 &&
+		told->regions[1].userspace_addr == WORLD_IOVA + 0x4000 &&
+		told->regions[1].memory_size == WORLD_SIZE - 0x4000 &&
+		told->regions[1].mmap_offset == 0x5000, "cut at the wrong place");
+	world.ranges[0].fd = world.memory;
+	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 1), "memory");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 5);
+	TEST_ASSERT(told->nregions == 1 && world.backend.inodes[0] != st.st_ino,
+		"the backend keeps the old memory");
+	/* with two regions, one of which is replaced */
+	world.ranges[1] = world.ranges[0];
+	world.ranges[1].iova += WORLD_SIZE;
+	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 2), "memory");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 6);
+	world.ranges[1].fd = fd;
+	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 2), "memory");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 7);
+	TEST_ASSERT(told->regions[0].guest_phys_addr == WORLD_IOVA + WORLD_SIZE &&
+		told->regions[1].guest_phys_addr == WORLD_IOVA &&
+		world.backend.inodes[0] == st.st_ino, "the backend keeps the old memory");
+	world.ranges[1].offset = 0;
+	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 2), "memory");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 8);
+	TEST_ASSERT(told->regions[1].mmap_offset == 0, "the backend keeps the old place");
+	close(fd);
+	return TEST_SUCCESS;
+}
+
+/* One that cannot be cut: only a new connection makes the backend forget. */
+static int
+test_other_page(void)
+{
+	const int fd = memfd_create("other", MFD_CLOEXEC);
+
+	world.ranges[0].size = 4096;
+	world.vrings[0].size = 8;
+	world.vrings[0].avail = WORLD_IOVA + 0x100;
+	world.vrings[0].used = WORLD_IOVA + 0x200;
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	TEST_ASSERT_SUCCESS(world_start(1), "not started");
+	WORLD_UNTIL(STARTED);
+	world.ranges[0].fd = fd;
+	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 1), "memory");
+	WORLD_UNTIL(world.count[WORLD_DOWN] == 1);
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	TEST_ASSERT_SUCCESS(world_start(1), "not started");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
+	close(fd);
+	return TEST_SUCCESS;
+}
+
 /* Changes during an operation come after it; those that wait are replaced. */
 static int
 test_changes(void)
@@ -495,6 +577,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_start_nothing),
 		TEST_CASE_ST(world_connects, world_stop, test_stop_and_start),
 		TEST_CASE_ST(world_connects, world_stop, test_memory),
+		TEST_CASE_ST(world_connects, world_stop, test_other_memory),
+		TEST_CASE_ST(world_connects, world_stop, test_other_page),
 		TEST_CASE_ST(world_connects, world_stop, test_changes),
 		TEST_CASE_ST(world_connects, world_stop, test_many_rings),
 		TEST_CASE_ST(world_connects, world_stop, test_states),
