@@ -99,6 +99,7 @@ vu_drop(struct vhost_user *vu, enum vu_failure why, const char *format, ...)
 		vu->conf.listen ? "waiting for another" : "connecting again");
 	if (vu->good)
 		vu->said = 0;
+	vu->flapping |= was_up && !vu->good;
 	close_sock(vu);
 	vu->up = false;
 	vu->started = false;
@@ -141,8 +142,7 @@ announce(struct vhost_user *vu)
 void
 vu_conn_ready(struct vhost_user *vu)
 {
-	/* one that was lost before it did anything is not announced until it does */
-	if ((vu->said & ~(1u << VU_ABSENT | 1u << VU_CONNECT)) == 0)
+	if (!vu->flapping)
 		announce(vu);
 	loop_timer_set(&vu->settle, vu->times.settle);
 }
@@ -151,6 +151,7 @@ void
 vu_conn_good(struct vhost_user *vu)
 {
 	vu->good = true;
+	vu->flapping = false;
 	vu->said = 0;
 	vu->delay = vu->times.retry_min;
 	announce(vu);

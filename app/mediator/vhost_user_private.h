@@ -184,6 +184,7 @@ struct vhost_user {
 	uint32_t said;       /* bit mask of enum vu_failure */
 	bool good;           /* the connection works */
 	bool announced;      /* it was said that the backend is there */
+	bool flapping;       /* the last one was lost before it was any good */
 	bool serving;        /* in a callback of the loop */
 	bool destroyed;      /* freed once that is over */
 

@@ -298,6 +298,7 @@ take_msg(struct backend *b, const struct vu_header *header, const uint8_t *paylo
 		return;
 	if (b->mischief != MISCHIEF_NONE && b->mischief_at == header->request) {
 		b->did_it = true;
+		b->did_it_on = b->connections;
 		misbehave(b, &reply, value);
 		b->mischief = MISCHIEF_NONE;
 	} else if (answered) {

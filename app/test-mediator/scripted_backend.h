@@ -59,6 +59,7 @@ struct backend {
 	uint32_t mischief_at;
 	/* of use to tests */
 	bool did_it;
+	unsigned int did_it_on;    /* which connection */
 	unsigned int connections;
 	struct backend_seen *seen; /* of all connections */
 	unsigned int nr_seen;
