@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The memory of a client: a sorted array of regions, and copies from and to them. */
+/*
+ * The memory of a client: a list of regions by address, a tree of libc's to find them, and
+ * copies from and to them.
+ */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,13 +21,18 @@
 
 /* Bytes of a window; one page where pages are larger. */
 #define WINDOW_LEN (2ULL << 20)
-/* Regions that there is room for at first. */
-#define FIRST_ROOM 16
+
+/* Addresses to be looked up. */
+struct probe {
+	uint64_t first, last;
+	struct dma_region *before; /* the last region below them that was seen */
+};
 
 void
 dma_table_init(struct dma_table *table)
 {
 	memset(table, 0, sizeof(*table));
+	TAILQ_INIT(&table->regions);
 	dma_copy_init();
 }
 
@@ -48,17 +57,23 @@ region_free(struct dma_table *table, struct dma_region *region)
 	free(region);
 }
 
+static void
+keep_region(void *region __attribute__((unused)))
+{
+}
+
 void
 dma_table_clear(struct dma_table *table)
 {
-	unsigned int i;
+	struct dma_region *region;
 
-	for (i = 0; i < table->count; i++)
-		region_free(table, table->regions[i]);
-	free(table->regions);
-	table->regions = NULL;
+	tdestroy(table->root, keep_region);
+	table->root = NULL;
+	while ((region = TAILQ_FIRST(&table->regions)) != NULL) {
+		TAILQ_REMOVE(&table->regions, region, next);
+		region_free(table, region);
+	}
 	table->count = 0;
-	table->room = 0;
 }
 
 static uint64_t
@@ -67,36 +82,42 @@ last_byte(const struct dma_region *region)
 	return region->iova + (region->size - 1);
 }
 
-/* Place of the first region that ends at an address or behind it; count: there is none. */
-static unsigned int
-find(const struct dma_table *table, uint64_t iova)
+/* Regions do not overlap, so their order is that of their first bytes. */
+static int
+compare(const void *a, const void *b)
 {
-	unsigned int low = 0, high = table->count, mid;
+	const struct dma_region *ra = a, *rb = b;
 
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (last_byte(table->regions[mid]) < iova)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return (ra->iova > rb->iova) - (ra->iova < rb->iova);
 }
 
+/*
+ * Equal is what overlaps. On the way down the tree the last region that is passed on its
+ * upper side is the one below the probe.
+ */
 static int
-make_room(struct dma_table *table)
+compare_probe(const void *a, const void *b)
 {
-	unsigned int room = table->room == 0 ? FIRST_ROOM : table->room * 2;
-	struct dma_region **regions;
+	struct probe *probe = (struct probe *)(uintptr_t)a;
+	struct dma_region *region = (struct dma_region *)(uintptr_t)b;
 
-	if (table->count < table->room)
+	if (probe->last < region->iova)
+		return -1;
+	if (probe->first <= last_byte(region))
 		return 0;
-	regions = realloc(table->regions, room * sizeof(*regions));
-	if (regions == NULL)
-		return -ENOMEM;
-	table->regions = regions;
-	table->room = room;
-	return 0;
+	probe->before = region;
+	return 1;
+}
+
+/* A region that has some of these addresses, or NULL. */
+static struct dma_region *
+find(const struct dma_table *table, struct probe *probe)
+{
+	struct dma_region *const *node;
+
+	probe->before = NULL;
+	node = tfind(probe, &table->root, compare_probe);
+	return node == NULL ? NULL : *node;
 }
 
 /* Which file it is, and whether it may be mapped as the client says. */
@@ -139,20 +160,16 @@ int
 dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size, uint64_t offset,
 		uint32_t prot, int fd)
 {
+	struct probe probe = { .first = iova, .last = iova + (size - 1) };
 	struct dma_region *region;
-	unsigned int at;
 	int ret;
 
 	if (!valid(iova, size, offset, fd))
 		return -EINVAL;
-	at = find(table, iova);
-	if (at < table->count && table->regions[at]->iova <= iova + (size - 1))
+	if (find(table, &probe) != NULL)
 		return -EEXIST;
 	if (table->count == DMA_TABLE_MAX)
 		return -ENOSPC;
-	ret = make_room(table);
-	if (ret < 0)
-		return ret;
 	region = calloc(1, sizeof(*region));
 	if (region == NULL)
 		return -ENOMEM;
@@ -162,14 +179,16 @@ dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size, uint64_t of
 	region->prot = prot;
 	region->fd = fd;
 	ret = fd >= 0 ? identify(region) : 0;
+	if (ret == 0 && tsearch(region, &table->root, compare) == NULL)
+		ret = -ENOMEM;
 	if (ret < 0) {
 		free(region);
 		return ret;
 	}
-	/* moves 512 KiB at worst; what is added in order moves nothing */
-	memmove(&table->regions[at + 1], &table->regions[at],
-		(table->count - at) * sizeof(region));
-	table->regions[at] = region;
+	if (probe.before != NULL)
+		TAILQ_INSERT_AFTER(&table->regions, probe.before, region, next);
+	else
+		TAILQ_INSERT_HEAD(&table->regions, region, next);
 	table->count++;
 	return 0;
 }
@@ -177,15 +196,15 @@ dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size, uint64_t of
 int
 dma_table_remove(struct dma_table *table, uint64_t iova, uint64_t size)
 {
-	unsigned int at = find(table, iova);
+	struct probe probe = { .first = iova, .last = iova };
+	struct dma_region *region = find(table, &probe);
 
-	if (at == table->count || table->regions[at]->iova != iova ||
-			table->regions[at]->size != size)
+	if (region == NULL || region->iova != iova || region->size != size)
 		return -ENOENT;
-	region_free(table, table->regions[at]);
+	tdelete(region, &table->root, compare);
+	TAILQ_REMOVE(&table->regions, region, next);
+	region_free(table, region);
 	table->count--;
-	memmove(&table->regions[at], &table->regions[at + 1],
-		(table->count - at) * sizeof(table->regions[at]));
 	return 0;
 }
 
@@ -201,10 +220,9 @@ unsigned int
 dma_table_merge(const struct dma_table *table, struct dma_range *ranges, unsigned int room)
 {
 	const struct dma_region *region, *previous = NULL;
-	unsigned int i, n = 0;
+	unsigned int n = 0;
 
-	for (i = 0; i < table->count; i++) {
-		region = table->regions[i];
+	TAILQ_FOREACH(region, &table->regions, next) {
 		if (region->fd < 0 || region->prot != (PROT_READ | PROT_WRITE))
 			continue;
 		if (previous == NULL || !continues(previous, region)) {
@@ -276,16 +294,13 @@ static ssize_t
 copy_part(struct dma_table *table, uint64_t iova, void *buf, size_t len, bool write)
 {
 	const uint32_t prot = write ? PROT_WRITE : PROT_READ;
-	unsigned int at = find(table, iova);
-	const struct dma_region *region;
+	struct probe probe = { .first = iova, .last = iova };
+	const struct dma_region *region = find(table, &probe);
 	struct dma_window *window;
 	uint64_t skip, left, offset;
 	int ret;
 
-	if (at == table->count || table->regions[at]->iova > iova)
-		return -EFAULT;
-	region = table->regions[at];
-	if (region->fd < 0 || (region->prot & prot) == 0)
+	if (region == NULL || region->fd < 0 || (region->prot & prot) == 0)
 		return -EFAULT;
 	offset = region->offset + (iova - region->iova);
 	window = window_find(table, region, offset);

@@ -11,9 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 struct dma_region {
+	TAILQ_ENTRY(dma_region) next; /* by address */
 	uint64_t iova;    /* address of the device's */
 	uint64_t size;    /* bytes */
 	uint64_t offset;  /* of the file, bytes */
@@ -39,9 +41,9 @@ struct dma_window {
 #define DMA_TABLE_WINDOWS 4
 
 struct dma_table {
-	struct dma_region **regions; /* by address */
+	TAILQ_HEAD(, dma_region) regions;
+	void *root;                  /* the same ones, for tsearch(3) */
 	unsigned int count;
-	unsigned int room;           /* of regions */
 	struct dma_window windows[DMA_TABLE_WINDOWS];
 	unsigned int next_window;    /* to be used anew */
 };

@@ -249,7 +249,9 @@ static int
 test_many(void)
 {
 	const uint64_t step = 0x3000;
+	const struct dma_region *region;
 	struct dma_range range;
+	uint64_t next = 0;
 	uint32_t i, at;
 
 	for (i = 0; i < DMA_TABLE_MAX; i++) {
@@ -260,9 +262,11 @@ test_many(void)
 			-EEXIST, "twice");
 	}
 	TEST_ASSERT_EQUAL(add(0x1000, 0x1000, 0, RW, -1), -ENOSPC, "one more");
-	for (i = 1; i < table.count; i++)
-		TEST_ASSERT(table.regions[i - 1]->iova < table.regions[i]->iova,
-			"not sorted at %u", i);
+	TAILQ_FOREACH(region, &table.regions, next) {
+		TEST_ASSERT(region->iova == next, "not sorted");
+		next += step;
+	}
+	TEST_ASSERT_EQUAL(next, DMA_TABLE_MAX * step, "some are missing");
 	TEST_ASSERT(dma_table_merge(&table, &range, 1) == 2 && range.iova == 7 * step,
 		"not merged");
 	for (i = 0; i < DMA_TABLE_MAX; i++) {
