@@ -268,6 +268,55 @@ primary_killed()
 	primary_quit
 }
 
+# testpmd, but it ends without stopping its ports or freeing its pools, and takes a moment
+# to end: until then no secondary process sees that its primary is gone.
+ends_at_once()
+{
+	cat >"$work/at_once.c" <<-END
+	#define _GNU_SOURCE
+	#include <errno.h>
+	#include <stdint.h>
+	#include <string.h>
+	#include <unistd.h>
+	int rte_eth_dev_stop(uint16_t port);
+	int rte_eth_dev_close(uint16_t port);
+	void rte_mempool_free(void *pool);
+	int rte_eth_dev_stop(uint16_t port) { (void)port; return 0; }
+	int rte_eth_dev_close(uint16_t port) { (void)port; return 0; }
+	void rte_mempool_free(void *pool) { (void)pool; }
+	static void __attribute__((destructor)) linger(void)
+	{
+		if (strcmp(program_invocation_short_name, "dpdk-testpmd") == 0)
+			sleep(10);
+	}
+	END
+	gcc -shared -fPIC -o "$work/at_once.so" "$work/at_once.c"
+}
+
+# Nobody can tell the secondary that the ports go: it polls what was left to it.
+primary_ends_at_once()
+{
+	ends_at_once
+	LD_PRELOAD=$work/at_once.so primary_start
+	secondary_start
+	in_secondary start
+	expect_loss 0 5
+	echo quit >&8
+	exec 8>&-
+	wait_until 30 grep -q "$B: the process ends while others may use the port" \
+		"$work/primary" || { cat "$work/primary"; exit 1; }
+	ping_loss left 192.0.2.2 5 || true
+	in_secondary show port stats all
+	in_secondary stop
+	expect "the secondary to be there" kill -0 "$SECONDARY_PID"
+	secondary_quit
+	wait "$PRIMARY_PID" || { cat "$work/primary"; exit 1; }
+	primary_start
+	in_primary start
+	transfer_here 1
+	primary_quit
+}
+
 secondary_is_gone()
 {
 	! kill -0 "$SECONDARY_PID" 2>/dev/null
@@ -281,3 +330,4 @@ check "dpdk-proc-info reads statistics beside the traffic" statistics_reader
 check "a secondary process asks for what the primary does not use" secondary_alone
 check "a secondary process is killed" secondary_killed
 check "a primary process is killed" primary_killed
+check "a primary process ends without stopping its ports" primary_ends_at_once
