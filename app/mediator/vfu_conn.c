@@ -357,7 +357,6 @@ vfu_conn_open(struct vfu_server *server, int fd)
 		return ret;
 	conn->fd = fd;
 	conn->events = EPOLLIN;
-	conn->max_fds = 1; /* until it says more */
 	return 0;
 }
 

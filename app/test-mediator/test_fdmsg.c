@@ -16,12 +16,12 @@
 #include "vfu_peer.h"
 
 static int pair[2];
-static char path[64];
+static char path[100];
 
 static int
 start(void)
 {
-	snprintf(path, sizeof(path), "/tmp/mdev-fdmsg-%d.sock", (int)getpid());
+	peer_path(path, sizeof(path), "fdmsg");
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 ?
 		TEST_SUCCESS : TEST_FAILED;
 }

@@ -282,6 +282,7 @@ test_fds(void)
 		}
 	}
 	peer_recv();
+	peer_forget_fds();
 	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
 	close(fds[0]);
 	printf("    %u messages with fds that they do not have\n", n);

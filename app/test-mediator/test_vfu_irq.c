@@ -3,6 +3,7 @@
 /* SET_IRQS: each kind of data with each action. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,7 +50,7 @@ nr_set(void)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < PEER_MSIX; i++)
-		n += peer.irq_set[i];
+		n += peer.irq_fds[i] >= 0 && fcntl(peer.irq_fds[i], F_GETFD) >= 0;
 	return n;
 }
 
@@ -107,12 +108,15 @@ test_eventfds(void)
 	}
 	TEST_ASSERT_EQUAL(nr_set(), (unsigned int)PEER_MSIX, "%u are set", nr_set());
 	TEST_ASSERT_SUCCESS(set_irqs(PEER_IRQ_MSIX, flags, 10, 200, NULL, 0), "de-assign");
-	TEST_ASSERT(nr_set() == PEER_MSIX - 200 && peer.irq_set[9] && !peer.irq_set[10] &&
-		!peer.irq_set[209] && peer.irq_set[210], "%u are set", nr_set());
+	TEST_ASSERT(nr_set() == PEER_MSIX - 200 && peer.irq_fds[9] >= 0 &&
+		peer.irq_fds[10] < 0 && peer.irq_fds[209] < 0 && peer.irq_fds[210] >= 0,
+		"%u are set", nr_set());
 	TEST_ASSERT_EQUAL(set_irqs(PEER_IRQ_MSIX, flags, 0, 4, NULL, 3), EINVAL,
 		"too few fds");
 	TEST_ASSERT_EQUAL(set_irqs(PEER_IRQ_MSIX, flags, 0, 4, NULL, 5), EINVAL,
 		"too many fds");
+	TEST_ASSERT_EQUAL(set_irqs(PEER_IRQ_MSIX, flags, 0, VFU_MAX_FDS, NULL,
+		VFU_MAX_FDS + 1), EINVAL, "more fds than a message may have");
 	TEST_ASSERT_EQUAL(set_irqs(PEER_IRQ_MSIX, flags, 0, 0, NULL, 0), EINVAL,
 		"none of none");
 	TEST_ASSERT_EQUAL(nr_set(), PEER_MSIX - 200u, "%u are set", nr_set());

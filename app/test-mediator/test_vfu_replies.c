@@ -219,6 +219,27 @@ test_access(void)
 	return TEST_SUCCESS;
 }
 
+/* At the end of a region that has no byte behind it. */
+static int
+test_access_end(void)
+{
+	struct vfu_region_access access = { .region = PEER_REGION_ALL };
+	uint32_t left;
+
+	for (left = 0; left < 8; left++) {
+		access.offset = UINT64_MAX - left;
+		for (access.count = 1; access.count < 9; access.count++)
+			TEST_ASSERT_EQUAL(peer_ask(VFU_REGION_READ, &access, sizeof(access),
+				NULL, 0), access.count <= left ? 0 : EINVAL,
+				"%u bytes where there are %u", access.count, left);
+	}
+	access.offset = 0;
+	access.count = VFU_MAX_DATA + 1;
+	TEST_ASSERT_EQUAL(peer_ask(VFU_REGION_READ, &access, sizeof(access), NULL, 0), EINVAL,
+		"more than a message carries");
+	return TEST_SUCCESS;
+}
+
 static int
 test_dma(void)
 {
@@ -237,7 +258,8 @@ test_dma(void)
 	TEST_ASSERT_SUCCESS(peer_ask(VFU_DMA_MAP, &map, sizeof(map), &peer.memfd, 1),
 		"with fd");
 	TEST_ASSERT(strcmp(peer.call.op, "dma_map with fd") == 0 &&
-		peer.call.index == PROT_WRITE, "another region");
+		peer.call.index == PROT_WRITE && same_file(peer.dma_fd, peer.memfd),
+		"another region");
 	peer.ret = -EEXIST;
 	TEST_ASSERT_EQUAL(peer_ask(VFU_DMA_MAP, &map, sizeof(map), &peer.memfd, 1), EEXIST,
 		"the device's error");
@@ -266,6 +288,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(peer_start, peer_stop, test_io_fds),
 		TEST_CASE_ST(peer_start_alone, peer_stop, test_io_fds_few),
 		TEST_CASE_ST(peer_start, peer_stop, test_access),
+		TEST_CASE_ST(peer_start, peer_stop, test_access_end),
 		TEST_CASE_ST(peer_start, peer_stop, test_dma),
 		TEST_CASES_END()
 	},

@@ -42,6 +42,8 @@ static const struct {
 	{ "{\"x\":[" FIFTEEN("[") FIFTEEN("]") "]}", -1 },
 	{ "{\"x\":" FIFTEEN(FIFTEEN("[")), -1 },
 	{ "{\"x\":" FIFTEEN(FIFTEEN("{\"x\":")), -1 },
+	{ "{" FIFTEEN("\"x\":{},") FIFTEEN("\"x\":[],") "\"x\":[" FIFTEEN("[],") FIFTEEN("{},")
+		"{}]}", 1 },
 	{ "", -1 },
 	{ " ", -1 },
 	{ "[]", -1 },

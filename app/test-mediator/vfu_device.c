@@ -34,6 +34,7 @@ dev_detached(void *arg)
 	struct peer *p = arg;
 
 	p->detached++;
+	peer_forget_fds();
 }
 
 static int
@@ -47,6 +48,7 @@ dev_region_info(void *arg, uint32_t index, struct vfu_region *region)
 	const uint32_t flags[] = { r | w | m, r | w, 0, r, r | w | m, r | w, w };
 	struct peer *p = arg;
 
+	p->infos++;
 	region->size = sizes[index];
 	region->flags = flags[index];
 	if ((region->flags & m) != 0)
@@ -119,9 +121,13 @@ dev_irq_set(void *arg, uint32_t index, uint32_t start, uint32_t count, const int
 	struct peer *p = arg;
 	uint32_t i;
 
-	for (i = 0; i < count; i++)
-		p->irq_set[start + i] = fds[i] >= 0;
-	fdmsg_close(fds, count);
+	if (index == PEER_IRQ_MSIX) {
+		fdmsg_close(&p->irq_fds[start], count);
+		for (i = 0; i < count; i++)
+			p->irq_fds[start + i] = fds[i];
+	} else {
+		fdmsg_close(fds, count);
+	}
 	return called(p, "irq_set", index, start, count, 0);
 }
 
@@ -150,12 +156,11 @@ static int
 dev_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_t prot,
 		int fd)
 {
-	int ret;
+	struct peer *p = arg;
 
-	ret = called(arg, fd >= 0 ? "dma_map with fd" : "dma_map", prot, iova, size,
-		offset);
-	fdmsg_close(&fd, 1);
-	return ret;
+	fdmsg_close(&p->dma_fd, 1);
+	p->dma_fd = fd;
+	return called(p, fd >= 0 ? "dma_map with fd" : "dma_map", prot, iova, size, offset);
 }
 
 static int

@@ -194,6 +194,15 @@ peer_open_fds(void)
 	return n;
 }
 
+void
+peer_forget_fds(void)
+{
+	fdmsg_close(peer.irq_fds, PEER_MSIX);
+	fdmsg_close(&peer.dma_fd, 1);
+	memset(peer.irq_fds, -1, sizeof(peer.irq_fds));
+	peer.dma_fd = -1;
+}
+
 static int log_fd, stderr_fd;
 
 void
@@ -219,6 +228,15 @@ peer_log_end(void)
 	return n;
 }
 
+void
+peer_path(char *path, size_t size, const char *name)
+{
+	const char *dir = getenv("TMPDIR");
+
+	snprintf(path, size, "%s/mdev-%s-%d.sock", dir != NULL ? dir : "/tmp", name,
+		(int)getpid());
+}
+
 int
 peer_start_alone(void)
 {
@@ -228,12 +246,14 @@ peer_start_alone(void)
 	memset(&peer_reply, 0, sizeof(peer_reply));
 	peer.call.op = "";
 	peer.sock = -1;
+	peer.dma_fd = -1;
+	memset(peer.irq_fds, -1, sizeof(peer.irq_fds));
 	peer.io_count = PEER_IO_FDS;
 	peer.loop = loop_create();
 	peer.memfd = memfd_create("region", MFD_CLOEXEC);
 	for (i = 0; i < PEER_IO_DISTINCT; i++)
 		peer.io_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	snprintf(peer.path, sizeof(peer.path), "/tmp/mdev-test-%d.sock", (int)getpid());
+	peer_path(peer.path, sizeof(peer.path), "vfu");
 	if (peer.loop == NULL || peer.memfd < 0 || ftruncate(peer.memfd, 0x10000) < 0)
 		return TEST_FAILED;
 	return vfu_server_create(peer.loop, "mdev:test", peer.path, &vfu_device_ops, &peer,
@@ -260,6 +280,7 @@ peer_stop(void)
 	if (peer.sock >= 0)
 		close(peer.sock);
 	vfu_server_destroy(peer.server);
+	peer_forget_fds();
 	loop_destroy(peer.loop);
 	close(peer.memfd);
 	fdmsg_close(peer.io_fds, PEER_IO_DISTINCT);

@@ -52,7 +52,7 @@ struct peer_call {
 struct peer {
 	struct loop *loop;
 	struct vfu_server *server;
-	char path[64];
+	char path[100];
 	int sock;             /* of the client; -1: closed */
 	/* of the device */
 	unsigned int attached, detached, calls;
@@ -60,7 +60,9 @@ struct peer {
 	unsigned int triggered, masked, unmasked;
 	int ret;              /* what operations return */
 	void (*within)(void); /* called by each operation; NULL: nothing */
-	bool irq_set[PEER_MSIX]; /* has an eventfd */
+	int irq_fds[PEER_MSIX];  /* of PEER_IRQ_MSIX; -1: none */
+	int dma_fd;              /* of the last dma_map(); -1: none */
+	unsigned int infos;      /* times that it was asked what a region is */
 	int memfd;
 	int io_fds[PEER_IO_DISTINCT];
 	unsigned int io_count;   /* entries, PEER_IO_FDS */
@@ -108,9 +110,15 @@ int peer_version(uint16_t major, uint16_t minor, const char *json);
 /* Whether the server has closed this connection. */
 bool peer_is_closed(int sock);
 
+/* Let the device close the fds that it was given. */
+void peer_forget_fds(void);
+
 /* Keep what is logged from being printed. The end returns how many lines it was. */
 void peer_log_begin(void);
 unsigned int peer_log_end(void);
+
+/* A path for a socket, of this process. */
+void peer_path(char *path, size_t size, const char *name);
 
 /* How many fds this process has open. */
 unsigned int peer_open_fds(void);
