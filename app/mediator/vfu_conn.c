@@ -174,11 +174,12 @@ keep_fds(struct vfu_conn *conn, const int *fds, unsigned int nr_fds)
 
 /*
  * Send what can be sent; fds go with the first byte. A client that does not want replies
- * any more may still have sent something that counts. 0 or a negative errno.
+ * any more may still have sent something that counts. 0 or a negative errno, logged.
  */
 static int
-flush(struct vfu_conn *conn, const int *fds, unsigned int nr_fds)
+flush(struct vfu_server *server, const int *fds, unsigned int nr_fds)
 {
+	struct vfu_conn *conn = &server->conn;
 	ssize_t n;
 
 	while (conn->out_sent < conn->out_len) {
@@ -186,13 +187,19 @@ flush(struct vfu_conn *conn, const int *fds, unsigned int nr_fds)
 			nr_fds = 0;
 		n = fdmsg_send(conn->fd, conn->out + conn->out_sent,
 			conn->out_len - conn->out_sent, fds, nr_fds);
-		if (n == -EAGAIN)
-			return nr_fds > 0 && conn->out_fds == NULL ?
-				keep_fds(conn, fds, nr_fds) : 0;
+		if (n == -EAGAIN) {
+			if (nr_fds == 0 || conn->out_fds != NULL)
+				return 0;
+			n = keep_fds(conn, fds, nr_fds);
+			if (n == 0)
+				return 0;
+		}
 		if (n == -EPIPE || n == -ECONNRESET)
 			break;
-		if (n < 0)
+		if (n < 0) { /* ETOOMANYREFS: fds that nobody has read yet, unix(7) */
+			vfu_log_broken(server, strerror(-n));
 			return n;
+		}
 		conn->out_sent += n;
 	}
 	drop_out(conn);
@@ -209,11 +216,12 @@ vfu_reply_room(struct vfu_reply *reply, uint32_t len)
 	return reply->buf + sizeof(struct vfu_header);
 }
 
-/* Reply to a message: with data, or with an error and nothing else. */
+/* Reply to a message: with data, or with an error and nothing else. As flush(). */
 static int
-send_reply(struct vfu_conn *conn, const struct vfu_header *request, int ret,
+send_reply(struct vfu_server *server, const struct vfu_header *request, int ret,
 		struct vfu_reply *reply)
 {
+	struct vfu_conn *conn = &server->conn;
 	struct vfu_header header = {
 		.id = request->id,
 		.command = request->command,
@@ -230,14 +238,16 @@ send_reply(struct vfu_conn *conn, const struct vfu_header *request, int ret,
 		reply->len = 0;
 		reply->nr_fds = 0;
 	}
-	if (reply->buf == NULL && vfu_reply_room(reply, 0) == NULL)
+	if (reply->buf == NULL && vfu_reply_room(reply, 0) == NULL) {
+		vfu_log_broken(server, "there is no memory for a reply");
 		return -ENOMEM;
+	}
 	header.size = sizeof(header) + reply->len;
 	memcpy(reply->buf, &header, sizeof(header));
 	conn->out = reply->buf;
 	conn->out_len = header.size;
 	conn->out_sent = 0;
-	return flush(conn, reply->fds, reply->nr_fds);
+	return flush(server, reply->fds, reply->nr_fds);
 }
 
 /* Handle the message that is there. 0, or not: the connection has to end. */
@@ -273,7 +283,7 @@ serve(struct vfu_server *server)
 		free(reply.buf);
 		ret = -EPROTO;
 	} else {
-		ret = send_reply(conn, &conn->in.header, ret, &reply);
+		ret = send_reply(server, &conn->in.header, ret, &reply);
 	}
 	drop_message(conn);
 	return ret;
@@ -335,7 +345,7 @@ on_client(void *arg, uint32_t events)
 		return;
 	}
 	if (conn->out != NULL)
-		ret = flush(conn, conn->out_fds, conn->nr_out_fds);
+		ret = flush(server, conn->out_fds, conn->nr_out_fds);
 	if (ret == 0)
 		ret = serve_all(server);
 	if (conn->fd < 0)
@@ -377,7 +387,7 @@ vfu_server_done(struct vfu_server *server, int ret)
 	reply.len = conn->op_len;
 	reply.nr_fds = 0;
 	conn->op_buf = NULL;
-	ret = send_reply(conn, &conn->op_header, ret, &reply);
+	ret = send_reply(server, &conn->op_header, ret, &reply);
 	if (ret == 0)
 		ret = watch(conn);
 	/* Not from within the device: its event comes. */
