@@ -164,7 +164,7 @@ device_get_status(const struct device *dev, struct device_status *status)
 		.backend = vhost_user_is_up(dev->vu),
 		.started = dev->run == DEVICE_STARTED || dev->run == DEVICE_REMAPPING,
 		.packed = virtio_regs_has(regs, VIRTIO_F_RING_PACKED),
-		.pairs = dev->ctrl.pairs,
+		.pairs = virtio_regs_live(regs) ? dev->ctrl.pairs : 0,
 		.offered = regs->offered,
 		.negotiated = virtio_regs_agreed(regs) ? regs->features : 0,
 		.losses = dev->losses,

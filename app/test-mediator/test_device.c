@@ -65,7 +65,8 @@ ring(int fd)
 static int
 test_start(void)
 {
-	const struct vhost_vring_addr *addr;
+	const struct backend_seen *seen;
+	struct vhost_vring_addr addr;
 	struct device_status status;
 	unsigned int i;
 
@@ -79,11 +80,12 @@ test_start(void)
 			(uint32_t)DW_RING_SIZE, "size of %u", i);
 		TEST_ASSERT_EQUAL(num_of(dw_last(VU_SET_VRING_BASE, i)), 0u, "base");
 		TEST_ASSERT_EQUAL(num_of(dw_last(VU_SET_VRING_ENABLE, i)), 1u, "enable");
-		TEST_ASSERT_NOT_NULL(dw_last(VU_SET_VRING_ADDR, i), "no addresses");
-		addr = (const void *)dw_last(VU_SET_VRING_ADDR, i)->payload;
-		TEST_ASSERT(addr->desc_user_addr == DW_RING(i, 0) &&
-			addr->avail_user_addr == DW_RING(i, 1) &&
-			addr->used_user_addr == DW_RING(i, 2), "addresses of %u", i);
+		seen = dw_last(VU_SET_VRING_ADDR, i);
+		TEST_ASSERT_NOT_NULL(seen, "no addresses");
+		memcpy(&addr, seen->payload, sizeof(addr));
+		TEST_ASSERT(addr.desc_user_addr == DW_RING(i, 0) &&
+			addr.avail_user_addr == DW_RING(i, 1) &&
+			addr.used_user_addr == DW_RING(i, 2), "addresses of %u", i);
 		TEST_ASSERT(ring(dw.backend.call[i]) && dw_interrupts(DW_VECTOR(i)) == 1,
 			"the interrupt of %u", i);
 	}
