@@ -202,6 +202,16 @@ folder_make(int dirfd, const char *name, mode_t mode)
 	return folder_open(dirfd, name);
 }
 
+bool
+folder_is_listed(int dirfd, const char *name, int fd)
+{
+	struct stat mine, listed;
+
+	return fstat(fd, &mine) == 0 &&
+		fstatat(dirfd, name, &listed, AT_SYMLINK_NOFOLLOW) == 0 &&
+		mine.st_ino == listed.st_ino && mine.st_dev == listed.st_dev;
+}
+
 int
 folder_put(int dirfd, const char *name, const char *text)
 {

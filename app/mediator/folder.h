@@ -28,6 +28,9 @@ int folder_make(int dirfd, const char *name, mode_t mode);
 /* Open one that is there. */
 int folder_open(int dirfd, const char *name);
 
+/* Is this open file or folder still the one of that name? */
+bool folder_is_listed(int dirfd, const char *name, int fd);
+
 /* Make a file with this text. 0 or a negative errno. */
 int folder_put(int dirfd, const char *name, const char *text);
 

@@ -69,8 +69,6 @@ has_only_lock(int fd)
 static int
 claim(struct instance *inst)
 {
-	struct stat open_one, listed;
-
 	inst->pid = 0;
 	inst->fd = folder_make(inst->root, inst->name, 0700);
 	if (inst->fd < 0)
@@ -88,9 +86,7 @@ claim(struct instance *inst)
 		inst->pid = signed_by(inst->lock);
 		return -EBUSY;
 	}
-	if (fstat(inst->lock, &open_one) < 0 ||
-			fstatat(inst->fd, INSTANCE_LOCK, &listed, AT_SYMLINK_NOFOLLOW) < 0 ||
-			open_one.st_ino != listed.st_ino)
+	if (!folder_is_listed(inst->fd, INSTANCE_LOCK, inst->lock))
 		return -EAGAIN;
 	return 0;
 }
@@ -152,11 +148,7 @@ instance_sign(struct instance *inst)
 bool
 instance_is_listed(const struct instance *inst)
 {
-	struct stat mine, listed;
-
-	return fstat(inst->fd, &mine) == 0 &&
-		fstatat(inst->root, inst->name, &listed, AT_SYMLINK_NOFOLLOW) == 0 &&
-		mine.st_ino == listed.st_ino && mine.st_dev == listed.st_dev;
+	return folder_is_listed(inst->root, inst->name, inst->fd);
 }
 
 void

@@ -19,6 +19,7 @@
 
 struct publish {
 	int root;
+	int devices;  /* open all the time: to hide a device takes no fd then */
 	char root_path[PUBLISH_PATH_LEN];
 	struct instance inst;
 	char path[PUBLISH_PATH_LEN]; /* of the instance's folder */
@@ -117,33 +118,16 @@ cannot_fill(const struct publish *publish, int error)
 	return error;
 }
 
-struct stale {
-	int root, devices;
-};
-
 static int
 reap_link(void *arg, const char *uuid)
 {
-	const struct stale *stale = arg;
+	const struct publish *publish = arg;
 	char name[INSTANCE_NAME_LEN];
 	pid_t pid;
 
-	if (instance_of_link(stale->devices, uuid, name))
-		instance_reap(stale->root, name, &pid);
+	if (instance_of_link(publish->devices, uuid, name))
+		instance_reap(publish->root, name, &pid);
 	return 0;
-}
-
-/* What mediators have left that did not end by themselves. */
-static void
-reap(struct publish *publish)
-{
-	struct stale stale = { .root = publish->root };
-
-	stale.devices = folder_open(publish->root, INSTANCE_DEVICES);
-	if (stale.devices < 0)
-		return;
-	folder_each(stale.devices, reap_link, &stale);
-	close(stale.devices);
 }
 
 static int
@@ -181,7 +165,13 @@ make_types(struct publish *publish)
 static int
 open_devices(struct publish *publish)
 {
-	return folder_make(publish->root, INSTANCE_DEVICES, 0755);
+	if (publish->devices >= 0) {
+		if (folder_is_listed(publish->root, INSTANCE_DEVICES, publish->devices))
+			return publish->devices;
+		close(publish->devices);
+	}
+	publish->devices = folder_make(publish->root, INSTANCE_DEVICES, 0755);
+	return publish->devices;
 }
 
 static int
@@ -190,14 +180,14 @@ fill(struct publish *publish)
 	int devices, ret;
 
 	instance_clean(&publish->inst);
-	reap(publish);
 	devices = open_devices(publish);
 	if (devices < 0) {
 		LOG(ERR, "%s/" INSTANCE_DEVICES ": %s: see that it is a folder of this user's that others cannot write to",
 			publish->root_path, strerror(-devices));
 		return devices;
 	}
-	close(devices);
+	/* what mediators have left that did not end by themselves */
+	folder_each(devices, reap_link, publish);
 	ret = instance_sign(&publish->inst);
 	if (ret == 0)
 		ret = make_types(publish);
@@ -221,6 +211,16 @@ open_root(struct publish *publish, const char *root, const char *name)
 	return ret;
 }
 
+static void
+free_publish(struct publish *publish)
+{
+	if (publish->devices >= 0)
+		close(publish->devices);
+	if (publish->root >= 0)
+		close(publish->root);
+	free(publish);
+}
+
 int
 publish_open(const char *root, const char *name, struct publish **publish)
 {
@@ -232,6 +232,7 @@ publish_open(const char *root, const char *name, struct publish **publish)
 		LOG(ERR, "no memory: free some");
 		return -ENOMEM;
 	}
+	new->root = new->devices = -1;
 	ret = open_root(new, root, name);
 	if (ret < 0)
 		goto fail;
@@ -248,9 +249,7 @@ publish_open(const char *root, const char *name, struct publish **publish)
 	instance_clean(&new->inst);
 	instance_release(&new->inst);
 fail:
-	if (new->root >= 0)
-		close(new->root);
-	free(new);
+	free_publish(new);
 	return ret;
 }
 
@@ -261,8 +260,7 @@ publish_close(struct publish *publish)
 		return;
 	instance_clean(&publish->inst);
 	instance_release(&publish->inst);
-	close(publish->root);
-	free(publish);
+	free_publish(publish);
 }
 
 static int
@@ -355,7 +353,6 @@ publish_show(struct publish *publish, const char *uuid)
 		} else if (errno != ENOENT) {
 			ret = -errno;
 		}
-		close(devices);
 	}
 	if (ret < 0 && ret != -EEXIST)
 		LOG(ERR, "mdev:%s: cannot be put into %s/" INSTANCE_DEVICES ": %s: %s", uuid,
@@ -369,14 +366,11 @@ publish_hide(struct publish *publish, const char *uuid)
 	char name[INSTANCE_NAME_LEN];
 	int devices;
 
-	devices = folder_open(publish->root, INSTANCE_DEVICES);
-	if (devices < 0)
-		return;
-	if (instance_of_link(devices, uuid, name) &&
+	devices = open_devices(publish);
+	if (devices >= 0 && instance_of_link(devices, uuid, name) &&
 			strcmp(name, publish->inst.name) == 0 &&
 			instance_is_listed(&publish->inst))
 		unlinkat(devices, uuid, 0);
-	close(devices);
 }
 
 void
