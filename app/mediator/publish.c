@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,52 @@ publish_close(struct publish *publish)
 	free_publish(publish);
 }
 
+/*
+ * The name is taken. 0: by a mediator that is no more, and which is cleaned up after;
+ * -EEXIST, logged.
+ */
+static int
+taken(struct publish *publish, int devices, const char *uuid)
+{
+	char name[INSTANCE_NAME_LEN];
+	pid_t pid = 0;
+	int ret;
+
+	if (!instance_of_link(devices, uuid, name)) {
+		LOG(ERR, "mdev:%s: devices/%s is there and no mediator's: remove it, or use another UUID",
+			uuid, uuid);
+		return -EEXIST;
+	}
+	if (strcmp(name, publish->inst.name) == 0) {
+		unlinkat(devices, uuid, 0); /* from before: we hold the lock */
+		return 0;
+	}
+	ret = instance_reap(publish->root, name, &pid);
+	if (ret == 0 || ret == -EAGAIN)
+		return 0;
+	if (ret == -EBUSY)
+		LOG(ERR, "mdev:%s: already a device of %s (pid %d): remove it there, or use another UUID",
+			uuid, name, pid);
+	else
+		LOG(ERR, "mdev:%s: already a device of %s: %s: remove %s/%s, or use another UUID",
+			uuid, name, strerror(-ret), publish->root_path, name);
+	return -EEXIST;
+}
+
+/*
+ * Somebody else's device is none of ours, and its backend is not to be disturbed.
+ * publish_show() sees for sure.
+ */
+static int
+look_for_other(struct publish *publish, const char *uuid)
+{
+	int devices = open_devices(publish);
+
+	if (devices >= 0 && faccessat(devices, uuid, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return taken(publish, devices, uuid);
+	return 0;
+}
+
 static int
 fill_device(struct publish *publish, const char *uuid, int numa)
 {
@@ -288,6 +335,9 @@ publish_add(struct publish *publish, const char *uuid, int numa,
 {
 	int ret;
 
+	ret = look_for_other(publish, uuid);
+	if (ret < 0)
+		return ret;
 	ret = fill_device(publish, uuid, numa);
 	if (ret == 0) {
 		/* it has room: see instance_path() */
@@ -301,32 +351,6 @@ publish_add(struct publish *publish, const char *uuid, int numa,
 		strerror(-ret), remedy(ret));
 	publish_remove(publish, uuid);
 	return ret;
-}
-
-/* The name is taken. 0: by a mediator that is no more, and which is cleaned up after. */
-static int
-taken(struct publish *publish, int devices, const char *uuid)
-{
-	char name[INSTANCE_NAME_LEN];
-	pid_t pid = 0;
-	int ret;
-
-	if (!instance_of_link(devices, uuid, name)) {
-		LOG(ERR, "mdev:%s: devices/%s is there and no mediator's: remove it, or use another UUID",
-			uuid, uuid);
-		return -EEXIST;
-	}
-	if (strcmp(name, publish->inst.name) == 0) {
-		/* we hold the lock, so it is from before */
-		return unlinkat(devices, uuid, 0) < 0 && errno != ENOENT ? -errno : 0;
-	}
-	ret = instance_reap(publish->root, name, &pid);
-	if (ret == -EBUSY) {
-		LOG(ERR, "mdev:%s: already a device of %s (pid %d): remove it there, or use another UUID",
-			uuid, name, pid);
-		return -EEXIST;
-	}
-	return ret == -EAGAIN ? 0 : ret;
 }
 
 #define SHOW_TRIES 10

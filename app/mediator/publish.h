@@ -50,11 +50,11 @@ int publish_find_ctl(const char *root, const char *name, char path[PUBLISH_PATH_
 
 /*
  * Make a device's folder, without its link; path is where its socket is to listen. numa:
- * -1 for none. 0 or a negative errno, logged.
+ * -1 for none. 0 or a negative errno, logged; -EEXIST: another mediator has it.
  */
 int publish_add(struct publish *publish, const char *uuid, int numa,
 		char path[PUBLISH_PATH_LEN]);
-/* Make its link, once the socket listens. 0 or a negative errno, logged. */
+/* Make its link, once the socket listens; the same. */
 int publish_show(struct publish *publish, const char *uuid);
 /* Remove its link; the folder, without the socket, by publish_remove(). */
 void publish_hide(struct publish *publish, const char *uuid);

@@ -268,9 +268,13 @@ test_taken(void)
 	TEST_ASSERT_SUCCESS(publish_open(root, "one", &one), "%s", message);
 	TEST_ASSERT_SUCCESS(publish_open(root, "other", &other), "%s", message);
 	TEST_ASSERT_SUCCESS(publish_add(one, UUID_A, -1, path), "%s", message);
-	TEST_ASSERT_SUCCESS(publish_show(one, UUID_A), "%s", message);
 	TEST_ASSERT_SUCCESS(publish_add(other, UUID_A, -1, path), "%s", message);
+	TEST_ASSERT_SUCCESS(publish_show(one, UUID_A), "%s", message);
 	TEST_ASSERT_EQUAL(publish_show(other, UUID_A), -EEXIST, "both have it");
+	publish_remove(other, UUID_A);
+	message[0] = '\0';
+	TEST_ASSERT_EQUAL(publish_add(other, UUID_A, -1, path), -EEXIST, "both have it");
+	TEST_ASSERT(!is_there("other/" UUID_A), "something is left");
 	snprintf(want, sizeof(want), "mdev:" UUID_A ": already a device of one (pid %d): remove it there, or use another UUID",
 		getpid());
 	TEST_ASSERT(strcmp(message, want) == 0, "%s", message);
