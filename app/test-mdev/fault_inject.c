@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <rte_errno.h>
@@ -17,6 +19,7 @@
 #include <rte_kvargs.h>
 #include <rte_log.h>
 #include <rte_malloc.h>
+#include <rte_memory.h>
 #include <rte_memzone.h>
 
 #include <ethdev_driver.h>
@@ -100,6 +103,14 @@ WRAP_PTR(struct rte_kvargs *, rte_kvargs_parse, (args, keys), const char *args,
 		const char * const keys[])
 WRAP_PTR(struct rte_eth_dev *, rte_eth_dev_allocate, (name), const char *name)
 
+WRAP_INT(-1, socket, (family, type, protocol), int family, int type, int protocol)
+WRAP_INT(-1, connect, (fd, addr, len), int fd, const struct sockaddr *addr,
+		socklen_t len)
+WRAP_INT(-1, epoll_create1, (flags), int flags)
+WRAP_INT(-1, epoll_ctl, (epoll, op, fd, event), int epoll, int op, int fd,
+		struct epoll_event *event)
+WRAP_INT(-1, rte_mem_event_callback_register, (name, callback, arg), const char *name,
+		rte_mem_event_callback_t callback, void *arg)
 WRAP_INT(-1, eventfd, (count, flags), unsigned int count, int flags)
 WRAP_INT(-1, fstat64, (fd, st), int fd, struct stat64 *st)
 WRAP_INT(-1, inotify_add_watch, (fd, path, mask), int fd, const char *path,

@@ -124,8 +124,13 @@ vfio_user_answer(struct vfio_user_conn *conn, int64_t deadline)
 		iov[0].iov_len = sizeof(answer.header);
 		iov[1].iov_base = &answer.access;
 		iov[1].iov_len = answer.access_follows ? sizeof(answer.access) : 0;
-		iov[2].iov_base = (void *)(uintptr_t)answer.access.address;
-		iov[2].iov_len = answer.data_follows ? answer.access.count : 0;
+		/* an address that cannot be is an error to the kernel even without bytes */
+		iov[2].iov_base = NULL;
+		iov[2].iov_len = 0;
+		if (answer.data_follows) {
+			iov[2].iov_base = (void *)(uintptr_t)answer.access.address;
+			iov[2].iov_len = answer.access.count;
+		}
 		answer.header.size = iov[0].iov_len + iov[1].iov_len + iov[2].iov_len;
 		if (vfio_user_now_ms() >= deadline)
 			return vfio_user_conn_break(conn, -ETIMEDOUT,

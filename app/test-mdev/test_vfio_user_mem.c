@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What memory a vfio-user server is given, and what becomes of it. */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <rte_eal_memconfig.h>
+
+#include <vfio_dma.h>
+#include <vfio_user_private.h>
+
+#include "captured_log.h"
+#include "fake_vfio_user.h"
+#include "test.h"
+
+#define PAGE 4096
+
+static struct vfio_dev *dev;
+
+static int
+setup(void)
+{
+	return fake_user_start() == 0 ? TEST_SUCCESS : TEST_FAILED;
+}
+
+static void
+teardown(void)
+{
+	vfio_dev_close(dev);
+	dev = NULL;
+	fake_user_stop();
+}
+
+static int
+open_device(void)
+{
+	return vfio_dev_open(fake_user.folder, FAKE_USER_ADDR, &dev);
+}
+
+static int
+test_ranges(void)
+{
+	struct vfio_user_ranges ranges = { .items = NULL };
+	bool model[64] = { false };
+	unsigned int round, i, start, end, seed = 1;
+	bool all, any;
+
+	/* against an array of booleans */
+	for (round = 0; round < 20000; round++) {
+		seed = seed * 1103515245 + 12345;
+		start = (seed >> 16) % 64;
+		end = start + 1 + (seed >> 24) % (64 - start);
+		if ((seed >> 8) % 2 == 0)
+			TEST_ASSERT_SUCCESS(vfio_user_ranges_add(&ranges, start, end), "add");
+		else
+			TEST_ASSERT_SUCCESS(vfio_user_ranges_remove(&ranges, start, end),
+				"remove");
+		for (i = start; i < end; i++)
+			model[i] = (seed >> 8) % 2 == 0;
+		for (start = 0; start < 64; start += 3) {
+			for (end = start + 1; end <= 64; end += 5) {
+				all = true;
+				any = false;
+				for (i = start; i < end; i++) {
+					all &= model[i];
+					any |= model[i];
+				}
+				TEST_ASSERT(vfio_user_ranges_contain(&ranges, start, end) == all &&
+					vfio_user_ranges_touch(&ranges, start, end) == any,
+					"round %u: %u to %u", round, start, end);
+			}
+		}
+	}
+	free(ranges.items);
+	return TEST_SUCCESS;
+}
+
+struct expected {
+	uint64_t start, end, offset, ino;
+	unsigned int runs;
+	bool unknown;
+};
+
+/* The neighbours in EAL's memory that have one file, counted another way. */
+static int
+count_runs(const struct rte_memseg_list *msl, const struct rte_memseg *ms, void *arg)
+{
+	struct expected *last = arg;
+	struct stat st;
+	size_t offset;
+
+	if (msl->external)
+		return 0;
+	if (fstat(rte_memseg_get_fd_thread_unsafe(ms), &st) < 0 ||
+			rte_memseg_get_fd_offset_thread_unsafe(ms, &offset) < 0)
+		return -1;
+	if (last->runs == 0 || last->end != ms->addr_64 || last->ino != st.st_ino ||
+			last->offset + (last->end - last->start) != offset) {
+		last->runs++;
+		last->start = ms->addr_64;
+		last->offset = offset;
+		last->ino = st.st_ino;
+	}
+	last->end = ms->addr_64 + ms->len;
+	return 0;
+}
+
+static int
+test_merged(void)
+{
+	struct expected expected = { .runs = 0 };
+	const struct fake_user_map *last;
+
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(rte_memseg_walk(count_runs, &expected), "no files");
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, expected.runs, "%u maps, not %u",
+		fake_user.nr_maps, expected.runs);
+	last = &fake_user.maps[fake_user.nr_maps - 1];
+	TEST_ASSERT(last->address == expected.start && last->offset == expected.offset &&
+		last->size == expected.end - expected.start && last->ino == expected.ino,
+		"other memory");
+	TEST_ASSERT_EQUAL(fake_user.broken_rules, 0, "%u requests are wrong",
+		fake_user.broken_rules);
+	return TEST_SUCCESS;
+}
+
+/* Refused by the server, or by what it said: one line with a remedy. */
+static int
+test_refused(void)
+{
+	fake_user.json = "{\"capabilities\":{\"max_dma_maps\":0}}";
+	captured_log_start();
+	TEST_ASSERT_EQUAL(open_device(), -ENOSPC, "opened");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
+		captured_log_lines("--single-file-segments") == 1, "lines");
+	TEST_ASSERT_EQUAL(fake_user.commands[VFIO_USER_DMA_MAP], 0, "asked");
+	fake_user.json = "{\"capabilities\":{\"pgsizes\":1099511627776}}";
+	captured_log_start();
+	TEST_ASSERT_EQUAL(open_device(), -EINVAL, "opened");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
+	return TEST_SUCCESS;
+}
+
+static int
+external(int memfd, size_t len, void **memory)
+{
+	if (memfd >= 0 && ftruncate(memfd, len) < 0)
+		return -1;
+	*memory = mmap(NULL, len, PROT_READ | PROT_WRITE, memfd < 0 ?
+			MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, memfd, 0);
+	return *memory == MAP_FAILED ? -1 : 0;
+}
+
+static const struct fake_user_map *
+server_has(const void *addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake_user.nr_maps; i++) {
+		if (fake_user.maps[i].address == (uintptr_t)addr)
+			return &fake_user.maps[i];
+	}
+	return NULL;
+}
+
+static int
+test_external(void)
+{
+	int memfd = memfd_create("external", MFD_CLOEXEC);
+	const struct fake_user_map *map;
+	struct stat st;
+	void *memory;
+
+	TEST_ASSERT_SUCCESS(external(memfd, 4 * PAGE, &memory), "no memory");
+	TEST_ASSERT_SUCCESS(fstat(memfd, &st), "no file");
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, RTE_PTR_ADD(memory, PAGE), 77, 2 * PAGE),
+		"not mapped");
+	map = server_has(RTE_PTR_ADD(memory, PAGE));
+	TEST_ASSERT(map != NULL && map->offset == PAGE && map->size == 2 * PAGE &&
+		map->ino == st.st_ino, "other memory");
+	/* counted; in part and crosswise it is refused */
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
+		"not mapped again");
+	captured_log_start();
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, 2 * PAGE), -EEXIST, "overlap");
+	captured_log_stop();
+	TEST_ASSERT_NULL(server_has(memory), "given all the same");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
+		"not unmapped");
+	TEST_ASSERT_NOT_NULL(server_has(RTE_PTR_ADD(memory, PAGE)), "not counted");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
+		"not unmapped");
+	TEST_ASSERT_NULL(server_has(RTE_PTR_ADD(memory, PAGE)), "not taken back");
+	munmap(memory, 4 * PAGE);
+	close(memfd);
+	return TEST_SUCCESS;
+}
+
+/* Without any fd or path of ours: root reaches it by the mapping. */
+static int
+test_external_closed(void)
+{
+	int memfd = memfd_create("external", MFD_CLOEXEC), ret;
+	void *memory;
+
+	TEST_ASSERT_SUCCESS(external(memfd, PAGE, &memory), "no memory");
+	close(memfd);
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	captured_log_start();
+	ret = vfio_dma_map(dev, memory, 0, PAGE);
+	captured_log_stop();
+	TEST_ASSERT(ret == 0 || (ret == -ENOTSUP && captured_log_lines("memfd") == 1),
+		"%d", ret);
+	munmap(memory, PAGE);
+	return TEST_SUCCESS;
+}
+
+/* What nobody else can map, as a whole or at its end: nothing of it is given. */
+static int
+test_anonymous(void)
+{
+	int memfd = memfd_create("external", MFD_CLOEXEC);
+	unsigned int before;
+	void *memory;
+
+	TEST_ASSERT_SUCCESS(external(-1, 2 * PAGE, &memory), "no memory");
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	before = fake_user.nr_maps;
+	captured_log_start();
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, 2 * PAGE), -ENOTSUP, "anonymous");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 && captured_log_lines("memfd") == 1,
+		"lines");
+	TEST_ASSERT(ftruncate(memfd, PAGE) == 0 && mmap(memory, PAGE,
+		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memfd, 0) == memory,
+		"no file");
+	captured_log_start();
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, 2 * PAGE), -ENOTSUP, "half");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, before, "a part is given");
+	/* a private mapping of a file is no better */
+	TEST_ASSERT(mmap(memory, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+		memfd, 0) == memory, "no file");
+	captured_log_start();
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, PAGE), -ENOTSUP, "private");
+	captured_log_stop();
+	munmap(memory, 2 * PAGE);
+	close(memfd);
+	return TEST_SUCCESS;
+}
+
+/* Two files side by side are two maps, which come and go together. */
+static int
+test_two_files(void)
+{
+	int first = memfd_create("first", MFD_CLOEXEC);
+	int second = memfd_create("second", MFD_CLOEXEC);
+	unsigned int before;
+	void *memory;
+
+	TEST_ASSERT_SUCCESS(external(first, 2 * PAGE, &memory), "no memory");
+	TEST_ASSERT(ftruncate(second, PAGE) == 0 && mmap(RTE_PTR_ADD(memory, PAGE), PAGE,
+		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, second, 0) != MAP_FAILED,
+		"no file");
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	before = fake_user.nr_maps;
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0, 2 * PAGE), "not mapped");
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, before + 2, "%u", fake_user.nr_maps);
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0, 2 * PAGE), "not unmapped");
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, before, "%u", fake_user.nr_maps);
+	/* the second is refused: the first goes, too */
+	fake_user.max_maps = before + 1;
+	captured_log_start();
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, 2 * PAGE), -ENOSPC, "mapped");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, before, "%u", fake_user.nr_maps);
+	munmap(memory, 2 * PAGE);
+	close(first);
+	close(second);
+	return TEST_SUCCESS;
+}
+
+/*
+ * EAL's events, for memory that stays (without hugepages EAL sends none): a part that goes
+ * leaves the map as it is, the last part ends it, and what comes back is given again.
+ */
+static int
+test_events(void)
+{
+	struct fake_user_map whole;
+	uint8_t *start, *end;
+
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	if (fake_user.nr_maps != 1 || fake_user.maps[0].size < 8 * PAGE)
+		return test_skip("EAL has more than one piece of memory");
+	whole = fake_user.maps[0];
+	start = (uint8_t *)(uintptr_t)whole.address;
+	end = start + whole.size;
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start + PAGE, PAGE, NULL);
+	TEST_ASSERT_EQUAL(fake_user.commands[VFIO_USER_DMA_UNMAP], 0, "unmapped");
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start + PAGE, PAGE, NULL);
+	TEST_ASSERT_EQUAL(fake_user.commands[VFIO_USER_DMA_MAP], 1, "mapped twice");
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start, PAGE, NULL);
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start + 2 * PAGE, end - start - 2 * PAGE,
+		NULL);
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, 1, "its last part is there");
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start + PAGE, PAGE, NULL);
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, 0, "not taken back");
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start + PAGE, 2 * PAGE, NULL);
+	TEST_ASSERT(fake_user.nr_maps == 1 && fake_user.maps[0].address ==
+		whole.address + PAGE && fake_user.maps[0].size == 2 * PAGE &&
+		fake_user.maps[0].offset == whole.offset + PAGE, "not given again");
+	TEST_ASSERT_EQUAL(fake_user.broken_rules, 0, "%u requests are wrong",
+		fake_user.broken_rules);
+	return TEST_SUCCESS;
+}
+
+/* The server refuses what EAL adds: the device is broken, and says so. */
+static int
+test_event_refused(void)
+{
+	struct pollfd gone = { .events = POLLIN };
+	uint8_t *start;
+
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	if (fake_user.nr_maps != 1)
+		return test_skip("EAL has more than one piece of memory");
+	gone.fd = vfio_dev_gone_fd(dev);
+	start = (uint8_t *)(uintptr_t)fake_user.maps[0].address;
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start, fake_user.maps[0].size, NULL);
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start, PAGE, NULL);
+	fake_user.max_maps = 1;
+	captured_log_start();
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start + PAGE, PAGE, NULL);
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start + 2 * PAGE, PAGE, NULL);
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 && captured_log_lines("EAL added") == 1,
+		"lines");
+	TEST_ASSERT_EQUAL(poll(&gone, 1, 0), 1, "nobody hears of it");
+	TEST_ASSERT_EQUAL(vfio_dev_reset(dev), -ENODEV, "still used");
+	return TEST_SUCCESS;
+}
+
+/* What would need more maps than the server takes is not allocated. */
+static int
+test_validate(void)
+{
+	int socket_id = rte_socket_id_by_idx(0);
+
+	TEST_ASSERT_SUCCESS(vfio_user_mem_validate(socket_id, 0, SIZE_MAX), "no device");
+	fake_user.json = "{\"capabilities\":{\"max_dma_maps\":64}}";
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_user_mem_validate(socket_id, 0, 1), "refused");
+	vfio_dev_close(dev);
+	dev = NULL;
+	if (fake_user.commands[VFIO_USER_DMA_MAP] != 1)
+		return test_skip("EAL has more than one piece of memory");
+	fake_user.json = "{\"capabilities\":{\"max_dma_maps\":1}}";
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	captured_log_start();
+	TEST_ASSERT_EQUAL(vfio_user_mem_validate(socket_id, 0, (size_t)64 << 30), -1,
+		"allowed");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("takes no more than 1"), 1, "lines");
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "common/vfio_user: memory",
+	.unit_test_cases = {
+		TEST_CASE(test_ranges),
+		TEST_CASE_ST(setup, teardown, test_merged),
+		TEST_CASE_ST(setup, teardown, test_refused),
+		TEST_CASE_ST(setup, teardown, test_external),
+		TEST_CASE_ST(setup, teardown, test_external_closed),
+		TEST_CASE_ST(setup, teardown, test_anonymous),
+		TEST_CASE_ST(setup, teardown, test_two_files),
+		TEST_CASE_ST(setup, teardown, test_events),
+		TEST_CASE_ST(setup, teardown, test_event_refused),
+		TEST_CASE_ST(setup, teardown, test_validate),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_vfio_user_mem(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(vfio_user_mem_autotest, test_vfio_user_mem);
