@@ -75,7 +75,7 @@ traffic()
 
 ping_passes()
 {
-	[ "$(ping_loss left $RIGHT 1)" = 0 ]
+	in_namespace left ping -n -q -c 1 -W 1 $RIGHT >/dev/null
 }
 
 end_application()
