@@ -48,14 +48,19 @@ enter_user()
 		echo "nsenter --target $USER_NAMESPACE --user --preserve-credentials"
 }
 
+# enter NAME: print the command that runs another one in a namespace
+enter()
+{
+	echo "nsenter --target ${NAMESPACES[$1]} --net" \
+		"${USER_NAMESPACE:+--user --preserve-credentials}"
+}
+
 # in_namespace NAME COMMAND...
 in_namespace()
 {
-	local name=$1
-
-	shift
-	nsenter --target "${NAMESPACES[$name]}" --net \
-		${USER_NAMESPACE:+--user --preserve-credentials} "$@"
+	# shellcheck disable=SC2046	# words
+	set -- $(enter "$1") "${@:2}"
+	"$@"
 }
 
 . "$REPO/devtools/traffic-lib.sh"
@@ -92,8 +97,9 @@ backend_start()
 	done
 	fifo=$(mktemp -u "$work/fifo.XXXXXX")
 	mkfifo "$fifo"
+	# not by in_namespace: what $! names would be a shell that waits for it
 	# shellcheck disable=SC2046	# words
-	in_namespace hub stdbuf -oL -eL dpdk-testpmd --no-huge -m 192 --no-pci --no-shconf \
+	$(enter hub) stdbuf -oL -eL dpdk-testpmd --no-huge -m 192 --no-pci --no-shconf \
 		--no-telemetry --file-prefix="backend$$" $(lcores 2 1) "${vdevs[@]}" -- -i \
 		--total-num-mbufs=8192 --nb-cores=1 --rxq="$queues" --txq="$queues" \
 		--port-topology="$([ -z "${BACKEND_MODE:-}" ] && echo paired || echo loop)" \
