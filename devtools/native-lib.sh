@@ -91,6 +91,7 @@ backend_start()
 
 	shift
 	for name; do
+		rm -f "$work/$name.sock"	# of one that was killed; DPDK leaves that to us
 		vdevs+=(--vdev "net_vhost$i,iface=$work/$name.sock,queues=$queues${BACKEND_VHOST:-}")
 		[ -n "${BACKEND_MODE:-}" ] || vdevs+=(--vdev "net_tap$i,iface=$name")
 		i=$((i + 1))

@@ -109,6 +109,23 @@ test_failures(void)
 	return TEST_SUCCESS;
 }
 
+/* A transport that knows no other addresses is given virtual ones, whatever was asked. */
+static int
+test_virtual_addresses(void)
+{
+	TEST_ASSERT(!vfio_dev_iova_as_va(dev), "by virtual addresses");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
+	TEST_ASSERT_EQUAL(fake_vfio.dma_iova, 0x1000, "at another address");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN), "not unmapped");
+	fake_vfio_use_va();
+	TEST_ASSERT(vfio_dev_iova_as_va(dev), "not by virtual addresses");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
+	TEST_ASSERT_EQUAL(fake_vfio.dma_iova, (uintptr_t)memory, "at another address");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN), "not unmapped");
+	TEST_ASSERT_EQUAL(fake_vfio.dma_mapped, 0, "still mapped");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio: DMA",
 	.unit_test_cases = {
@@ -117,6 +134,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_map_twice),
 		TEST_CASE_ST(setup, teardown, test_close_fails),
 		TEST_CASE_ST(setup, teardown, test_failures),
+		TEST_CASE_ST(setup, teardown, test_virtual_addresses),
 		TEST_CASES_END()
 	}
 };

@@ -310,24 +310,37 @@ use(void)
 	return ret;
 }
 
+/* Its text is not what is looked for among what is held. */
+static void
+forget_log(void)
+{
+	captured_log_start();
+	captured_log_stop();
+}
+
 /* One case: what it held, and how it ended. */
 static int
 meet(const char *name, uint16_t command, unsigned int after,
 		void (*alter)(struct fake_user_reply *reply), enum expected expected)
 {
 	struct held before;
+	unsigned int lines;
 	int ret;
 
 	fake_user_settle();
+	forget_log();
 	held_now(&before);
 	fake_user.target = command;
 	fake_user.target_after = after;
 	fake_user.alter = alter;
 	/* only where nothing comes is there anything to wait for */
-	vfio_user_timeout_ms = alter == silent ? 20 : normal_timeout;
+	vfio_user_timeout_ms = alter == silent || alter == type_command ? 20 :
+		normal_timeout;
 	captured_log_start();
 	ret = use();
 	captured_log_stop();
+	lines = captured_log_lines("start its mediator again");
+	forget_log();
 	fake_user.target = 0;
 	fake_user_settle();
 	TEST_ASSERT(held_same(&before, true), "command %u, %s: something is left", command,
@@ -336,14 +349,12 @@ meet(const char *name, uint16_t command, unsigned int after,
 	case BREAKS:
 		TEST_ASSERT((ret < 0 || alter == twice) && broken, "command %u, %s: %d",
 			command, name, ret);
-		TEST_ASSERT(captured_log_lines("start its mediator again") == 1,
-			"command %u, %s: %u lines", command, name,
-			captured_log_lines("start its mediator again"));
+		TEST_ASSERT_EQUAL(lines, 1, "command %u, %s: %u lines", command, name,
+			lines);
 		break;
 	case FAILS:
 		TEST_ASSERT(ret < 0, "command %u, %s: taken", command, name);
-		TEST_ASSERT_EQUAL(captured_log_lines("start its mediator again"), 0,
-			"command %u, %s: the connection broke", command, name);
+		TEST_ASSERT_EQUAL(lines, 0, "command %u, %s: the connection broke", command, name);
 		break;
 	case SURVIVES:
 		TEST_ASSERT(ret == 0 && !broken, "command %u, %s: %d", command, name, ret);
@@ -352,6 +363,14 @@ meet(const char *name, uint16_t command, unsigned int after,
 		break;
 	}
 	return TEST_SUCCESS;
+}
+
+/* VERSION is as long as its text, and DMA_UNMAP may be answered without its payload. */
+static enum expected
+expected_of(unsigned int header, uint16_t command)
+{
+	return headers[header].alter == size_less && (command == VFIO_USER_VERSION ||
+		command == VFIO_USER_DMA_UNMAP) ? ANY : headers[header].expected;
 }
 
 static int
@@ -367,7 +386,8 @@ test_headers(void)
 	for (i = 0; i < RTE_DIM(commands); i++) {
 		for (j = 0; j < RTE_DIM(headers); j++, count++)
 			TEST_ASSERT_SUCCESS(meet(headers[j].name, commands[i], 0,
-				headers[j].alter, headers[j].expected), "see above");
+				headers[j].alter, expected_of(j, commands[i])),
+				"see above");
 	}
 	printf("    %u replies\n", count);
 	return TEST_SUCCESS;

@@ -69,11 +69,40 @@ test_no_memory(void)
 	return TEST_SUCCESS;
 }
 
+/* All addresses that the device is told become virtual ones. */
+static int
+test_virtual_addresses(void)
+{
+	struct virtio_vq_addr before, after;
+	struct virtqueue *vq;
+	uint64_t header;
+
+	vq = virtqueue_create(PORT, INDEX, VIRTQUEUE_TX, 256, SOCKET_ID_ANY);
+	TEST_ASSERT_NOT_NULL(vq, "no queue");
+	/* as where EAL's IOVA mode is PA */
+	vq->ring_iova += 0x100000000;
+	vq->hdr_iova += 0x100000000;
+	virtqueue_addresses(vq, &before);
+	header = vq->hdr_iova - vq->ring_iova;
+	virtqueue_use_va(vq);
+	virtqueue_addresses(vq, &after);
+	TEST_ASSERT_EQUAL(after.desc, (uintptr_t)vq->mz->addr, "descriptor area");
+	TEST_ASSERT_EQUAL(after.avail - after.desc, before.avail - before.desc,
+		"driver area");
+	TEST_ASSERT_EQUAL(after.used - after.desc, before.used - before.desc,
+		"device area");
+	TEST_ASSERT_EQUAL(vq->hdr_iova, (uintptr_t)vq->mz->addr + header, "headers");
+	TEST_ASSERT_EQUAL(vq->mbuf_addr, offsetof(struct rte_mbuf, buf_addr), "mbufs");
+	virtqueue_free(vq);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: virtqueues",
 	.unit_test_cases = {
 		TEST_CASE(test_layout),
 		TEST_CASE(test_no_memory),
+		TEST_CASE(test_virtual_addresses),
 		TEST_CASES_END()
 	}
 };

@@ -29,7 +29,7 @@ check()
 	77) echo "skip  $name: $(tail -n 1 "$CHECKS_LOG")" ;;
 	*)
 		echo "FAIL  $name (exit status $status)"
-		sed 's/^/      | /' "$CHECKS_LOG" | tail -n 60
+		sed 's/^/      | /' "$CHECKS_LOG" | tail -n 150
 		;;
 	esac
 }

@@ -63,7 +63,7 @@ traffic()
 {
 	local loss
 
-	wait_until 20 ping_passes
+	wait_until 20 ping_passes || no_traffic
 	loss=$(ping_loss left $RIGHT 10)
 	expect "no ping is lost, $loss of 10 were" [ "$loss" -eq 0 ]
 	head -c 16M /dev/urandom >"$work/sent"
@@ -71,6 +71,18 @@ traffic()
 	cmp "$work/sent" "$work/received"
 	transfer right left $LEFT "$work/sent" "$work/received"
 	cmp "$work/sent" "$work/received"
+}
+
+# Why does nothing arrive?
+no_traffic()
+{
+	echo "no ping passes"
+	"$build/app/mediator/dpdk-mdev-mediator" ctl --name "$MEDIATOR_NAME" show \
+		"${UUIDS[0]}" || true
+	tail -n 5 "$work/mediator" "$work/backend"
+	testpmd_do show port stats all || true
+	tail -n 30 "$work/testpmd"
+	return 1
 }
 
 ping_passes()

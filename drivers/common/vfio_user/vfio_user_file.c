@@ -30,6 +30,7 @@ parse_line(const char *line, struct mapping *mapping)
 {
 	unsigned int major, minor;
 	uint64_t ino;
+	size_t len;
 	int at = 0;
 
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
@@ -38,8 +39,9 @@ parse_line(const char *line, struct mapping *mapping)
 		return false;
 	mapping->dev = makedev(major, minor);
 	mapping->ino = ino;
-	snprintf(mapping->path, sizeof(mapping->path), "%.*s",
-		(int)strcspn(line + at, "\n"), line + at);
+	len = RTE_MIN(strcspn(line + at, "\n"), sizeof(mapping->path) - 1);
+	memcpy(mapping->path, line + at, len);
+	mapping->path[len] = '\0';
 	return true;
 }
 
