@@ -435,6 +435,27 @@ test_mapped_widths(void)
 	return TEST_SUCCESS;
 }
 
+static int
+test_ioeventfd(void)
+{
+	struct vfio_region *region;
+
+	TEST_ASSERT_SUCCESS(fake_vfio_back(BAR0, page, ALL_FLAGS &
+		~VFIO_REGION_INFO_FLAG_READ), "no memory");
+	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR0, &region), "no region");
+	TEST_ASSERT_EQUAL(vfio_region_ioeventfd(region, 16, 2, 3), -ENOTSUP, "none");
+	fake_vfio.ioeventfd = 77;
+	TEST_ASSERT_EQUAL(vfio_region_ioeventfd(region, 16, 2, 3), 77, "another");
+	TEST_ASSERT_EQUAL(vfio_region_ioeventfd(region, page - 1, 2, 3), -EINVAL,
+		"half outside");
+	TEST_ASSERT_EQUAL(vfio_region_ioeventfd(region, UINT64_MAX, 2, 3), -EINVAL,
+		"outside");
+	region->flags &= ~VFIO_REGION_INFO_FLAG_WRITE;
+	TEST_ASSERT_EQUAL(vfio_region_ioeventfd(region, 16, 2, 3), -EACCES,
+		"where nothing can be written");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio: regions",
 	.unit_test_cases = {
@@ -450,6 +471,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_hostile_sizes),
 		TEST_CASE_ST(setup, teardown, test_map_fails),
 		TEST_CASE_ST(setup, teardown, test_trapped),
+		TEST_CASE_ST(setup, teardown, test_ioeventfd),
 		TEST_CASE_ST(setup, teardown, test_mapped_widths),
 		TEST_CASES_END()
 	}
