@@ -57,7 +57,7 @@ exports()
 {
 	local driver name map
 
-	for driver in common/vfio bus/mdev net/mdev_virtio; do
+	for driver in common/vfio common/vfio_user bus/mdev net/mdev_virtio; do
 		name=librte_${driver/\//_}.so
 		map=$REPO/drivers/$driver/version.map
 		nm -D --defined-only "$build/drivers/$name" | awk '$2 != "A" { print $3 }' |
