@@ -27,8 +27,7 @@ int
 LLVMFuzzerInitialize(int *argc __rte_unused, char ***argv __rte_unused)
 {
 	log_set_level(-1);
-	if (peer_start_alone() != TEST_SUCCESS)
-		abort();
+	FUZZ_CHECK(peer_start_alone() == TEST_SUCCESS);
 	atexit(peer_stop);
 	return 0;
 }
@@ -64,11 +63,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	peer.detached = 0;
 	peer.ret = 0;
 	peer.sock = peer_connect();
-	if (peer.sock < 0)
-		abort();
+	FUZZ_CHECK(peer.sock >= 0);
 	fds = peer_open_fds();
-	if ((data[0] & 1) != 0 && peer_version(VFU_MAJOR, VFU_MINOR, "{}") != 0)
-		abort();
+	if ((data[0] & 1) != 0)
+		FUZZ_CHECK(peer_version(VFU_MAJOR, VFU_MINOR, "{}") == 0);
 	peer.ret = rets[data[0] >> 1 & 3];
 	send_stream(data + SETTINGS, size - SETTINGS, data[1],
 		data[2] > FDMSG_MAX_FDS ? FDMSG_MAX_FDS : data[2]);
@@ -83,9 +81,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	peer_close();
 	peer_recv();
-	/* nothing is left of it */
-	if (peer.attached != peer.detached || peer.attached > 1 ||
-			vfu_server_client(peer.server) != -1 || peer_open_fds() > fds - 2)
-		abort();
+	/* nothing is left of it, and of neither end of its socket */
+	FUZZ_CHECK(peer.attached == peer.detached && peer.attached <= 1);
+	FUZZ_CHECK(vfu_server_client(peer.server) == -1);
+	FUZZ_CHECK(peer_open_fds() == fds - 2);
 	return 0;
 }
