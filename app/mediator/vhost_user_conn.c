@@ -52,7 +52,7 @@ vu_complain(struct vhost_user *vu, enum vu_failure what, const char *format, ...
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	say(vu, what, LOG_ERR, "%s", text);
-	if (vu->up)
+	if (vu->up && !loop_timer_runs(&vu->settle))
 		loop_timer_set(&vu->settle, vu->times.settle);
 }
 

@@ -98,9 +98,10 @@ misbehave_once(enum mischief mischief, uint32_t request)
 	for (tries = 0; tries < 10 && !world.backend.did_it; tries++)
 		go_on();
 	TEST_ASSERT(world.backend.did_it, "it was never asked");
-	/* only now, so that no honest backend is late */
+	/* only now, so that no honest backend is late; others are not waited for */
 	times.reply = 1;
-	vhost_user_set_times(world.vu, &times);
+	if (mischief == MISCHIEF_MUTE || mischief == MISCHIEF_HALF)
+		vhost_user_set_times(world.vu, &times);
 	WORLD_UNTIL(world.backend.connections > world.backend.did_it_on);
 	vhost_user_set_times(world.vu, &world_times);
 	TEST_ASSERT_EQUAL(world.count[WORLD_UP] - world.count[WORLD_DOWN],
@@ -164,21 +165,25 @@ test_close_anywhere(void)
 	return TEST_SUCCESS;
 }
 
-/* Says something when there was no question. */
+/* Says something when there was no question; request 0 is none that there ever was. */
 static int
 test_unasked(void)
 {
-	const struct vu_header ack = { VU_SET_STATUS, VU_VERSION | VU_REPLY, 8 };
-	uint8_t reply[sizeof(ack) + 8] = { 0 };
+	const uint32_t unasked[] = { 0, VU_SET_STATUS, VU_GET_FEATURES, UINT32_MAX };
+	struct vu_header header = { 0, VU_VERSION | VU_REPLY, VU_REPLY_SIZE };
+	uint8_t reply[sizeof(header) + VU_REPLY_SIZE] = { 0 };
+	unsigned int i;
 
-	memcpy(reply, &ack, sizeof(ack));
-	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	TEST_ASSERT_SUCCESS(world_start(2), "not started");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 1);
-	TEST_ASSERT_EQUAL(write(world.backend.sock, reply, sizeof(reply)),
-		(ssize_t)sizeof(reply), "socket");
-	WORLD_UNTIL(world.count[WORLD_DOWN] == 1);
-	WORLD_UNTIL(world.count[WORLD_UP] == 2);
+	for (i = 0; i < RTE_DIM(unasked); i++) {
+		WORLD_UNTIL(vhost_user_is_up(world.vu));
+		TEST_ASSERT_SUCCESS(world_start(2), "not started");
+		WORLD_UNTIL(world.count[WORLD_DONE] == i + 1);
+		header.request = unasked[i];
+		memcpy(reply, &header, sizeof(header));
+		TEST_ASSERT_EQUAL(write(world.backend.sock, reply, sizeof(reply)),
+			(ssize_t)sizeof(reply), "socket");
+		WORLD_UNTIL(world.count[WORLD_DOWN] == i + 1);
+	}
 	return TEST_SUCCESS;
 }
 
@@ -243,7 +248,10 @@ test_deaf_no_ack(void)
 	return deaf(false);
 }
 
-/* Answers some, again and again, but never the oldest in time. */
+/*
+ * Answers one request after the other, each only a little after the one before: that puts
+ * no deadline off. A slow machine makes it later still.
+ */
 static int
 test_slow(void)
 {
@@ -251,18 +259,48 @@ test_slow(void)
 	unsigned int i;
 
 	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	TEST_ASSERT_SUCCESS(world_start(2), "not started");
-	times.reply = 1;
-	/* one answer, and the deadline of the others is over: it is not put off */
-	for (i = 0; i < 7; i++)
-		backend_step(&world.backend);
+	world_settle();
+	times.reply = 20;
 	vhost_user_set_times(world.vu, &times);
-	for (i = 0; i < 20000 && world.count[WORLD_DOWN] == 0; i++)
-		loop_once(world.loop, 1);
+	TEST_ASSERT_SUCCESS(world_start(2), "not started");
+	for (i = 0; i < 100 && world.count[WORLD_DONE] == 0 &&
+			world.count[WORLD_DOWN] == 0; i++) {
+		/* header and payload */
+		backend_step(&world.backend);
+		backend_step(&world.backend);
+		usleep(5000);
+		loop_once(world.loop, 0);
+	}
 	vhost_user_set_times(world.vu, &world_times);
-	TEST_ASSERT_EQUAL(world.count[WORLD_DOWN], 1u, "it has for ever");
-	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 0u, "done");
+	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 0u, "it has for ever");
+	TEST_ASSERT_EQUAL(world.count[WORLD_DOWN], 1u, "it is not dropped");
 	WORLD_UNTIL(world.count[WORLD_UP] == 2);
+	return TEST_SUCCESS;
+}
+
+/* An honest backend that always has something to answer has the full time for each. */
+static int
+test_deadline(void)
+{
+	struct vhost_user *vu = world.vu;
+	uint64_t first;
+
+	WORLD_UNTIL(vhost_user_is_up(vu));
+	world_settle();
+	world.backend.nr_seen = 0;
+	TEST_ASSERT_SUCCESS(world_start(2), "not started");
+	TEST_ASSERT_SUCCESS(vhost_user_set_call(vu, 0, -1), "call");
+	TEST_ASSERT(loop_timer_runs(&vu->deadline), "no deadline");
+	first = vu->deadline.at;
+	vu->times.reply *= 2;
+	while (world.backend.nr_seen < 16)
+		backend_step(&world.backend);
+	loop_once(world.loop, 0);
+	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 1u, "not started");
+	TEST_ASSERT(vu->deadline.at >= first + world_times.reply,
+		"the later request has the deadline of the first");
+	world_settle();
+	TEST_ASSERT(!loop_timer_runs(&vu->deadline), "a deadline for nothing");
 	return TEST_SUCCESS;
 }
 
@@ -275,6 +313,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_deaf),
 		TEST_CASE_ST(world_connects, world_stop, test_deaf_no_ack),
 		TEST_CASE_ST(world_connects, world_stop, test_slow),
+		TEST_CASE_ST(world_connects, world_stop, test_deadline),
 		TEST_CASE(world_no_leaks),
 		TEST_CASES_END()
 	},
