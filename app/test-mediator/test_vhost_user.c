@@ -407,6 +407,8 @@ test_many_rings(void)
 	vhost_user_destroy(world.vu);
 	world_settle();
 	world.backend.mistaken = false; /* to answer one that is gone */
+	/* the last message is one that is changed while it waits */
+	world.backend.protocol &= ~(UINT64_C(1) << VU_PROTOCOL_F_STATUS);
 	TEST_ASSERT_SUCCESS(world_create(WORLD_PAIRS, false), "not created");
 	world.backend.nr_seen = 0;
 	WORLD_UNTIL(vhost_user_is_up(world.vu));
@@ -418,8 +420,9 @@ test_many_rings(void)
 	close(call);
 	TEST_ASSERT(i, "not started");
 	TEST_ASSERT_SUCCESS(vhost_user_set_call(world.vu, 255, -1), "call");
+	TEST_ASSERT_SUCCESS(vhost_user_set_enable(world.vu, 255, false), "enable");
 	WORLD_UNTIL(STARTED);
-	TEST_ASSERT_EQUAL(world.backend.nr_seen, 5 + 4 + 6 * 256u, "%u messages",
+	TEST_ASSERT_EQUAL(world.backend.nr_seen, 5 + 3 + 6 * 256u, "%u messages",
 		world.backend.nr_seen);
 	for (i = 0; i < 2 * WORLD_PAIRS; i++)
 		kicks += world.backend.kick[i] >= 0 && (world.backend.call[i] >= 0) ==
