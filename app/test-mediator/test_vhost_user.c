@@ -85,6 +85,7 @@ test_pairs(void)
 		WORLD_UNTIL(vhost_user_is_up(world.vu));
 		TEST_ASSERT_EQUAL(vhost_user_max_pairs(world.vu), cases[i].pairs,
 			"case %u: %u pairs", i, vhost_user_max_pairs(world.vu));
+		TEST_ASSERT(!world.backend.mistaken, "case %u: against the protocol", i);
 		backend_hang_up(&world.backend);
 		WORLD_UNTIL(!vhost_user_is_up(world.vu));
 	}

@@ -21,6 +21,9 @@ test_reconnect(void)
 		WORLD_UNTIL(world.count[WORLD_UP] == i);
 		TEST_ASSERT_SUCCESS(world_start(2), "not started");
 		WORLD_UNTIL(world.count[WORLD_DONE] == i);
+		/* a backend that is new is not told of what it has not seen */
+		TEST_ASSERT_EQUAL(world.backend.memory.nregions, 1u, "regions");
+		world.ranges[0].offset += 4096;
 		/* an operation that is under way ends with the connection, unreported */
 		TEST_ASSERT_SUCCESS(vhost_user_stop(world.vu), "not stopped");
 		backend_hang_up(&world.backend);
@@ -263,6 +266,20 @@ test_destroy_within_timers(void)
 	return TEST_SUCCESS;
 }
 
+/* Between a send that failed and the timer that is to say so. */
+static int
+test_destroy_after_fault(void)
+{
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	backend_hang_up(&world.backend);
+	TEST_ASSERT_SUCCESS(world_start(2), "start");
+	vhost_user_destroy(world.vu);
+	world.vu = NULL;
+	world_settle();
+	TEST_ASSERT_EQUAL(world.count[WORLD_DOWN], 0u, "down");
+	return TEST_SUCCESS;
+}
+
 /* After each of the messages that there are between hello and the end of start(). */
 static int
 test_destroy_anywhere(void)
@@ -337,6 +354,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_start_no_fds),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_within),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_within_timers),
+		TEST_CASE_ST(world_connects, world_stop, test_destroy_after_fault),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_anywhere),
 		TEST_CASE_ST(world_connects, world_stop, test_lines),
 		TEST_CASE(world_no_leaks),

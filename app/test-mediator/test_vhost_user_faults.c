@@ -137,6 +137,22 @@ test_misbehaviour(void)
 	return TEST_SUCCESS;
 }
 
+/* A last answer that is wrong ends the connection, and is the end of no operation. */
+static int
+test_wrong_last(void)
+{
+	world.backend.protocol &= ~(UINT64_C(1) << VU_PROTOCOL_F_STATUS);
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	TEST_ASSERT_SUCCESS(world_start(1), "not started");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 1);
+	world.backend.mischief = MISCHIEF_OTHER_RING;
+	world.backend.mischief_at = VU_GET_VRING_BASE;
+	TEST_ASSERT_SUCCESS(vhost_user_stop(world.vu), "not stopped");
+	WORLD_UNTIL(world.count[WORLD_DOWN] == 1);
+	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 1u, "done after down");
+	return TEST_SUCCESS;
+}
+
 /* Hangs up after each of the messages, the first to the last. */
 static int
 test_close_anywhere(void)
@@ -308,6 +324,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "mediator: vhost-user backends that misbehave",
 	.unit_test_cases = {
 		TEST_CASE_ST(world_connects, world_stop, test_misbehaviour),
+		TEST_CASE_ST(world_connects, world_stop, test_wrong_last),
 		TEST_CASE_ST(world_connects, world_stop, test_close_anywhere),
 		TEST_CASE_ST(world_connects, world_stop, test_unasked),
 		TEST_CASE_ST(world_connects, world_stop, test_deaf),
