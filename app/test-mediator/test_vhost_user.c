@@ -505,6 +505,14 @@ test_wrong(void)
 		world.vrings, 5, 0), -EINVAL, "more rings than there are");
 	TEST_ASSERT_EQUAL(vhost_user_start(world.vu, 0, world.ranges, 1, world.vrings, 2,
 		67), -EINVAL, "a tiny MTU");
+	/* a ring with one part that is larger than the region it begins in */
+	vrings[0] = world.vrings[0];
+	vrings[0].avail = WORLD_IOVA;
+	vrings[0].used = WORLD_IOVA + 1024;
+	range = world.ranges[0];
+	range.size = 4080;
+	TEST_ASSERT_EQUAL(vhost_user_start(world.vu, 0, &range, 1, vrings, 1, 0), -EINVAL,
+		"descriptors that reach out of their region");
 	world_settle();
 	TEST_ASSERT_EQUAL(world.backend.nr_seen, 0u, "the backend was told");
 	/* the largest that there are, at the very end */
