@@ -139,6 +139,7 @@ quickstart()
 	check "unit tests, built for coverage" coverage_ended
 	"$REPO/devtools/tests/host.sh" "$build"
 	say "user-space world"
+	"$REPO/devtools/tests/mediator.sh" "$build"
 	"$REPO/devtools/tests/native.sh" "$build"
 	check "quickstart.sh" quickstart
 	check_full "fuzz targets find nothing" "$REPO/devtools/fuzz.sh" 60

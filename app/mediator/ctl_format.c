@@ -87,11 +87,8 @@ add_conf(struct words *words, const struct device_conf *conf)
 	char names[NAMES_LEN];
 
 	add(words, "max_pairs: %u\nring: %u\n", conf->max_pairs, conf->ring_size);
-	if (conf->has_mac)
-		add(words, "mac: %02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1],
-			mac[2], mac[3], mac[4], mac[5]);
-	else
-		add(words, "mac: from the UUID\n");
+	add(words, "mac: %02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1], mac[2], mac[3],
+		mac[4], mac[5]);
 	if (conf->mtu != 0)
 		add(words, "mtu: %u\n", conf->mtu);
 	if (conf->speed != UINT32_MAX)

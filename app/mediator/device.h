@@ -75,6 +75,7 @@ void device_destroy(struct device *dev);
  */
 int device_request_removal(struct device *dev);
 
+/* What it was made of, and its MAC address in any case. */
 const struct device_conf *device_get_conf(const struct device *dev);
 void device_get_status(const struct device *dev, struct device_status *status);
 

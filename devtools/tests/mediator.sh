@@ -17,7 +17,7 @@ mediator=$work/bin/dpdk-mdev-mediator
 A=0000000a-abcd-4ef0-9abc-def012345678
 B=0000000b-abcd-4ef0-9abc-def012345678
 C=0000000c-abcd-4ef0-9abc-def012345678
-IDLE="  client -        backend down  pairs 1    rings -       link down"
+IDLE="  client -        backend down  pairs 0    rings -       link down"
 ME="dpdk-mdev-mediator:"
 
 # start ARG...: a mediator below $root, until it serves; its process is $pid. --name comes
