@@ -223,7 +223,6 @@ test_file(void)
 			"dev\\x01.conf:3: uuid=0: " NO_UUID, 1 },
 		{ GOOD "\n\n" GOOD, "dev\\x01.conf:3: uuid=" UUID
 			": given before: each device needs one of its own", 1 },
-		{ GOOD "#no-comment", "", 1 },
 		{ GOOD " queues=1", "dev\\x01.conf:1: backend=/run/vhost.sock queues=1: " NO_BLANK, 0 },
 	};
 	char error[CONFIG_ERROR_LEN];
@@ -239,6 +238,11 @@ test_file(void)
 			config.count);
 		config_free(&config);
 	}
+	TEST_ASSERT_SUCCESS(text(GOOD "#no-comment", strlen(GOOD "#no-comment"), &config,
+		error), "%s", error);
+	TEST_ASSERT(strcmp(config.devices[0].backend, "/run/vhost.sock#no-comment") == 0,
+		"%s", config.devices[0].backend);
+	config_free(&config);
 	TEST_ASSERT_EQUAL(text("\nuuid\0", 6, &config, error), -EINVAL, "binary");
 	TEST_ASSERT(strcmp(error, "dev\\x01.conf:2: not text, it has a zero byte: give a file with a device a line")
 		== 0, "%s", error);
