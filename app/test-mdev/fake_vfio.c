@@ -280,7 +280,7 @@ fake_dma_unmap(struct vfio_transport_dev *tdev __rte_unused,
 	.dma_map = fake_dma_map, \
 	.dma_unmap = fake_dma_unmap
 
-static struct vfio_transport_ops fake_ops = {
+static const struct vfio_transport_ops fake_ops = {
 	.name = "fake",
 	FAKE_OPS,
 };
@@ -317,7 +317,6 @@ fake_vfio_start(void)
 		for (j = 0; j < FAKE_VFIO_VECTORS; j++)
 			fake_vfio.irqs[i].fds[j] = -1;
 	}
-	fake_ops.iova_as_va = false;
 	vfio_transport_register(&fake_transport);
 	return 0;
 }
@@ -342,44 +341,6 @@ fake_vfio_stop(void)
 		if (region->fd >= 0)
 			close(region->fd);
 	}
-}
-
-void
-fake_vfio_use_va(void)
-{
-	fake_transport.ops = &fake_va_ops;
-}
-
-void
-fake_vfio_stop(void)
-{
-	struct fake_vfio_region *region;
-	unsigned int i;
-
-	vfio_transport_unregister(&fake_transport);
-	for (i = 0; i < FAKE_VFIO_REGIONS; i++) {
-		region = &fake_vfio.regions[i];
-		if (region->backed > 0)
-			munmap(region->mem, region->backed);
-		if (region->fd >= 0)
-			close(region->fd);
-	}
-}
-
-void
-fake_vfio_add_ioeventfd(int fd, uint64_t offset, size_t width, uint64_t value)
-{
-	fake_vfio.ioeventfd = fd;
-	fake_vfio.ioevent_offset = offset;
-	fake_vfio.ioevent_width = width;
-	fake_vfio.ioevent_value = value;
-	fake_ops.region_ioeventfd = fake_region_ioeventfd;
-}
-
-void
-fake_vfio_use_va(void)
-{
-	fake_ops.iova_as_va = true;
 }
 
 int

@@ -95,8 +95,6 @@ int fake_vfio_start(void);
 void fake_vfio_use_va(void);
 /* Unregister it and free its memory. */
 void fake_vfio_stop(void);
-/* From now on it reaches memory by virtual addresses. */
-void fake_vfio_use_va(void);
 /* Give a region memory of its size. */
 int fake_vfio_back(uint32_t index, uint64_t size, uint32_t flags);
 /*

@@ -117,7 +117,9 @@ test_virtual_addresses(void)
 	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
 	TEST_ASSERT_EQUAL(fake_vfio.dma_iova, 0x1000, "at another address");
 	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN), "not unmapped");
+	vfio_dev_close(dev);
 	fake_vfio_use_va();
+	TEST_ASSERT_SUCCESS(vfio_dev_open(FAKE_VFIO_BASE, FAKE_VFIO_ADDR, &dev), "not open");
 	TEST_ASSERT(vfio_dev_iova_as_va(dev), "not by virtual addresses");
 	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "not mapped");
 	TEST_ASSERT_EQUAL(fake_vfio.dma_iova, (uintptr_t)memory, "at another address");
