@@ -53,9 +53,8 @@ struct device_status {
 	uint64_t losses;     /* times that the backend was lost */
 	/*
 	 * Frames of split transmit rings that were not returned by then. They stay in
-	 * the ring, and the next backend takes them: more was not lost of what the driver
-	 * sent. What was received into buffers and not returned is lost, and nobody
-	 * knows how much that is.
+	 * the ring, and the next backend takes them. What was received and not returned
+	 * is lost, and nobody knows how much that is.
 	 */
 	uint64_t lost_frames;
 };

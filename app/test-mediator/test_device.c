@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* A device between a client and a backend: start, doorbells, interrupts, memory, reset. */
+/* A device between a client and a backend: start, doorbells, interrupts. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -301,164 +301,6 @@ test_pairs(void)
 	return TEST_SUCCESS;
 }
 
-/* The reply to a reset waits until the backend has stopped. */
-static int
-test_reset(void)
-{
-	const uint8_t zero = 0;
-
-	if (dw_run(V1, 2) < 0)
-		return TEST_FAILED;
-	dw_backend_forget();
-	dw.backend.deaf = true;
-	dw_write_send(VIRTIO_PCI_BAR, VIRTIO_PCI_COMMON_STATUS, &zero, 1);
-	dw_settle();
-	TEST_ASSERT_EQUAL(dw_recv(), 0, "answered before the backend has stopped");
-	TEST_ASSERT_EQUAL(dw.dev->regs.status, 15, "the status says that it is over");
-	dw.backend.deaf = false;
-	DW_UNTIL(dw_recv() == 1);
-	TEST_ASSERT(dw.reply_error == 0 && dw_status() == 0, "not reset");
-	TEST_ASSERT_EQUAL(dw_backend_saw(VU_GET_VRING_BASE), 2u, "not stopped");
-	TEST_ASSERT_EQUAL(dw.dev->queues[0].enabled, false, "a queue is left");
-	/* and again, with eventfds and memory as they are */
-	if (dw_run(V1, 2) < 0)
-		return TEST_FAILED;
-	TEST_ASSERT(ring(dw.backend.call[1]) && dw_interrupts(DW_VECTOR(1)) == 1,
-		"the interrupt after a reset");
-	TEST_ASSERT_SUCCESS(dw_ask(VFU_DEVICE_RESET, NULL, 0, NULL, 0), "DEVICE_RESET");
-	TEST_ASSERT(dw_status() == 0 && dw.dev->run == DEVICE_STOPPED, "not reset");
-	return TEST_SUCCESS;
-}
-
-/* The next client finds a device in reset until the backend has let go of the last. */
-static int
-test_client_gone(void)
-{
-	if (dw_run(V1, 2) < 0)
-		return TEST_FAILED;
-	dw.backend.deaf = true;
-	dw_disconnect();
-	TEST_ASSERT_EQUAL(dw.dev->run, DEVICE_STOPPING, "not being stopped");
-	TEST_ASSERT_SUCCESS(dw_connect(), "the next client");
-	TEST_ASSERT(dw_status() != 0, "the reset is over");
-	TEST_ASSERT_SUCCESS(dw_map(DW_IOVA, DW_SIZE, 0, dw.memory), "map");
-	dw_set_status(11);
-	TEST_ASSERT_EQUAL(dw.dev->regs.status, 15, "it listens");
-	dw.backend.deaf = false;
-	DW_UNTIL(dw.dev->run == DEVICE_STOPPED);
-	TEST_ASSERT_EQUAL(dw_status(), 0, "the reset is not over");
-	dw_unmap(DW_IOVA, DW_SIZE);
-	return dw_run(V1, 2);
-}
-
-/* The reply to a change of memory waits until the backend has it. */
-static int
-test_memory(void)
-{
-	if (dw_run(V1, 2) < 0)
-		return TEST_FAILED;
-	dw_backend_forget();
-	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0x1000, dw.memory), "map");
-	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_MEM_TABLE), 1u, "not told of the map");
-	TEST_ASSERT_EQUAL((uint32_t)u64_of(dw_last(VU_SET_MEM_TABLE, -1)), 2u, "regions");
-	dw.backend.deaf = true;
-	dw_unmap_send(0x200000000, 0x1000);
-	dw_settle();
-	TEST_ASSERT_EQUAL(dw_recv(), 0, "unmapped, and the backend does not know");
-	dw.backend.deaf = false;
-	DW_UNTIL(dw_recv() == 1);
-	TEST_ASSERT_EQUAL((uint32_t)u64_of(dw_last(VU_SET_MEM_TABLE, -1)), 1u, "regions");
-	TEST_ASSERT_EQUAL(dw_unmap(0x200000000, 0x1000), ENOENT, "unmapped twice");
-	TEST_ASSERT_EQUAL(dw_map(DW_IOVA + 0x1000, 0x1000, 0, dw.memory), EEXIST, "overlap");
-	dw_backend_forget();
-	TEST_ASSERT_SUCCESS(dw_map(0x300000000, 0x1000, 0, -1), "what has no fd");
-	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_MEM_TABLE), 0u, "told of what has no fd");
-	TEST_ASSERT_EQUAL(dw_status(), 15, "status");
-	return TEST_SUCCESS;
-}
-
-/* The client takes back a ring in use: the backend stops first. */
-static int
-test_unmap_ring(void)
-{
-	if (dw_run(V1, 2) < 0)
-		return TEST_FAILED;
-	dw.backend.deaf = true;
-	dw_unmap_send(DW_IOVA, DW_SIZE);
-	dw_settle();
-	TEST_ASSERT_EQUAL(dw_recv(), 0, "the backend still has it");
-	dw.backend.deaf = false;
-	DW_UNTIL(dw_recv() == 1);
-	TEST_ASSERT(dw.reply_error == 0 && dw.dev->run == DEVICE_STOPPED, "not stopped");
-	TEST_ASSERT_EQUAL(dw_status(), 15 | NEEDS_RESET, "status");
-	TEST_ASSERT_EQUAL(dw_interrupts(DW_CONFIG_VECTOR), 1u, "it is not told");
-	TEST_ASSERT_SUCCESS(dw_map(DW_IOVA, DW_SIZE, 0, dw.memory), "map");
-	return dw_run(V1, 2);
-}
-
-/* Every second page of the file, so that no two are neighbours. */
-static int
-map_pieces(unsigned int from, unsigned int to)
-{
-	int ret = 0;
-
-	for (; from < to && ret == 0; from++)
-		ret = dw_map(0x200000000 + 0x2000 * from, 0x1000, 0x2000 * from,
-			dw.memory);
-	return ret;
-}
-
-static int
-test_too_many_regions(void)
-{
-	/* before the start there may be any number */
-	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
-	TEST_ASSERT_SUCCESS(map_pieces(0, 8), "map");
-	TEST_ASSERT_EQUAL(dw_set_status(15), ENOSPC, "started with 9 regions");
-	TEST_ASSERT_EQUAL(dw_status(), 11, "status");
-	TEST_ASSERT_SUCCESS(dw_unmap(0x200000000, 0x1000), "unmap");
-	TEST_ASSERT_SUCCESS(dw_set_status(15), "not started with 8");
-	DW_UNTIL(dw.dev->run == DEVICE_STARTED);
-	TEST_ASSERT_EQUAL(map_pieces(0, 1), ENOSPC, "a ninth while it runs");
-	TEST_ASSERT_SUCCESS(dw_map(0x200000000 + 0x3000, 0x1000, 0x3000, dw.memory),
-		"one between two others");
-	TEST_ASSERT_SUCCESS(map_pieces(0, 1), "an eighth");
-	TEST_ASSERT_EQUAL(dw_unmap(0x200000000 + 0x3000, 0x1000), ENOSPC,
-		"an unmap that makes nine of eight");
-	TEST_ASSERT_EQUAL(dw_status(), 15, "it does not run any more");
-	return TEST_SUCCESS;
-}
-
-/* Rings that are not in memory that the device was given. */
-static int
-test_stray_rings(void)
-{
-	static const uint64_t addresses[] = {
-		DW_IOVA - 0x1000, DW_IOVA + DW_SIZE, DW_IOVA + DW_SIZE - 0x200,
-		0, 0x7ffffffff000, UINT64_MAX - 0x1fff,
-	};
-	unsigned int i, part;
-
-	for (i = 0; i < RTE_DIM(addresses) * 3; i++) {
-		part = i % 3;
-		TEST_ASSERT_SUCCESS(dw_drive(V1, 1), "driver");
-		dw_set_common(VIRTIO_PCI_COMMON_Q_SELECT, 2, 1);
-		dw_set_common(VIRTIO_PCI_COMMON_Q_SIZE, 2, 256);
-		dw_set_common(VIRTIO_PCI_COMMON_Q_DESCLO, 8, DW_RING(1, 0));
-		dw_set_common(VIRTIO_PCI_COMMON_Q_AVAILLO, 8, DW_RING(1, 1));
-		dw_set_common(VIRTIO_PCI_COMMON_Q_USEDLO, 8, DW_RING(1, 2));
-		dw_set_common(VIRTIO_PCI_COMMON_Q_DESCLO + 8 * part, 8, addresses[i / 3]);
-		dw_set_common(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
-		dw_set_status(15);
-		dw_settle();
-		TEST_ASSERT_EQUAL(dw.dev->run, DEVICE_STOPPED, "case %u started", i);
-		TEST_ASSERT_EQUAL(dw_status(), 15 | NEEDS_RESET, "case %u: 0x%x", i,
-			dw_status());
-	}
-	TEST_ASSERT_NULL(dw_last(VU_SET_MEM_TABLE, -1), "the backend heard of it");
-	return TEST_SUCCESS;
-}
-
 static int
 set_irq(uint32_t index, uint32_t start, int fd)
 {
@@ -543,12 +385,6 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(NULL, dw_stop, test_doorbell_page),
 		TEST_CASE_ST(dw_start, dw_stop, test_ctrl_queue),
 		TEST_CASE_ST(dw_start, dw_stop, test_pairs),
-		TEST_CASE_ST(dw_start, dw_stop, test_reset),
-		TEST_CASE_ST(dw_start, dw_stop, test_client_gone),
-		TEST_CASE_ST(dw_start, dw_stop, test_memory),
-		TEST_CASE_ST(dw_start, dw_stop, test_unmap_ring),
-		TEST_CASE_ST(dw_start, dw_stop, test_too_many_regions),
-		TEST_CASE_ST(dw_start, dw_stop, test_stray_rings),
 		TEST_CASE_ST(dw_start, dw_stop, test_interrupts),
 		TEST_CASE_ST(dw_start, dw_stop, test_removal),
 		TEST_CASE_ST(dw_start, dw_stop, test_blocking_eventfds),
