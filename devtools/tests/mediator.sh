@@ -290,10 +290,8 @@ two()
 	expect_tree ./devices
 }
 
-as_nobody()
-{
-	setpriv --reuid nobody --regid nogroup --clear-groups "$@"
-}
+# in front of a command; no function, which would be one process more to end
+AS_NOBODY=(setpriv --reuid nobody --regid nogroup --clear-groups)
 
 # An ordinary user has a place of their own, and cannot reach what is another's.
 ordinary()
@@ -305,25 +303,25 @@ ordinary()
 	chmod 755 "$(dirname "$root")"
 	start --device "uuid=$A,backend=/nowhere/a"
 	fails 1 "$ME ctl: mediator0 below $root: Permission denied: use it as the user that runs it" \
-		as_nobody "$mediator" ctl --root "$root" list
+		"${AS_NOBODY[@]}" "$mediator" ctl --root "$root" list
 	# the names of what is there, and nothing else
-	as_nobody ls "$root/devices" | grep -qx "$A"
+	"${AS_NOBODY[@]}" ls "$root/devices" | grep -qx "$A"
 	expect "nothing to be read" fails 2 \
 		"ls: cannot access '$root/devices/$A/': Permission denied" \
-		as_nobody ls "$root/devices/$A/"
+		"${AS_NOBODY[@]}" ls "$root/devices/$A/"
 	fails 1 "$ME $root: belongs to root: run as root, or choose another folder with --root" \
-		as_nobody "$mediator" --root "$root"
+		"${AS_NOBODY[@]}" "$mediator" --root "$root"
 	fails 1 "$ME XDG_RUNTIME_DIR names no folder: set it as a login does, or give a folder with --root" \
-		as_nobody env -u XDG_RUNTIME_DIR "$mediator"
+		"${AS_NOBODY[@]}" env -u XDG_RUNTIME_DIR "$mediator"
 	install -d -o nobody -g nogroup -m 700 "$runtime"
-	as_nobody env XDG_RUNTIME_DIR="$runtime" "$mediator" \
+	"${AS_NOBODY[@]}" env XDG_RUNTIME_DIR="$runtime" "$mediator" \
 		--device "uuid=$A,backend=/nowhere/a" &
-	until as_nobody test -S "$runtime/mdev/devices/$A/socket"; do
+	until "${AS_NOBODY[@]}" test -S "$runtime/mdev/devices/$A/socket"; do
 		kill -0 $!
 		sleep 0.1
 	done
 	expect "root to see it" [ "$("$mediator" ctl --root "$runtime/mdev" list)" = "$A$IDLE" ]
-	as_nobody env XDG_RUNTIME_DIR="$runtime" "$mediator" ctl list
+	"${AS_NOBODY[@]}" env XDG_RUNTIME_DIR="$runtime" "$mediator" ctl list
 	fails 1 "$ME $runtime: belongs to another user ($(id -u nobody)): choose another folder with --root" \
 		"$mediator" --root "$runtime/mdev" --name two
 	kill "$(cat "$runtime/mdev/mediator0/lock")"
