@@ -145,7 +145,7 @@ dev_stop(struct rte_eth_dev *dev)
 	/* a process that attaches from here on finds it stopped */
 	dev->data->dev_started = 0;
 	rte_mb();
-	hw->left = !mdev_virtio_mp_stopping(dev);
+	mdev_virtio_mp_stopping(dev);
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
 	rte_wmb();
@@ -153,26 +153,10 @@ dev_stop(struct rte_eth_dev *dev)
 	mdev_virtio_intr_disable(dev);
 	ret = virtio_device_reset(mdev_virtio_transport(dev));
 	hw->runaway = ret < 0;
-	if (ret == 0 && !hw->left)
+	if (ret == 0)
 		mdev_virtio_queues_stop(dev);
 	rte_eth_linkstatus_set(dev, &link);
 	return ret;
-}
-
-/* What the processes share of a port. */
-static void
-shared_free(struct rte_eth_dev *dev)
-{
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	uint16_t i;
-
-	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		mdev_virtio_rx_queue_release(dev, i);
-	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		mdev_virtio_tx_queue_release(dev, i);
-	mdev_virtio_spares_release(dev);
-	virtio_cvq_free(&hw->cvq, hw->runaway);
-	mdev_virtio_announce_free(dev);
 }
 
 int
@@ -180,14 +164,20 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_process *process = dev->process_private;
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint16_t i;
 
 	if (process == NULL)
 		return 0;
 	/* what just did not answer a reset is not asked again */
 	if (dev_stop(dev) == 0 && virtio_device_reset(process->tr) == 0)
 		hw->runaway = false;
-	if (!hw->left)
-		shared_free(dev);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		mdev_virtio_rx_queue_release(dev, i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		mdev_virtio_tx_queue_release(dev, i);
+	mdev_virtio_spares_release(dev);
+	virtio_cvq_free(&hw->cvq, hw->runaway);
+	mdev_virtio_announce_free(dev);
 	process->tr->ops->destroy(process->tr);
 	free(process);
 	dev->process_private = NULL;

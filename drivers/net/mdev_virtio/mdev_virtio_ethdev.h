@@ -45,7 +45,6 @@ struct mdev_virtio_hw {
 	bool needs_reset;         /* DEVICE_NEEDS_RESET was seen since start */
 	bool reset_raised;        /* and the application was told */
 	bool runaway;             /* was not reset: may still use its queues */
-	bool left;                /* to other processes, by the primary, which ends */
 	bool config_failed;       /* the configuration cannot be read, as was said */
 	struct virtio_cvq cvq;
 	struct rte_mempool *announce_pool; /* NULL: there are no announcements */
@@ -226,10 +225,9 @@ bool mdev_virtio_needs_reset(struct rte_eth_dev *dev);
 void mdev_virtio_mp_started(const struct rte_eth_dev *dev);
 /*
  * Tell them to begin no more bursts, wait until they have heard it, for a bounded time,
- * and a moment for bursts that have begun. Returns false, logged, if this process ends
- * and cannot tell them any more.
+ * and a moment for bursts that have begun.
  */
-bool mdev_virtio_mp_stopping(const struct rte_eth_dev *dev);
+void mdev_virtio_mp_stopping(const struct rte_eth_dev *dev);
 /*
  * Answer the primary process, for good, and with no port too: to a primary that tells of
  * a port, silence looks like a process that hangs, and EAL asks no other one after that.

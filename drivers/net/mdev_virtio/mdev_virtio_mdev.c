@@ -154,34 +154,21 @@ find_port(const struct rte_mdev_device *mdev)
 }
 
 static int
-remove_primary(struct rte_eth_dev *dev)
-{
-	int ret = mdev_virtio_dev_close(dev);
-
-	/* what ethdev would free is read by the processes that poll the port */
-	if (ret < 0 || mdev_virtio_hw(dev)->left)
-		return ret;
-	return rte_eth_dev_release_port(dev);
-}
-
-static int
-remove_secondary(struct rte_eth_dev *dev)
-{
-	int ret = mdev_virtio_secondary_close(dev);
-
-	return ret < 0 ? ret : rte_eth_dev_release_port(dev);
-}
-
-static int
 mdev_virtio_remove(struct rte_mdev_device *mdev)
 {
-	struct rte_eth_dev *dev = find_port(mdev);
+	struct rte_eth_dev *dev;
+	int ret;
 
+	dev = find_port(mdev);
 	if (dev == NULL) /* the application has closed it */
 		return 0;
 	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
-		return remove_primary(dev);
-	return remove_secondary(dev);
+		ret = mdev_virtio_dev_close(dev);
+	else
+		ret = mdev_virtio_secondary_close(dev);
+	if (ret < 0)
+		return ret;
+	return rte_eth_dev_release_port(dev);
 }
 
 /* In EAL's interrupt thread. */

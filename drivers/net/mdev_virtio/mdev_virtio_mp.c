@@ -133,11 +133,9 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 
 /*
  * Tell all secondary processes. EAL ends the round with the first that does not
- * answer; the others hear of it then without being waited for. Returns false if they
- * cannot hear of it: in DPDK 22.11, not in 26.07, rte_eal_cleanup() closes EAL's IPC
- * before the buses let go of their devices.
+ * answer; the others hear of it then without being waited for.
  */
-static bool
+static void
 tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
@@ -152,7 +150,7 @@ tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
 	int ret;
 
 	if (__atomic_load_n(&hw->secondaries, __ATOMIC_SEQ_CST) == 0)
-		return true;
+		return;
 	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
 	memcpy(msg.param, &param, sizeof(param));
 	/* EAL has one request of a name to a process at a time */
@@ -161,16 +159,13 @@ tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
 	pthread_mutex_unlock(&request_lock);
 	if (ret == 0) {
 		free(reply.msgs);
-		return true;
+		return;
 	}
-	if (rte_errno == EBADF)
-		return false;
 	DRV_LOG(WARNING, "%s: a secondary process does not answer (%s): end it if it hangs, it may use the queues still",
 		dev->data->name, rte_strerror(rte_errno));
 	param.reply = false;
 	memcpy(msg.param, &param, sizeof(param));
 	rte_mp_sendmsg(&msg);
-	return true;
 }
 
 void
@@ -179,18 +174,13 @@ mdev_virtio_mp_started(const struct rte_eth_dev *dev)
 	tell_secondaries(dev, MP_START);
 }
 
-bool
+void
 mdev_virtio_mp_stopping(const struct rte_eth_dev *dev)
 {
-	if (!tell_secondaries(dev, MP_STOP)) {
-		DRV_LOG(WARNING, "%s: the process ends while others may use the port: the queues are left to them; stop ports before rte_eal_cleanup()",
-			dev->data->name);
-		return false;
-	}
+	tell_secondaries(dev, MP_STOP);
 	/* their threads may be within a burst, whose end nobody tells */
 	if (__atomic_load_n(&mdev_virtio_hw(dev)->secondaries, __ATOMIC_SEQ_CST) > 0)
 		rte_delay_us_sleep(BURST_US);
-	return true;
 }
 
 int
