@@ -165,14 +165,14 @@ static const struct vfio_transport_ops user_ops = {
 	.dma_unmap = vfio_user_dma_unmap,
 };
 
-static struct vfio_transport user_transport = { .ops = &user_ops };
+struct vfio_transport vfio_user_transport = { .ops = &user_ops };
 
 RTE_INIT(vfio_user_init)
 {
-	vfio_transport_register(&user_transport);
+	vfio_transport_register(&vfio_user_transport);
 }
 
 RTE_FINI(vfio_user_fini)
 {
-	vfio_transport_unregister(&user_transport);
+	vfio_transport_unregister(&vfio_user_transport);
 }

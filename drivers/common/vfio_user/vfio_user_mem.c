@@ -135,10 +135,36 @@ add_or_revive(struct builder *builder, const struct rte_memseg_list *msl,
 	return add_segment(builder, msl, ms);
 }
 
+/*
+ * Segments that follow one another. Where all are of one file, they are one piece: with
+ * --no-huge each is a page of 4 KiB, and to look at each takes 20 ms for 512 MiB.
+ */
 static int
-walk_segment(const struct rte_memseg_list *msl, const struct rte_memseg *ms, void *arg)
+walk_segments(const struct rte_memseg_list *msl, const struct rte_memseg *ms, size_t len,
+		void *arg)
 {
-	return add_segment(arg, msl, ms);
+	const struct rte_memseg *last = ms + len / ms->len - 1;
+	struct vfio_user_piece piece = {
+		.start = ms->addr_64,
+		.end = ms->addr_64 + len,
+	};
+	size_t offset, last_offset;
+	int ret = 0;
+
+	if (!msl->external) {
+		piece.fd = rte_memseg_get_fd_thread_unsafe(ms);
+		if (piece.fd >= 0 && piece.fd == rte_memseg_get_fd_thread_unsafe(last) &&
+				rte_memseg_get_fd_offset_thread_unsafe(ms, &offset) == 0 &&
+				rte_memseg_get_fd_offset_thread_unsafe(last,
+					&last_offset) == 0 &&
+				last_offset - offset == last->addr_64 - ms->addr_64) {
+			piece.offset = offset;
+			return add_piece(arg, &piece);
+		}
+	}
+	for (; ms <= last && ret == 0; ms++)
+		ret = add_segment(arg, msl, ms);
+	return ret;
 }
 
 /* Once for a device: which memory, how much of it, and what to do. */
@@ -164,7 +190,7 @@ give_all(struct vfio_user_dev *dev)
 	int ret;
 
 	pthread_mutex_lock(&dev->conn.lock);
-	ret = rte_memseg_walk_thread_unsafe(walk_segment, &builder);
+	ret = rte_memseg_contig_walk_thread_unsafe(walk_segments, &builder);
 	if (ret == 0)
 		ret = flush(&builder);
 	if (ret < 0 && dev->conn.broken == 0)

@@ -18,6 +18,9 @@
 
 extern int vfio_user_logtype;
 
+/* The transport, as it is registered. */
+extern struct vfio_transport vfio_user_transport;
+
 #define VFIO_USER_LOG(level, ...) \
 	rte_log(RTE_LOG_ ## level, vfio_user_logtype, \
 		RTE_FMT("vfio: " RTE_FMT_HEAD(__VA_ARGS__ ,) "\n", \
