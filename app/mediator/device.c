@@ -57,13 +57,16 @@ alloc_fds(struct device *dev)
 
 	/* one for each queue, one for the configuration */
 	dev->nr_vectors = kicks + 1;
-	dev->irq_fds = malloc(dev->nr_vectors * sizeof(*dev->irq_fds));
-	dev->kick_fds = malloc(kicks * sizeof(*dev->kick_fds));
 	dev->req_fd = dev->page_fd = -1;
-	if (dev->irq_fds == NULL || dev->kick_fds == NULL)
+	dev->irq_fds = malloc(dev->nr_vectors * sizeof(*dev->irq_fds));
+	if (dev->irq_fds == NULL)
 		return -ENOMEM;
+	/* at once: what follows may fail, and then these are closed */
 	for (i = 0; i < dev->nr_vectors; i++)
 		dev->irq_fds[i] = -1;
+	dev->kick_fds = malloc(kicks * sizeof(*dev->kick_fds));
+	if (dev->kick_fds == NULL)
+		return -ENOMEM;
 	for (i = 0; i < kicks; i++)
 		dev->kick_fds[i] = -1;
 	return 0;

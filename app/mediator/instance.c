@@ -127,8 +127,8 @@ instance_claim(struct instance *inst, int root, const char *name, bool patient)
 		let_go(inst);
 		if (ret == -EBUSY && patient && !lives(inst))
 			nanosleep(&wait, NULL);
-		else if (ret != -EAGAIN && ret != -ENOENT)
-			return ret;
+		else if (ret != -EAGAIN && ret != -ENOENT && ret != -ENOTEMPTY)
+			return ret; /* others may come and go between two looks */
 	}
 	return ret;
 }
