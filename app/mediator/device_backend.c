@@ -14,6 +14,7 @@
 #include <linux/virtio_net.h>
 
 #include "device_private.h"
+#include "eventfds.h"
 #include "log.h"
 #include "virtio_ring.h"
 
@@ -293,11 +294,31 @@ down(void *arg)
 	device_settle(dev);
 }
 
+/*
+ * The last backend may have taken a notification, or ended before it sent one: whoever
+ * waits for it would wait for ever.
+ */
+static void
+notify_again(struct device *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < device_data_queues(dev); i++) {
+		if (!dev->queues[i].enabled)
+			continue;
+		if (dev->kick_fds[i] >= 0)
+			eventfd_raise(dev->kick_fds[i]);
+		device_irq_raise(dev, dev->queues[i].vector);
+	}
+}
+
 /* s. 5.1.6.5.4: other hosts may have to learn anew where this one is. */
 static void
 started(struct device *dev)
 {
 	dev->run = DEVICE_STARTED;
+	if (dev->resumed)
+		notify_again(dev);
 	if (dev->resumed && !dev->announce &&
 			virtio_regs_has(&dev->regs, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
 		dev->announce = true;
@@ -341,13 +362,12 @@ device_backend_set_call(struct device *dev, uint16_t queue)
 
 /* s. 5.1.6.5.5 */
 void
-device_backend_set_pairs(void *arg, uint16_t pairs)
+device_backend_set_pairs(struct device *dev, uint16_t pairs)
 {
-	struct device *dev = arg;
 	uint16_t i;
 
-	if (!device_backend_active(dev))
-		return; /* the start will tell */
+	if (!device_backend_active(dev) || pairs == dev->told_pairs)
+		return; /* or the start will tell */
 	for (i = 0; i < device_data_queues(dev); i++) {
 		if (dev->queues[i].enabled && (i / 2 < pairs) != (i / 2 < dev->told_pairs))
 			vhost_user_set_enable(dev->vu, i, i / 2 < pairs);

@@ -85,6 +85,8 @@ device_ctrl_run(struct device *dev)
 	if (!dev->cq.started || !virtio_regs_live(&dev->regs))
 		return;
 	ret = ctrl_queue_run(&dev->cq);
+	/* once, however many commands there were: each is many messages */
+	device_backend_set_pairs(dev, dev->ctrl.pairs);
 	if (ret < 0) {
 		device_needs_reset(dev, "the control queue makes no sense: correct its driver");
 	} else if (ret == 1) {
@@ -280,7 +282,6 @@ device_model_init(struct device *dev)
 	regs->queues = dev->queues;
 	regs->max_size = dev->conf.ring_size;
 	regs->nr_vectors = dev->nr_vectors;
-	dev->ctrl.set_pairs = device_backend_set_pairs;
 	dev->ctrl.announced = announced;
 	dev->ctrl.arg = dev;
 	ctrl_queue_init(&dev->cq, &dev->memory, net_ctrl_command, &dev->ctrl);

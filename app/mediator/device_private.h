@@ -133,7 +133,7 @@ void device_settle(struct device *dev);
 /* And say what the client is answered with: 0, or VFU_LATER until it is there. */
 int device_settle_for_client(struct device *dev);
 void device_backend_retry(void *arg);
-void device_backend_set_pairs(void *arg, uint16_t pairs);
+void device_backend_set_pairs(struct device *dev, uint16_t pairs);
 /* The eventfd of a queue's interrupts has changed. */
 void device_backend_set_call(struct device *dev, uint16_t queue);
 
