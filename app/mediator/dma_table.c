@@ -138,7 +138,10 @@ identify(struct dma_region *region)
 	if ((flags & O_PATH) != 0 || mode == O_WRONLY ||
 			((region->prot & PROT_WRITE) != 0 && mode != O_RDWR))
 		return -EACCES;
-	region->regular = S_ISREG(st.st_mode);
+	/* a backend would refuse others, or die of what is not there */
+	if (!S_ISREG(st.st_mode) || st.st_size < 0 ||
+			region->offset + region->size > (uint64_t)st.st_size)
+		return -EINVAL;
 	region->dev = st.st_dev;
 	region->ino = st.st_ino;
 	region->page = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize :
@@ -212,7 +215,7 @@ dma_table_remove(struct dma_table *table, uint64_t iova, uint64_t size)
 static bool
 continues(const struct dma_region *a, const struct dma_region *b)
 {
-	return a->regular && b->regular && a->dev == b->dev && a->ino == b->ino &&
+	return a->dev == b->dev && a->ino == b->ino &&
 		a->iova + a->size == b->iova && a->offset + a->size == b->offset;
 }
 

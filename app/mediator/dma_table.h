@@ -21,7 +21,6 @@ struct dma_region {
 	uint64_t offset;  /* of the file, bytes */
 	uint32_t prot;    /* PROT_READ, PROT_WRITE */
 	int fd;           /* owned; -1: nothing that the device could reach */
-	bool regular;     /* a file that dev and ino identify */
 	dev_t dev;
 	ino_t ino;
 	uint64_t page;    /* size of its pages, bytes */
@@ -65,9 +64,9 @@ void dma_table_clear(struct dma_table *table);
 
 /*
  * Add a region. The fd (-1: none) is the table's from then on if it succeeds. Returns
- * 0; -EINVAL: size 0, or an address or offset that overflows; -EEXIST: overlaps one that
- * is there; -EACCES: the fd allows less than prot; -ENOSPC: too many; -ENOMEM; or what
- * fstat(2) said.
+ * 0; -EINVAL: size 0, an address or offset that overflows, no regular file, or not all of
+ * it is there; -EEXIST: overlaps one that is there; -EACCES: the fd allows less than prot;
+ * -ENOSPC: too many; -ENOMEM; or what fstat(2) said.
  */
 int dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size,
 		uint64_t offset, uint32_t prot, int fd);

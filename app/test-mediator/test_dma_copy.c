@@ -321,21 +321,6 @@ test_huge(void)
 	return TEST_SUCCESS;
 }
 
-/* A file that cannot be mapped at all. */
-static int
-test_unmappable(void)
-{
-	int fds[2];
-	char c;
-
-	TEST_ASSERT_SUCCESS(pipe2(fds, O_CLOEXEC), "pipe");
-	TEST_ASSERT_SUCCESS(dma_table_add(&table, 0, 0x1000, 0, PROT_READ, fds[0]),
-		"not added");
-	TEST_ASSERT_EQUAL(dma_read(&table, 0, &c, 1), -EFAULT, "read");
-	close(fds[1]);
-	return TEST_SUCCESS;
-}
-
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: copies from and to DMA regions",
 	.unit_test_cases = {
@@ -345,7 +330,6 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(start, stop, test_shrink),
 		TEST_CASE_ST(start, stop, test_other_sigbus),
 		TEST_CASE_ST(start, stop, test_huge),
-		TEST_CASE_ST(start, stop, test_unmappable),
 		TEST_CASES_END()
 	},
 };

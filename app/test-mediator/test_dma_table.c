@@ -85,10 +85,10 @@ static const struct {
 	{ 0x10000, 0x1000, UINT64_MAX, -1, -EINVAL },
 	{ 0x10000, 0x1000, UINT64_MAX - 0x1000, -1, 0 },
 	{ 0x10000, 0x1000, UINT64_MAX - 0xfff, -1, -EINVAL },
-	{ 0x10000, 0x1000, INT64_MAX - 0x1000, 0, 0 },
+	{ 0x10000, 0x1000, INT64_MAX - 0x1000, 0, -EINVAL },
 	{ 0x10000, 0x1000, INT64_MAX - 0xfff, 0, -EINVAL },
 	{ 0x10000, (uint64_t)INT64_MAX + 1, 0, 0, -EINVAL },
-	{ 0x10000, INT64_MAX, 0, 0, 0 },
+	{ 0x10000, INT64_MAX, 0, 0, -EINVAL },
 };
 
 static int
@@ -230,17 +230,27 @@ test_merge(void)
 	return TEST_SUCCESS;
 }
 
-/* Files that an inode does not identify are neighbours of nothing. */
+/* What a backend would refuse, or die of: no regular file, or not all of it there. */
 static int
-test_merge_special(void)
+test_no_file(void)
 {
-	struct dma_range ranges[2];
-	int i;
+	int fds[4], i;
 
-	for (i = 0; i < 2; i++)
-		TEST_ASSERT_SUCCESS(dma_table_add(&table, 0x1000 * i, 0x1000, 0x1000 * i, RW,
-			open("/dev/zero", O_RDWR | O_CLOEXEC)), "not added");
-	TEST_ASSERT_EQUAL(dma_table_merge(&table, ranges, 2), 2u, "merged");
+	TEST_ASSERT_SUCCESS(pipe2(fds, O_CLOEXEC), "pipe");
+	fds[2] = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	fds[3] = memfd_create("short", MFD_CLOEXEC);
+	TEST_ASSERT_SUCCESS(ftruncate(fds[3], 0x1fff), "ftruncate");
+	for (i = 0; i < 4; i++) {
+		if (i == 1)
+			continue; /* the pipe's other end cannot be read */
+		TEST_ASSERT_EQUAL(dma_table_add(&table, 0, 0x1000, 0x1000, PROT_READ,
+			fds[i]), -EINVAL, "fd %d", i);
+	}
+	TEST_ASSERT_SUCCESS(ftruncate(fds[3], 0x2000), "ftruncate");
+	TEST_ASSERT_SUCCESS(dma_table_add(&table, 0, 0x1000, 0x1000, PROT_READ, fds[3]),
+		"not added");
+	for (i = 0; i < 3; i++)
+		close(fds[i]);
 	return TEST_SUCCESS;
 }
 
@@ -285,7 +295,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(start, stop, test_remove),
 		TEST_CASE_ST(start, stop, test_fds),
 		TEST_CASE_ST(start, stop, test_merge),
-		TEST_CASE_ST(start, stop, test_merge_special),
+		TEST_CASE_ST(start, stop, test_no_file),
 		TEST_CASE_ST(start, stop, test_many),
 		TEST_CASES_END()
 	},

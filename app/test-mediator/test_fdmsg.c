@@ -85,6 +85,18 @@ test_no_wait(void)
 	return TEST_SUCCESS;
 }
 
+/* The lowest fd that is free but for so many below it. */
+static int
+free_fd(unsigned int room)
+{
+	int fd;
+
+	for (fd = 0; ; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && room-- == 0)
+			return fd;
+	}
+}
+
 /* Each number of fds that still fit while others do not: all are closed. */
 static int
 test_no_room(void)
@@ -93,16 +105,13 @@ test_no_room(void)
 	unsigned int nr_fds, room, open_fds = peer_open_fds();
 	struct rlimit old, limit;
 	ssize_t n;
-	int fd;
 	char c;
 
 	getrlimit(RLIMIT_NOFILE, &old);
 	for (room = 0; room <= RTE_DIM(fds); room++) {
 		TEST_ASSERT_EQUAL(fdmsg_send(pair[0], "a", 1, fds, RTE_DIM(fds)), 1, "send");
-		fd = dup(0);
-		close(fd);
 		limit = old;
-		limit.rlim_cur = fd + room; /* nothing above is open */
+		limit.rlim_cur = free_fd(room);
 		setrlimit(RLIMIT_NOFILE, &limit);
 		n = fdmsg_recv(pair[1], &c, 1, got, &nr_fds);
 		setrlimit(RLIMIT_NOFILE, &old);
