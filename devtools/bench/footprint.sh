@@ -64,8 +64,8 @@ footprint_steady()
 		die "testpmd did not start"
 	}
 	say "footprint: system calls and processor time while $FOOTPRINT_PACKETS packets pass"
-	mapfile -t threads < <(threads_of "$TESTPMD_PID" lcore-worker
-		threads_of "$BACKEND_PID" lcore-worker)
+	mapfile -t threads < <(threads_of "$TESTPMD_PID" rte-worker
+		threads_of "$BACKEND_PID" rte-worker)
 	[ ${#threads[@]} -eq 2 ] || die "${#threads[@]} threads move packets, not 2"
 	strace -q -c -o "$work/calls" "${threads[@]/#/--attach=}" 2>/dev/null &
 	strace=$!
@@ -109,12 +109,14 @@ footprint_memory()
 # Returns 1 if a target is missed.
 bench_footprint()
 {
-	local results=$3/footprint
+	local results=$3/footprint step
 
 	need_packages strace procps iproute2 util-linux
-	footprint_first_packet "$2" "$results"
-	footprint_steady "$results"
-	footprint_memory "$results"
+	# set -e does not work here, since the caller looks at the result
+	for step in "first_packet $2" steady memory; do
+		# shellcheck disable=SC2086	# words
+		footprint_$step "$results" || exit 1
+	done
 	/usr/bin/python3 "$REPO/devtools/bench/footprint.py" "$results" \
 		"$3/footprint.json"
 }
