@@ -58,7 +58,7 @@ backend_fits(struct device *dev)
 
 	if (missing == 0 && device_data_queues(dev) <= 2 * vhost_user_max_pairs(dev->vu))
 		return true;
-	if (!dev->refused)
+	if (!dev->refused && log_may(&dev->log_limit, dev->name))
 		LOG(ERR, "%s: backend %s lacks features %#" PRIx64 " or some of the %u queue pairs that were agreed on with the driver: the link stays down; restart the application, or bring the former backend back",
 			dev->name, dev->conf.backend, missing,
 			device_data_queues(dev) / 2);

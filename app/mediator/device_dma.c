@@ -12,15 +12,16 @@
 #include "virtio_ring.h"
 
 static int
-too_many(const struct device *dev, unsigned int count)
+too_many(struct device *dev, unsigned int count)
 {
-	LOG(ERR, "%s: the application's memory is in %u pieces, and a backend takes %u: start the application with --single-file-segments",
-		dev->name, count, VHOST_USER_MAX_REGIONS);
+	if (log_may(&dev->log_limit, dev->name))
+		LOG(ERR, "%s: the application's memory is in %u pieces, and a backend takes %u: start the application with --single-file-segments",
+			dev->name, count, VHOST_USER_MAX_REGIONS);
 	return -ENOSPC;
 }
 
 int
-device_dma_check(const struct device *dev)
+device_dma_check(struct device *dev)
 {
 	unsigned int count = dma_table_merge(&dev->memory, NULL, 0);
 

@@ -85,8 +85,9 @@ device_doorbell_open(struct device *dev)
 		ret = open_eventfds(dev);
 	if (ret == 0)
 		return;
-	LOG(ERR, "%s: cannot make doorbells: %s: raise the limit of open files (ulimit -n) and start the application again",
-		dev->name, strerror(-ret));
+	if (log_may(&dev->log_limit, dev->name))
+		LOG(ERR, "%s: cannot make doorbells: %s: raise the limit of open files (ulimit -n) and start the application again",
+			dev->name, strerror(-ret));
 	device_doorbell_close(dev);
 }
 

@@ -70,7 +70,8 @@ device_needs_reset(struct device *dev, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(why, sizeof(why), format, ap);
 	va_end(ap);
-	LOG(WARNING, "%s: %s", dev->name, why);
+	if (log_may(&dev->log_limit, dev->name))
+		LOG(WARNING, "%s: %s", dev->name, why);
 	dev->regs.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	ctrl_queue_stop(&dev->cq);
 	device_config_changed(dev);
@@ -126,8 +127,9 @@ features_ok(void *arg, uint64_t features)
 	bool ctrl = (features >> VIRTIO_NET_F_CTRL_VQ & 1) != 0;
 
 	if (!net_dev_features_ok(features)) {
-		LOG(WARNING, "%s: the driver wants features %#" PRIx64 ", of which some need others, or no VERSION_1: correct its driver",
-			dev->name, features);
+		if (log_may(&dev->log_limit, dev->name))
+			LOG(WARNING, "%s: the driver wants features %#" PRIx64 ", of which some need others, or no VERSION_1: correct its driver",
+				dev->name, features);
 		return false;
 	}
 	dev->regs.usable = (mq ? 2 * dev->pairs : 2) + ctrl;

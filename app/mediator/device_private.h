@@ -12,6 +12,7 @@
 #include "ctrl_queue.h"
 #include "device.h"
 #include "dma_table.h"
+#include "log.h"
 #include "net_ctrl.h"
 #include "vfu_server.h"
 #include "vhost_user.h"
@@ -32,6 +33,7 @@ struct device {
 	struct loop *loop;
 	struct device_conf conf;
 	char name[sizeof("mdev:") + DEVICE_UUID_LEN];
+	struct log_limit log_limit; /* of lines that a client can cause */
 	struct vfu_server *server;
 	struct vhost_user *vu;
 
@@ -110,7 +112,7 @@ int device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset,
 int device_dma_unmap(void *arg, uint64_t iova, uint64_t size);
 int device_dma_unmap_all(void *arg);
 /* 0; -ENOSPC, logged: the memory is in more pieces than a backend takes. */
-int device_dma_check(const struct device *dev);
+int device_dma_check(struct device *dev);
 /* The first data queue that is enabled and not in the memory; -1: none. */
 int device_dma_stray_queue(const struct device *dev);
 

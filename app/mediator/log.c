@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -65,4 +66,27 @@ log_print(int level, const char *format, ...)
 	else
 		snprintf(line, sizeof(line), "dpdk-mdev-mediator: %s", text);
 	log_line(STDERR_FILENO, line);
+}
+
+/* A bucket that a line fills by a second, and that holds LOG_BURST of them. */
+bool
+log_may(struct log_limit *limit, const char *name)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	if (limit->full_at < now)
+		limit->full_at = now;
+	if (limit->full_at + 1000 > now + LOG_BURST * 1000) {
+		limit->left_out++;
+		return false;
+	}
+	limit->full_at += 1000;
+	if (limit->left_out > 0)
+		LOG(WARNING, "%s: %u lines were left out, there were too many at once", name,
+			limit->left_out);
+	limit->left_out = 0;
+	return true;
 }

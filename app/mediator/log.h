@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <syslog.h>
 
 /* The line on an fd, with its end; false if it was lost. */
@@ -28,6 +29,16 @@ void log_print(int level, const char *format, ...)
  * now on the first one is also put into buf. NULL: no more.
  */
 void log_copy_error(char *buf, size_t len);
+
+/* What a client can cause again and again is not printed again and again. */
+struct log_limit {
+	uint64_t full_at;      /* monotonic milliseconds: when all lines may be used again */
+	unsigned int left_out; /* since the last line */
+};
+
+/* May one more be printed? So many at once, and one a second. Says what was left out. */
+#define LOG_BURST 10
+bool log_may(struct log_limit *limit, const char *name);
 
 #define LOG(level, ...) log_print(LOG_ ## level, __VA_ARGS__)
 
