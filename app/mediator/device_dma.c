@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <unistd.h>
+#include <sys/resource.h>
 
 #include <linux/virtio_config.h>
 
@@ -48,6 +49,20 @@ device_dma_stray_queue(const struct device *dev)
 }
 
 /*
+ * Each piece is an open file of this process's, of which there are few, and other devices
+ * need theirs: an eighth for one device. A backend takes no more than 8 files after all.
+ */
+static unsigned int
+most_pieces(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 8 > DMA_TABLE_MAX)
+		return DMA_TABLE_MAX;
+	return limit.rlim_cur / 8;
+}
+
+/*
  * While no backend runs, pieces may come in any number and order, and be joined by those
  * that follow: they are counted when the driver starts. A backend that runs is told of
  * each at once.
@@ -59,6 +74,10 @@ device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_
 	struct device *dev = arg;
 	int ret;
 
+	if (fd >= 0 && dev->memory.count >= most_pieces()) {
+		close(fd);
+		return too_many(dev, dev->memory.count + 1);
+	}
 	ret = dma_table_add(&dev->memory, iova, size, offset, prot, fd);
 	if (ret < 0) {
 		if (fd >= 0)

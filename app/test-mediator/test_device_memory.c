@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
@@ -214,6 +215,27 @@ test_stray_rings(void)
 	return TEST_SUCCESS;
 }
 
+/* No client takes all files that this process may open. */
+static int
+test_share_of_files(void)
+{
+	struct rlimit old, limit;
+	unsigned int before = dw.dev->memory.count, i;
+	int ret = 0;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	limit = old;
+	limit.rlim_cur = 256;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (i = 0; i < 64 && ret == 0; i++)
+		ret = dw_map(0x300000000 + 0x2000 * i, 0x1000, 0, dw.memory);
+	setrlimit(RLIMIT_NOFILE, &old);
+	TEST_ASSERT_EQUAL(ret, ENOSPC, "map %u: %d", i, ret);
+	TEST_ASSERT_EQUAL(before + i - 1, 256u / 8, "%u maps", before + i - 1);
+	TEST_ASSERT_EQUAL(dw.dev->memory.count, 256u / 8, "%u regions", dw.dev->memory.count);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: device, memory and reset",
 	.unit_test_cases = {
@@ -224,6 +246,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_unmap_ring),
 		TEST_CASE_ST(dw_start, dw_stop, test_too_many_regions),
 		TEST_CASE_ST(dw_start, dw_stop, test_stray_rings),
+		TEST_CASE_ST(dw_start, dw_stop, test_share_of_files),
 		TEST_CASE(dw_no_leaks),
 		TEST_CASES_END()
 	},
