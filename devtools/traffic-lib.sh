@@ -121,7 +121,7 @@ ping_loss()
 	local received
 
 	received=$(in_namespace "$1" ping -n -c $(($3 + 20)) -i 0.05 -W 2 "$2" |
-		grep -o 'icmp_seq=[0-9]*' | cut -d = -f 2 | sort -nu |
+		grep -o 'bytes from .*icmp_seq=[0-9]*' | cut -d = -f 2 | sort -nu |
 		awk -v count="$3" '$1 <= count { n++ } END { print n + 0 }') || true
 	echo $(($3 - received))
 }

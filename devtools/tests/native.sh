@@ -117,9 +117,11 @@ restart_B()
 	backend
 }
 
+# The application gives its devices up; until it has, they could not be attached again.
 restart_M()
 {
 	end -KILL "$MEDIATOR_PID"
+	wait_until 10 no_port_left
 	devices
 }
 
@@ -153,7 +155,7 @@ testpmd_ports()
 }
 
 # restarts ORDER: each of backend, mediator and application is killed and started
-# again, in this order, without a pause
+# again, in this order
 restarts()
 {
 	local part
