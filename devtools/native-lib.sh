@@ -11,12 +11,23 @@
 declare -A NAMESPACES	# process that keeps a namespace
 USER_NAMESPACE=		# process that keeps the user namespace; empty for root
 
-# end [-SIGNAL] PID...: end processes that this shell started, and wait for them
+# end [-SIGNAL] PID...: end processes that this shell started, and wait for them. One that
+# does not heed the signal (testpmd's handler takes locks) is killed after some seconds.
 end()
 {
+	local pid
+
 	kill "$@" 2>/dev/null || true
 	[[ $1 != -* ]] || shift
-	wait "$@" 2>/dev/null || true
+	for pid; do
+		wait_until 5 ended "$pid" || kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+ended()
+{
+	! kill -0 "$1" 2>/dev/null
 }
 
 # holder PROGRAM...: have a process that does nothing; its id in HOLDER
