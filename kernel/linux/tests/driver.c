@@ -354,7 +354,8 @@ void host_open(struct client *c)
 	const int on = 1;
 
 	interface_of(c->uuid, ifr.ifr_name);
-	c->host = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+	/* With a protocol it would hear all interfaces until it is bound to one. */
+	c->host = socket(AF_PACKET, SOCK_RAW, 0);
 	if (c->host < 0 || ioctl(c->host, SIOCGIFINDEX, &ifr))
 		die("packet socket on %s", ifr.ifr_name);
 	c->ifindex = ifr.ifr_ifindex;
