@@ -36,7 +36,8 @@ describe(struct vu_table *table, const struct dma_range *ranges, unsigned int nr
 			continue; /* dup(2) will say so */
 		piece->dev = st.st_dev;
 		piece->ino = st.st_ino;
-		piece->block = st.st_blksize;
+		/* a divisor, and the file is the client's */
+		piece->block = st.st_blksize > 0 ? st.st_blksize : 4096;
 	}
 }
 
