@@ -350,6 +350,8 @@ test_vlan_switch(void)
 	uint16_t id = virtio_port.id;
 
 	TEST_ASSERT(fake_virtio.accepted & feature, "not taken");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_vlan_offload(id,
+		RTE_ETH_VLAN_FILTER_OFFLOAD), "strip off, while it runs");
 	TEST_ASSERT_EQUAL(rte_eth_dev_set_vlan_offload(id, 0), -EBUSY,
 		"while it runs");
 	TEST_ASSERT_EQUAL(rte_eth_dev_get_vlan_offload(id),

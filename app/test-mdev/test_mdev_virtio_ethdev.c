@@ -37,8 +37,8 @@ test_attach(void)
 		info.rx_desc_lim.nb_max);
 	TEST_ASSERT_SUCCESS(strcmp(info.driver_name, "net_mdev_virtio"), "%s",
 		info.driver_name);
-	TEST_ASSERT_EQUAL(info.rx_offload_capa, RTE_ETH_RX_OFFLOAD_SCATTER,
-		"offloads");
+	TEST_ASSERT_EQUAL(info.rx_offload_capa, RTE_ETH_RX_OFFLOAD_SCATTER |
+		RTE_ETH_RX_OFFLOAD_VLAN_STRIP, "offloads");
 	TEST_ASSERT_EQUAL(fake_virtio.status & VIRTIO_CONFIG_S_DRIVER_OK, 0,
 		"it runs already");
 	return TEST_SUCCESS;

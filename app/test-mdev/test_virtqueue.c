@@ -32,8 +32,8 @@ test_layout(void)
 		TEST_ASSERT(addr.used >= addr.avail + 6 + 2 * size, "overlap");
 		TEST_ASSERT(vq->hdr_iova >= addr.used + 6 + 8 * size, "overlap");
 		TEST_ASSERT(vq->mz->iova + vq->mz->len >= vq->hdr_iova +
-			size * VIRTIO_NET_HDR_LEN, "no room for headers");
-		TEST_ASSERT_EQUAL(vq->free_count, size, "free descriptors");
+			size * VIRTIO_NET_HDR_MAX_LEN, "no room for headers");
+		TEST_ASSERT_EQUAL(virtqueue_free_count(vq), size, "free descriptors");
 		virtqueue_free(vq);
 	}
 	virtqueue_free(NULL);

@@ -8,6 +8,7 @@
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 
 #include <rte_byteorder.h>
 #include <rte_errno.h>
@@ -15,6 +16,7 @@
 
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
+#include "virtio_offload.h"
 
 /* Without VIRTIO_NET_F_MTU: the largest frame that the header's users agree on. */
 #define MAX_MTU_UNKNOWN RTE_ETHER_MAX_JUMBO_FRAME_LEN
@@ -50,6 +52,108 @@ ctrl_features(const struct rte_eth_dev *dev, uint64_t offered)
 	return features | RTE_BIT64(VIRTIO_NET_F_CTRL_VQ);
 }
 
+static bool
+rx_wants(const struct rte_eth_dev *dev, uint64_t offloads)
+{
+	return dev->data->dev_configured == 0 ||
+		(dev->data->dev_conf.rxmode.offloads & offloads) != 0;
+}
+
+static bool
+tx_wants(const struct rte_eth_dev *dev, uint64_t offloads)
+{
+	return dev->data->dev_configured == 0 ||
+		(dev->data->dev_conf.txmode.offloads & offloads) != 0;
+}
+
+/* s. 5.1.3.1: segments to be joined need checksums. */
+#define GUEST_TSO \
+	(RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6))
+#define HOST_TSO \
+	(RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO6))
+#define LRO_NEEDS (GUEST_TSO | RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | \
+	RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF))
+#define LRO_TAKES (LRO_NEEDS | RTE_BIT64(VIRTIO_NET_F_GUEST_ECN) | \
+	RTE_BIT64(VIRTIO_NET_F_GUEST_USO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_USO6))
+#define TSO_NEEDS (HOST_TSO | RTE_BIT64(VIRTIO_NET_F_CSUM))
+#define TSO_TAKES (TSO_NEEDS | RTE_BIT64(VIRTIO_NET_F_HOST_ECN))
+#define USO_NEEDS (RTE_BIT64(VIRTIO_NET_F_HOST_USO) | RTE_BIT64(VIRTIO_NET_F_CSUM))
+
+/* Offloads, in terms of ethdev and of features. */
+static const struct {
+	uint64_t offloads;
+	uint64_t needs;
+	uint64_t takes;
+} rx_offloads[] = {
+	{ RTE_ETH_RX_OFFLOAD_SCATTER, RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF),
+		RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) },
+	{ RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM,
+		RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM),
+		RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) },
+	{ RTE_ETH_RX_OFFLOAD_TCP_LRO, LRO_NEEDS, LRO_TAKES },
+}, tx_offloads[] = {
+	{ RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM,
+		RTE_BIT64(VIRTIO_NET_F_CSUM), RTE_BIT64(VIRTIO_NET_F_CSUM) },
+	{ RTE_ETH_TX_OFFLOAD_TCP_TSO, TSO_NEEDS, TSO_TAKES },
+	{ RTE_ETH_TX_OFFLOAD_UDP_TSO, USO_NEEDS, USO_NEEDS },
+};
+
+/* Features that the port's offloads need, of those that the device offers. */
+static uint64_t
+offload_features(const struct rte_eth_dev *dev, uint64_t offered)
+{
+	uint64_t features = 0;
+	unsigned int i;
+
+	if (!mdev_virtio_hw(dev)->devargs.mrg_rxbuf)
+		offered &= ~RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
+	for (i = 0; i < RTE_DIM(rx_offloads); i++) {
+		if ((offered & rx_offloads[i].needs) == rx_offloads[i].needs &&
+				rx_wants(dev, rx_offloads[i].offloads))
+			features |= offered & rx_offloads[i].takes;
+	}
+	for (i = 0; i < RTE_DIM(tx_offloads); i++) {
+		if ((offered & tx_offloads[i].needs) == tx_offloads[i].needs &&
+				tx_wants(dev, tx_offloads[i].offloads))
+			features |= offered & tx_offloads[i].takes;
+	}
+	return features;
+}
+
+/* And the other way round: what the features, which are all that there are, allow. */
+static void
+set_offload_capa(struct mdev_virtio_hw *hw)
+{
+	unsigned int i;
+
+	hw->rx_offload_capa = RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+	hw->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS |
+		RTE_ETH_TX_OFFLOAD_VLAN_INSERT |
+		RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	for (i = 0; i < RTE_DIM(rx_offloads); i++) {
+		if ((hw->features & rx_offloads[i].needs) == rx_offloads[i].needs)
+			hw->rx_offload_capa |= rx_offloads[i].offloads;
+	}
+	for (i = 0; i < RTE_DIM(tx_offloads); i++) {
+		if ((hw->features & tx_offloads[i].needs) == tx_offloads[i].needs)
+			hw->tx_offload_capa |= tx_offloads[i].offloads;
+	}
+	if (virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_VLAN))
+		hw->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+}
+
+static uint64_t
+ring_features(const struct mdev_virtio_devargs *devargs, uint64_t offered)
+{
+	uint64_t features = offered & RTE_BIT64(VIRTIO_RING_F_EVENT_IDX);
+
+	if (devargs->packed_vq)
+		features |= offered & RTE_BIT64(VIRTIO_F_RING_PACKED);
+	if (devargs->in_order)
+		features |= offered & RTE_BIT64(VIRTIO_F_IN_ORDER);
+	return features;
+}
+
 /*
  * Before the port is configured, all that could be taken; then what its configuration
  * needs: frames over several buffers go to applications that asked for them only.
@@ -60,12 +164,9 @@ choose_features(uint64_t offered, void *arg)
 	const struct rte_eth_dev *dev = arg;
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	uint64_t features = (offered & FEATURES_TAKEN) |
-		ctrl_features(dev, offered);
+		ctrl_features(dev, offered) | offload_features(dev, offered) |
+		ring_features(&hw->devargs, offered);
 
-	if (hw->devargs.mrg_rxbuf && (dev->data->dev_configured == 0 ||
-			(dev->data->dev_conf.rxmode.offloads &
-			RTE_ETH_RX_OFFLOAD_SCATTER) != 0))
-		features |= offered & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF);
 	/* s. 5.1.4.2: who takes the MTU must have room for such frames */
 	if (!virtio_has_feature(features, VIRTIO_NET_F_MRG_RXBUF) &&
 			!mdev_virtio_buffers_hold(dev, hw->max_mtu))
@@ -163,6 +264,10 @@ read_ring_max(struct rte_eth_dev *dev, uint32_t vq_index, uint16_t min,
 	ret = tr->ops->get_vq_num_max(tr, vq_index, max);
 	if (ret < 0)
 		return access_failed(dev, "a queue's size", ret);
+	/* s. 2.8: a packed ring may have any size; the driver wants a power of two */
+	if (virtio_has_feature(mdev_virtio_hw(dev)->features,
+			VIRTIO_F_RING_PACKED) && *max <= VIRTQUEUE_MAX_SIZE)
+		*max = rte_align32prevpow2(*max);
 	if (*max < min || *max > VIRTQUEUE_MAX_SIZE || !rte_is_power_of_2(*max)) {
 		INIT_LOG(ERR, "%s: virtqueue %u has a size of %u, which is not a power of two from %u to %u: "
 			DEVICE_BROKEN,
@@ -315,10 +420,7 @@ mdev_virtio_examine(struct rte_eth_dev *dev)
 	ret = virtio_device_negotiate(tr, choose_features, dev, &hw->features);
 	if (ret < 0)
 		return ret;
-	if (virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF))
-		hw->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
-	if (virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_VLAN))
-		hw->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	set_offload_capa(hw);
 	ret = read_queues(dev);
 	if (ret == 0)
 		ret = read_mac(dev);

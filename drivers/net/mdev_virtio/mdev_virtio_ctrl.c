@@ -195,6 +195,8 @@ mdev_virtio_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 int
 mdev_virtio_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 {
+	if ((mask & RTE_ETH_VLAN_STRIP_MASK) != 0)
+		mdev_virtio_rx_offloads_update(dev);
 	if ((mask & RTE_ETH_VLAN_FILTER_MASK) == 0 ||
 			dev->data->dev_started == 0)
 		return 0;

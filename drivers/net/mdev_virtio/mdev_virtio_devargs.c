@@ -11,7 +11,21 @@
 #include "mdev_virtio_logs.h"
 
 #define ARG_DRIVER "driver" /* of the long form of devargs; the bus has seen to it */
-#define ARG_MRG_RXBUF "mrg_rxbuf"
+
+/* All have the values 0 and 1. */
+static const struct {
+	const char *key;
+	size_t offset;    /* in struct mdev_virtio_devargs */
+	bool value;       /* of who says nothing */
+} keys[] = {
+	{ "mrg_rxbuf", offsetof(struct mdev_virtio_devargs, mrg_rxbuf), true },
+	{ "packed_vq", offsetof(struct mdev_virtio_devargs, packed_vq), true },
+	{ "in_order", offsetof(struct mdev_virtio_devargs, in_order), true },
+	{ "vectorized", offsetof(struct mdev_virtio_devargs, vectorized), true },
+	{ "ptype", offsetof(struct mdev_virtio_devargs, ptype), false },
+};
+
+#define ARGS "mrg_rxbuf=0|1, packed_vq=0|1, in_order=0|1, vectorized=0|1, ptype=0|1"
 
 struct parse_ctx {
 	const char *name; /* of the device */
@@ -36,23 +50,30 @@ int
 mdev_virtio_devargs_parse(const char *name, const char *args,
 		struct mdev_virtio_devargs *devargs)
 {
-	static const char * const keys[] = { ARG_DRIVER, ARG_MRG_RXBUF, NULL };
-	struct parse_ctx mrg_rxbuf = { name, &devargs->mrg_rxbuf };
+	const char *known[RTE_DIM(keys) + 2] = { ARG_DRIVER };
+	struct parse_ctx ctx = { .name = name };
 	struct rte_kvargs *kvargs;
-	int ret;
+	unsigned int i;
+	int ret = 0;
 
-	devargs->mrg_rxbuf = true;
+	for (i = 0; i < RTE_DIM(keys); i++) {
+		*(bool *)RTE_PTR_ADD(devargs, keys[i].offset) = keys[i].value;
+		known[i + 1] = keys[i].key;
+	}
 	if (args == NULL || args[0] == '\0')
 		return 0;
-	kvargs = rte_kvargs_parse(args, keys);
+	kvargs = rte_kvargs_parse(args, known);
 	if (kvargs == NULL) {
-		INIT_LOG(ERR, "%s: cannot parse '%s': the driver's only argument is "
-			ARG_MRG_RXBUF "=0|1", name, args);
+		INIT_LOG(ERR, "%s: cannot parse '%s': the driver's arguments are " ARGS,
+			name, args);
 		return -EINVAL;
 	}
-	ret = rte_kvargs_process(kvargs, ARG_MRG_RXBUF, parse_bool, &mrg_rxbuf);
+	for (i = 0; ret >= 0 && i < RTE_DIM(keys); i++) {
+		ctx.value = RTE_PTR_ADD(devargs, keys[i].offset);
+		ret = rte_kvargs_process(kvargs, keys[i].key, parse_bool, &ctx);
+	}
 	rte_kvargs_free(kvargs);
 	return ret < 0 ? -EINVAL : 0;
 }
 
-RTE_PMD_REGISTER_PARAM_STRING(net_mdev_virtio, ARG_MRG_RXBUF "=<0|1>");
+RTE_PMD_REGISTER_PARAM_STRING(net_mdev_virtio, ARGS);

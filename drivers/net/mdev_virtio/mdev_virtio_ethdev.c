@@ -90,25 +90,6 @@ fail:
 	return ret;
 }
 
-static eth_rx_burst_t
-choose_rx_burst(const struct rte_eth_dev *dev)
-{
-	bool mergeable = virtio_has_feature(mdev_virtio_hw(dev)->features,
-			VIRTIO_NET_F_MRG_RXBUF);
-
-	if (dev->data->nb_tx_queues > dev->data->nb_rx_queues)
-		return mergeable ? virtio_recv_split_all_mergeable :
-			virtio_recv_split_all;
-	return mergeable ? virtio_recv_split_mergeable : virtio_recv_split;
-}
-
-void
-mdev_virtio_select_bursts(struct rte_eth_dev *dev)
-{
-	dev->rx_pkt_burst = choose_rx_burst(dev);
-	dev->tx_pkt_burst = virtio_xmit_split;
-}
-
 static int
 dev_start(struct rte_eth_dev *dev)
 {
@@ -216,7 +197,9 @@ mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info
 		virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_RX) ?
 		MDEV_VIRTIO_MAC_ADDRS : 1;
 	info->rx_offload_capa = hw->rx_offload_capa;
-	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	info->tx_offload_capa = hw->tx_offload_capa;
+	if ((hw->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)
+		info->max_lro_pkt_size = MDEV_VIRTIO_MAX_LRO;
 	info->rx_desc_lim.nb_min = VIRTQUEUE_MIN_SIZE;
 	info->rx_desc_lim.nb_max = hw->rx_ring_max;
 	info->rx_desc_lim.nb_align = 1;
@@ -263,6 +246,8 @@ static const struct eth_dev_ops ops = {
 	.rx_queue_release = mdev_virtio_rx_queue_release,
 	.tx_queue_setup = mdev_virtio_tx_queue_setup,
 	.tx_queue_release = mdev_virtio_tx_queue_release,
+	.rx_burst_mode_get = mdev_virtio_rx_burst_mode_get,
+	.tx_burst_mode_get = mdev_virtio_tx_burst_mode_get,
 	.rx_queue_intr_enable = mdev_virtio_rx_queue_intr_enable,
 	.rx_queue_intr_disable = mdev_virtio_rx_queue_intr_disable,
 	.stats_get = mdev_virtio_stats_get,

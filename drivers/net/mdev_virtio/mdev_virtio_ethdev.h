@@ -18,7 +18,13 @@
 
 /* What the user asked for. */
 struct mdev_virtio_devargs {
-	bool mrg_rxbuf; /* take VIRTIO_NET_F_MRG_RXBUF if it is offered */
+	/* take a feature if it is offered */
+	bool mrg_rxbuf;  /* VIRTIO_NET_F_MRG_RXBUF */
+	bool packed_vq;  /* VIRTIO_F_RING_PACKED */
+	bool in_order;   /* VIRTIO_F_IN_ORDER */
+	/* use vector instructions where there are burst functions with them */
+	bool vectorized;
+	bool ptype;      /* find the packet type of each received frame */
 };
 
 /* Addresses of a port: its own, and those added; multicast ones of a list. */
@@ -34,6 +40,7 @@ struct mdev_virtio_hw {
 	struct mdev_virtio_devargs devargs;
 	uint16_t max_mtu;         /* of the device */
 	uint64_t rx_offload_capa; /* RTE_ETH_RX_OFFLOAD_* */
+	uint64_t tx_offload_capa; /* RTE_ETH_TX_OFFLOAD_* */
 	uint16_t rx_ring_max;     /* largest ring that the device takes */
 	uint16_t tx_ring_max;
 	uint16_t ctrl_ring_max;   /* 0: no control queue */
@@ -71,6 +78,9 @@ mdev_virtio_transport(const struct rte_eth_dev *dev)
 /* An Ethernet header with one VLAN tag. */
 #define MDEV_VIRTIO_FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
+/* A frame of joined segments: an IP packet of 64 KiB, with its Ethernet header. */
+#define MDEV_VIRTIO_MAX_LRO (UINT16_MAX + RTE_ETHER_HDR_LEN)
+
 /* Virtqueues of a queue pair (VIRTIO 1.2 s. 5.1.2). */
 #define VIRTIO_NET_RX_VQ(pair) (2 * (pair))
 #define VIRTIO_NET_TX_VQ(pair) (2 * (pair) + 1)
@@ -105,9 +115,6 @@ int mdev_virtio_dev_close(struct rte_eth_dev *dev);
 /* What this process has of a port with a transport; NULL without memory. */
 struct mdev_virtio_process *mdev_virtio_process_create(
 		const struct mdev_virtio_hw *hw, struct virtio_transport *tr);
-
-/* Choose the burst functions by what was negotiated. */
-void mdev_virtio_select_bursts(struct rte_eth_dev *dev);
 
 /* See ethdev's dev_infos_get. */
 int mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info);
@@ -175,6 +182,21 @@ void mdev_virtio_spares_release(struct rte_eth_dev *dev);
 bool mdev_virtio_buffers_hold(const struct rte_eth_dev *dev, uint16_t mtu);
 /* Does a frame of this MTU fit the receive buffers? Logs if it does not. */
 int mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu);
+
+/* mdev_virtio_bursts.c */
+/* The burst functions' flags, by what was negotiated and asked for. */
+uint8_t mdev_virtio_rx_burst(const struct rte_eth_dev *dev);
+uint8_t mdev_virtio_tx_burst(const struct rte_eth_dev *dev);
+/* What receive bursts have to do besides, as struct virtqueue has it. */
+uint64_t mdev_virtio_rx_offloads(const struct rte_eth_dev *dev);
+/* They changed: tell the bursts, which may run. */
+void mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev);
+/* Set this process's burst functions of a port that is started. */
+void mdev_virtio_select_bursts(struct rte_eth_dev *dev);
+int mdev_virtio_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
+		struct rte_eth_burst_mode *mode);
+int mdev_virtio_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
+		struct rte_eth_burst_mode *mode);
 
 /* mdev_virtio_devargs.c */
 int mdev_virtio_devargs_parse(const char *name, const char *args,

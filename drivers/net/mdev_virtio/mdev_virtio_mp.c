@@ -61,6 +61,7 @@ bursts_publish(struct rte_eth_dev *dev, bool started)
 	if (!started) {
 		fp->rx_pkt_burst = dev->rx_pkt_burst;
 		fp->tx_pkt_burst = dev->tx_pkt_burst;
+		fp->tx_pkt_prepare = dev->tx_pkt_prepare;
 		rte_smp_wmb(); /* no burst function without its queues */
 	}
 	fp->rxq.data = started ? dev->data->rx_queues : no_queues;
@@ -69,6 +70,7 @@ bursts_publish(struct rte_eth_dev *dev, bool started)
 		rte_smp_wmb();
 		fp->rx_pkt_burst = dev->rx_pkt_burst;
 		fp->tx_pkt_burst = dev->tx_pkt_burst;
+		fp->tx_pkt_prepare = dev->tx_pkt_prepare;
 	}
 }
 
@@ -100,6 +102,7 @@ follow(struct rte_eth_dev *dev, bool started)
 	} else {
 		dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 		dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
+		dev->tx_pkt_prepare = NULL;
 	}
 }
 

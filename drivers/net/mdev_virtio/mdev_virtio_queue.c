@@ -3,6 +3,7 @@
 /* Queues of a port: set-up, release, hand-over to the device. */
 
 #include <errno.h>
+#include <string.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -46,7 +47,7 @@ queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
 		rte_errno = EBUSY;
 		return NULL;
 	}
-	/* VIRTIO 1.2 s. 2.7: the size of a split ring is a power of 2 */
+	/* VIRTIO 1.2 s. 2.7: so it is in a split ring, and the driver wants it in both */
 	if (!rte_is_power_of_2(nb_desc)) {
 		INIT_LOG(ERR, "%s: a ring of %u descriptors is not possible: its size is a power of two, %u for one",
 			dev->data->name, nb_desc,
@@ -165,12 +166,56 @@ mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
 			vq->notify_offset, &process->doorbells[vq->index]);
 }
 
+/* What the pool's buffers are, and what each frame's mbuf begins with. */
+static void
+rx_queue_init(const struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	struct rte_mbuf m = {
+		.data_off = RTE_PKTMBUF_HEADROOM,
+		.refcnt = 1,
+		.nb_segs = 1,
+		.port = dev->data->port_id,
+	};
+
+	memcpy(&vq->rearm, &m.data_off, sizeof(vq->rearm));
+	vq->mbuf_flags = (rte_pktmbuf_priv_flags(vq->mp) &
+			RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0 ?
+		RTE_MBUF_F_EXTERNAL : 0;
+	virtqueue_init_rx(vq, rte_pktmbuf_data_room_size(vq->mp) -
+			RTE_PKTMBUF_HEADROOM);
+	vq->burst = mdev_virtio_rx_burst(dev);
+	vq->offloads = mdev_virtio_rx_offloads(dev);
+}
+
+/* The first state of a queue, with what was negotiated. */
+static void
+queue_init(const struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	/* what a device kept that could not be reset when it was stopped */
+	virtqueue_free_mbufs(vq);
+	vq->platform_order = virtio_has_feature(hw->features,
+			VIRTIO_F_ORDER_PLATFORM);
+	vq->in_order = virtio_has_feature(hw->features, VIRTIO_F_IN_ORDER);
+	vq->event_idx = virtio_has_feature(hw->features, VIRTIO_RING_F_EVENT_IDX);
+	vq->hdr_len = virtio_has_feature(hw->features, VIRTIO_NET_F_HASH_REPORT) ?
+		VIRTIO_NET_HDR_MAX_LEN : VIRTIO_NET_HDR_LEN;
+	vq->max_frame = virtio_has_feature(hw->features, VIRTIO_NET_F_MTU) ?
+		(uint32_t)hw->max_mtu + MDEV_VIRTIO_FRAME_OVERHEAD :
+		UINT32_MAX;
+	virtqueue_reset(vq, virtio_has_feature(hw->features, VIRTIO_F_RING_PACKED));
+	if (vq->kind == VIRTQUEUE_TX)
+		vq->burst = mdev_virtio_tx_burst(dev);
+	else if (vq->kind == VIRTQUEUE_RX && vq->mp != NULL)
+		rx_queue_init(dev, vq);
+}
+
 /* VIRTIO 1.2 s. 4.1.5.1.3: size, addresses, then enabled. */
 static int
 queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 {
 	struct mdev_virtio_process *process = dev->process_private;
-	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	struct virtio_transport *tr = process->tr;
 	struct virtio_vq_addr addr;
 	int ret;
@@ -180,14 +225,7 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 			dev->data->name);
 		return -EINVAL;
 	}
-	/* what a device kept that could not be reset when it was stopped */
-	virtqueue_free_mbufs(vq);
-	virtqueue_reset(vq);
-	vq->platform_order = virtio_has_feature(hw->features,
-			VIRTIO_F_ORDER_PLATFORM);
-	vq->max_frame = virtio_has_feature(hw->features, VIRTIO_NET_F_MTU) ?
-		(uint32_t)hw->max_mtu + MDEV_VIRTIO_FRAME_OVERHEAD :
-		UINT32_MAX;
+	queue_init(dev, vq);
 	virtqueue_addresses(vq, &addr);
 	ret = tr->ops->set_vq_num(tr, vq->index, vq->size);
 	if (ret == 0)
@@ -313,7 +351,7 @@ mdev_virtio_queues_fill(struct rte_eth_dev *dev)
 
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
-			virtio_refill_split(vq);
+			virtio_refill(vq);
 	}
 }
 
@@ -359,10 +397,11 @@ int
 mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	bool scatter = (dev->data->dev_conf.rxmode.offloads &
-			RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+	uint64_t offloads = dev->data->dev_conf.rxmode.offloads;
+	bool lro = (offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
+	bool scatter = lro || (offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
 
-	dev->data->scattered_rx = 0;
+	dev->data->scattered_rx = lro;
 	if (mdev_virtio_buffers_hold(dev, mtu))
 		return 0;
 	if (!scatter ||

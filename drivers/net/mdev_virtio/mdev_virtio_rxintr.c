@@ -11,6 +11,7 @@
 
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
+#include "virtqueue_packed.h"
 #include "virtqueue_split.h"
 
 uint16_t
@@ -116,8 +117,9 @@ mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index)
 	for (; vq != NULL; vq = vq->sibling) {
 		if (vq->broken)
 			return -EIO; /* nothing will ever come */
-		pending |= split_enable_interrupts(vq) ||
-			vq->free_count == vq->size;
+		pending |= (vq->packed ? packed_enable_interrupts(vq, vq->tail) :
+			split_enable_interrupts(vq, vq->tail)) ||
+			vq->head == vq->tail || vq->batch > 0;
 	}
 	if (!pending)
 		return 0;
@@ -130,7 +132,11 @@ mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index)
 {
 	struct virtqueue *vq;
 
-	for (vq = dev->data->rx_queues[index]; vq != NULL; vq = vq->sibling)
-		split_disable_interrupts(vq);
+	for (vq = dev->data->rx_queues[index]; vq != NULL; vq = vq->sibling) {
+		if (vq->packed)
+			packed_disable_interrupts(vq);
+		else
+			split_disable_interrupts(vq, vq->tail);
+	}
 	return 0;
 }

@@ -14,6 +14,7 @@
 
 #include "mdev_virtio_logs.h"
 #include "virtio_cvq.h"
+#include "virtqueue_packed.h"
 #include "virtqueue_split.h"
 
 /* Reading the status is an access to the device, so it is done less often. */
@@ -39,8 +40,9 @@ struct command {
 	uint8_t cmd;
 };
 
-/* The descriptors of the only command. */
-enum { DESC_HDR, DESC_DATA, DESC_ACK, DESC_COUNT };
+/* Descriptors of a command, and the id of the only one. */
+#define DESCS_MAX 3
+#define COMMAND_ID 0
 
 static struct command_buf *
 command_buf(const struct virtqueue *vq)
@@ -112,6 +114,42 @@ virtio_cvq_stop(struct virtio_cvq *cvq)
 	pthread_mutex_unlock(&cvq->lock);
 }
 
+/* The chain always begins at descriptor 0. */
+static void
+publish_split(struct virtqueue *vq, const struct vring_desc *descs, uint16_t count)
+{
+	uint16_t i;
+
+	for (i = 0; i < count; i++)
+		split_write_desc(vq, i, descs[i].addr, descs[i].len,
+			descs[i].flags, i + 1);
+	split_enqueue_avail(vq, vq->avail_idx++, COMMAND_ID);
+	split_publish(vq, vq->avail_idx);
+	split_kick(vq, vq->avail_idx - 1, vq->avail_idx);
+}
+
+static void
+publish_packed(struct virtqueue *vq, const struct vring_desc *descs, uint16_t count)
+{
+	uint16_t old = vq->head, i;
+	uint64_t word, first = 0;
+
+	for (i = 0; i < count; i++) {
+		word = packed_pack(descs[i].len, COMMAND_ID, descs[i].flags |
+				packed_avail_flags(vq, old + i));
+		if (i == 0) {
+			first = word;
+			vq->packed_desc[old & vq->mask].addr =
+				rte_cpu_to_le_64(descs[i].addr);
+		} else {
+			packed_write_desc(vq, old + i, descs[i].addr, word);
+		}
+	}
+	vq->head += count;
+	packed_publish(vq, old, first);
+	packed_kick(vq, old, vq->head);
+}
+
 /*
  * Header, data and ack in descriptors of their own: VIRTIO 1.2 s. 2.7.4.1 leaves the
  * framing to the driver, but this is what all devices have seen.
@@ -121,26 +159,32 @@ enqueue(struct virtqueue *vq, const struct command *command, const void *data,
 		uint32_t len)
 {
 	struct command_buf *buf = command_buf(vq);
+	struct vring_desc descs[DESCS_MAX];
 	rte_iova_t iova = vq->hdr_iova;
+	uint16_t count = 0;
 
 	buf->hdr.class = command->class;
 	buf->hdr.cmd = command->cmd;
 	if (len > 0)
 		memcpy(buf->data, data, len);
 	buf->ack = ACK_NONE;
-	split_write_desc(vq, DESC_HDR, iova + offsetof(struct command_buf, hdr),
-		sizeof(buf->hdr), VRING_DESC_F_NEXT,
-		len > 0 ? DESC_DATA : DESC_ACK);
+	descs[count++] = (struct vring_desc){
+		.addr = iova + offsetof(struct command_buf, hdr),
+		.len = sizeof(buf->hdr), .flags = VRING_DESC_F_NEXT,
+	};
 	if (len > 0)
-		split_write_desc(vq, DESC_DATA,
-			iova + offsetof(struct command_buf, data), len,
-			VRING_DESC_F_NEXT, DESC_ACK);
-	split_write_desc(vq, DESC_ACK, iova + offsetof(struct command_buf, ack),
-		sizeof(buf->ack), VRING_DESC_F_WRITE, 0);
-	vq->free_count -= DESC_COUNT;
-	split_enqueue_avail(vq, DESC_HDR);
-	split_publish(vq);
-	split_kick(vq);
+		descs[count++] = (struct vring_desc){
+			.addr = iova + offsetof(struct command_buf, data),
+			.len = len, .flags = VRING_DESC_F_NEXT,
+		};
+	descs[count++] = (struct vring_desc){
+		.addr = iova + offsetof(struct command_buf, ack),
+		.len = sizeof(buf->ack), .flags = VRING_DESC_F_WRITE,
+	};
+	if (vq->packed)
+		publish_packed(vq, descs, count);
+	else
+		publish_split(vq, descs, count);
 }
 
 /* A device that is not in operation does not answer (s. 2.1.2). */
@@ -176,16 +220,36 @@ give_up(struct virtio_cvq *cvq, const struct command *command, bool of_start)
 	return -ETIMEDOUT;
 }
 
+/* Whether there is an answer; the command's id and its length as the device says. */
+static bool
+find_answer(struct virtqueue *vq, uint32_t *id, uint32_t *len)
+{
+	uint64_t word;
+
+	if (!vq->packed) {
+		if (split_used_count(vq, vq->used_idx,
+				vq->avail_idx - vq->used_idx) == 0)
+			return false;
+		*id = split_used_elem(vq, vq->used_idx, len);
+		return true;
+	}
+	if (!packed_is_used(vq, vq->tail, &word))
+		return false;
+	*id = packed_id(word);
+	*len = packed_len(word);
+	return true;
+}
+
 static int
 wait_answer(struct virtio_cvq *cvq, struct virtio_transport *tr,
-		const struct command *command)
+		const struct command *command, uint32_t *id, uint32_t *len)
 {
 	struct virtqueue *vq = cvq->vq;
 	bool of_start = cvq->starting && cvq->polls_left < cvq->max_polls;
 	uint32_t polls = of_start ? cvq->polls_left : cvq->max_polls, i;
 
 	for (i = 1; !vq->broken; i++) {
-		if (split_used_count(vq) > 0) {
+		if (find_answer(vq, id, len)) {
 			if (cvq->starting)
 				cvq->polls_left -= i - 1;
 			return 0;
@@ -203,24 +267,16 @@ wait_answer(struct virtio_cvq *cvq, struct virtio_transport *tr,
 
 /* The device has one command, and writes one byte; all else is a lie. */
 static int
-take_answer(struct virtqueue *vq, uint8_t *ack)
+take_answer(struct virtqueue *vq, uint32_t id, uint32_t len, uint8_t *ack)
 {
-	const struct vring_used_elem *elem =
-		&vq->used->ring[vq->used_idx & vq->mask];
-	uint32_t id = rte_le_to_cpu_32(*(const volatile uint32_t *)&elem->id);
-	uint32_t len = rte_le_to_cpu_32(*(const volatile uint32_t *)&elem->len);
-	uint16_t count = split_used_count(vq);
-
-	if (count != 1)
-		virtqueue_break(vq, "several answers to one command", count);
-	else if (id != DESC_HDR)
+	if (id != COMMAND_ID)
 		virtqueue_break(vq, "a command that it does not have", id);
 	else if (len != sizeof(*ack))
 		virtqueue_break(vq, "an answer of a wrong length", len);
 	if (vq->broken)
 		return -EIO;
 	vq->used_idx++;
-	vq->free_count += DESC_COUNT;
+	vq->tail = vq->head;
 	*ack = *(volatile uint8_t *)&command_buf(vq)->ack;
 	return 0;
 }
@@ -231,6 +287,7 @@ execute(struct virtio_cvq *cvq, struct virtio_transport *tr,
 		const struct command *command, const void *data, uint32_t len)
 {
 	struct virtqueue *vq = cvq->vq;
+	uint32_t id, answer_len;
 	uint8_t ack;
 	int ret;
 
@@ -239,9 +296,9 @@ execute(struct virtio_cvq *cvq, struct virtio_transport *tr,
 	if (cvq->error != 0)
 		return cvq->error;
 	enqueue(vq, command, data, len);
-	ret = wait_answer(cvq, tr, command);
+	ret = wait_answer(cvq, tr, command, &id, &answer_len);
 	if (ret == 0)
-		ret = take_answer(vq, &ack);
+		ret = take_answer(vq, id, answer_len, &ack);
 	if (ret < 0) {
 		cvq->error = ret;
 		return ret;

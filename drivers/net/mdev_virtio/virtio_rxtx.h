@@ -3,25 +3,48 @@
 #ifndef VIRTIO_RXTX_H
 #define VIRTIO_RXTX_H
 
-/* Burst functions; which one a port gets is decided when it is started. */
+/*
+ * Burst functions; which one a port gets is decided when it is started. A choice is
+ * kept as a number, since each process has addresses of its own.
+ */
 
 #include <stdint.h>
 
-#include <rte_mbuf.h>
+#include <ethdev_driver.h>
 
 #include "virtqueue.h"
 
-uint16_t virtio_recv_split(void *rx_queue, struct rte_mbuf **pkts, uint16_t count);
-uint16_t virtio_recv_split_mergeable(void *rx_queue, struct rte_mbuf **pkts,
-		uint16_t count);
-/* The same for a queue with siblings: all are polled. */
-uint16_t virtio_recv_split_all(void *rx_queue, struct rte_mbuf **pkts,
-		uint16_t count);
-uint16_t virtio_recv_split_all_mergeable(void *rx_queue, struct rte_mbuf **pkts,
-		uint16_t count);
-uint16_t virtio_xmit_split(void *tx_queue, struct rte_mbuf **pkts, uint16_t count);
+/* Numbers of choices: BURST_* flags of virtio_burst.h. */
+#define VIRTIO_RX_BURSTS 32
+#define VIRTIO_TX_BURSTS 32
+
+struct virtio_rx_burst {
+	eth_rx_burst_t burst; /* NULL: there is none with these flags */
+	const char *info;     /* what it is called, for users */
+};
+
+struct virtio_tx_burst {
+	eth_tx_burst_t burst;
+	const char *info;
+};
+
+/* By flags. */
+extern const struct virtio_rx_burst virtio_rx_bursts[VIRTIO_RX_BURSTS];
+extern const struct virtio_tx_burst virtio_tx_bursts[VIRTIO_TX_BURSTS];
+
+/* Receive from a queue with siblings: all are polled. */
+uint16_t virtio_recv_all(void *rx_queue, struct rte_mbuf **pkts, uint16_t count);
 
 /* Give the device as many receive buffers as the ring has room for. */
-void virtio_refill_split(struct virtqueue *vq);
+void virtio_refill(struct virtqueue *vq);
+
+/* Take back what the device has sent. */
+void virtio_reclaim(struct virtqueue *vq);
+
+/*
+ * A transmit queue that is broken, or has a frame that another thread handed over.
+ * Returns whether it can be used.
+ */
+bool virtio_tx_attention(struct virtqueue *vq);
 
 #endif /* VIRTIO_RXTX_H */

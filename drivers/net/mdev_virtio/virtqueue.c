@@ -12,8 +12,13 @@
 #include "mdev_virtio_compat.h"
 #include "mdev_virtio_logs.h"
 #include "virtqueue.h"
+#include "virtqueue_packed.h"
+#include "virtqueue_split.h"
 
-/* Rings, then headers or a command: nothing that the device writes shares a line with them. */
+/*
+ * Rings, then headers or a command: nothing that the device writes shares a line with
+ * them. A packed ring takes less than a split one.
+ */
 static size_t
 headers_offset(uint16_t size)
 {
@@ -30,7 +35,7 @@ reserve(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
 	size_t len = headers_offset(size);
 
 	if (kind == VIRTQUEUE_TX)
-		len += (size_t)size * VIRTIO_NET_HDR_LEN;
+		len += (size_t)size * VIRTIO_NET_HDR_MAX_LEN;
 	else if (kind == VIRTQUEUE_CTRL)
 		len += VIRTQUEUE_CTRL_BUF_LEN;
 	snprintf(name, sizeof(name), "mdev_vq_%u_%u_%x", port_id, index,
@@ -39,30 +44,32 @@ reserve(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
 			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
 }
 
+/* mbuf[], ids[] and chain[], in this order of alignment. */
+#define BYTES_PER_ID (sizeof(*((struct virtqueue *)0)->mbuf) + \
+	sizeof(*((struct virtqueue *)0)->ids) + \
+	sizeof(*((struct virtqueue *)0)->chain))
+
 struct virtqueue *
 virtqueue_create(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
 		uint16_t size, int socket_id)
 {
 	struct virtqueue *vq;
-	struct vring vring;
 
 	rte_errno = ENOMEM;
 	vq = rte_zmalloc_socket("mdev_virtio_vq", sizeof(*vq),
 			RTE_CACHE_LINE_SIZE, socket_id);
 	if (vq == NULL)
 		return NULL;
-	vq->slot = rte_zmalloc_socket("mdev_virtio_slots",
-			size * sizeof(*vq->slot), RTE_CACHE_LINE_SIZE, socket_id);
-	if (vq->slot == NULL)
+	vq->mbuf = rte_zmalloc_socket("mdev_virtio_bufs",
+			size * BYTES_PER_ID, RTE_CACHE_LINE_SIZE, socket_id);
+	if (vq->mbuf == NULL)
 		goto free_vq;
+	vq->ids = RTE_PTR_ADD(vq->mbuf, size * sizeof(*vq->mbuf));
+	vq->chain = RTE_PTR_ADD(vq->ids, size * sizeof(*vq->ids));
 	vq->mz = reserve(port_id, index, kind, size, socket_id);
 	if (vq->mz == NULL)
-		goto free_slots;
+		goto free_ids;
 
-	vring_init(&vring, size, vq->mz->addr, RTE_CACHE_LINE_SIZE);
-	vq->desc = vring.desc;
-	vq->avail = vring.avail;
-	vq->used = vring.used;
 	vq->ring_iova = vq->mz->iova;
 	vq->hdr_iova = vq->mz->iova + headers_offset(size);
 	vq->size = size;
@@ -70,12 +77,13 @@ virtqueue_create(uint16_t port_id, uint16_t index, enum virtqueue_kind kind,
 	vq->kind = kind;
 	vq->port_id = port_id;
 	vq->index = index;
+	vq->hdr_len = VIRTIO_NET_HDR_LEN;
 	vq->mbuf_addr = MDEV_VIRTIO_MBUF_IOVA_OFFSET;
-	virtqueue_reset(vq);
+	virtqueue_reset(vq, false);
 	return vq;
 
-free_slots:
-	rte_free(vq->slot);
+free_ids:
+	rte_free(vq->mbuf);
 free_vq:
 	rte_free(vq);
 	return NULL;
@@ -98,28 +106,85 @@ virtqueue_free(struct virtqueue *vq)
 		return;
 	virtqueue_free_mbufs(vq);
 	rte_memzone_free(vq->mz);
-	rte_free(vq->slot);
+	rte_free(vq->mbuf);
 	rte_free(vq);
 }
 
+/* VIRTIO 1.2 s. 2.7.2; nothing wants interrupts, all is polled: s. 2.7.7 */
+static void
+init_split(struct virtqueue *vq)
+{
+	struct vring vring;
+
+	vring_init(&vring, vq->size, vq->mz->addr, RTE_CACHE_LINE_SIZE);
+	vq->desc = vring.desc;
+	vq->avail = vring.avail;
+	vq->used = vring.used;
+	split_disable_interrupts(vq, 0);
+}
+
+/* s. 2.8: the same, and event suppression areas on lines of their own. */
+static void
+init_packed(struct virtqueue *vq)
+{
+	vq->packed_desc = vq->mz->addr;
+	vq->driver_event = RTE_PTR_ADD(vq->mz->addr, RTE_ALIGN_CEIL(
+			vq->size * sizeof(*vq->packed_desc), RTE_CACHE_LINE_SIZE));
+	vq->device_event = RTE_PTR_ADD(vq->driver_event, RTE_CACHE_LINE_SIZE);
+	packed_disable_interrupts(vq);
+}
+
 void
-virtqueue_reset(struct virtqueue *vq)
+virtqueue_reset(struct virtqueue *vq, bool packed)
 {
 	uint16_t i;
 
 	memset(vq->mz->addr, 0, vq->mz->len);
 	for (i = 0; i < vq->size; i++) {
-		vq->slot[i].mbuf = NULL;
-		vq->slot[i].next = i + 1;
+		vq->mbuf[i] = NULL;
+		vq->ids[i] = i;
+		vq->chain[i].count = 1;
+		vq->chain[i].plain = true;
 	}
-	vq->free_head = 0;
-	vq->free_count = vq->size;
+	vq->head = 0;
+	vq->tail = 0;
 	vq->avail_idx = 0;
 	vq->used_idx = 0;
+	vq->nr_plain = 0;
+	vq->nr_others = 0;
+	vq->batch = 0;
+	vq->in_sequence = true;
 	vq->broken = false;
 	vq->attention = false;
-	/* all is polled: VIRTIO 1.2 s. 2.7.7 */
-	vq->avail->flags = rte_cpu_to_le_16(VRING_AVAIL_F_NO_INTERRUPT);
+	vq->packed = packed;
+	if (packed)
+		init_packed(vq);
+	else
+		init_split(vq);
+}
+
+void
+virtqueue_init_rx(struct virtqueue *vq, uint32_t room)
+{
+	uint16_t i;
+
+	vq->rx_buf_len = room + vq->hdr_len;
+	if (vq->packed)
+		return;
+	for (i = 0; i < vq->size; i++)
+		split_write_desc(vq, i, 0, vq->rx_buf_len, VRING_DESC_F_WRITE, 0);
+}
+
+void
+virtqueue_leave_sequence(struct virtqueue *vq)
+{
+	uint16_t i;
+
+	if (!vq->in_sequence)
+		return;
+	vq->in_sequence = false;
+	for (i = vq->head; i != (uint16_t)(vq->tail + vq->size); i++)
+		vq->mbuf[i & vq->mask] = NULL;
 }
 
 void
@@ -127,9 +192,10 @@ virtqueue_free_mbufs(struct virtqueue *vq)
 {
 	uint16_t i;
 
+	virtqueue_leave_sequence(vq);
 	for (i = 0; i < vq->size; i++) {
-		rte_pktmbuf_free(vq->slot[i].mbuf);
-		vq->slot[i].mbuf = NULL;
+		rte_pktmbuf_free(vq->mbuf[i]);
+		vq->mbuf[i] = NULL;
 	}
 	rte_pktmbuf_free(vq->inject);
 	vq->inject = NULL;
@@ -147,8 +213,15 @@ void
 virtqueue_addresses(const struct virtqueue *vq, struct virtio_vq_addr *addr)
 {
 	addr->desc = vq->ring_iova;
-	addr->avail = vq->ring_iova + RTE_PTR_DIFF(vq->avail, vq->desc);
-	addr->used = vq->ring_iova + RTE_PTR_DIFF(vq->used, vq->desc);
+	if (vq->packed) {
+		addr->avail = vq->ring_iova +
+			RTE_PTR_DIFF(vq->driver_event, vq->packed_desc);
+		addr->used = vq->ring_iova +
+			RTE_PTR_DIFF(vq->device_event, vq->packed_desc);
+	} else {
+		addr->avail = vq->ring_iova + RTE_PTR_DIFF(vq->avail, vq->desc);
+		addr->used = vq->ring_iova + RTE_PTR_DIFF(vq->used, vq->desc);
+	}
 }
 
 void

@@ -22,6 +22,7 @@
 #include <linux/virtio_ring.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_byteorder.h>
 #include <rte_common.h>
 #include <rte_io.h>
 #include <rte_mbuf.h>
@@ -39,8 +40,17 @@
 /* Room for a command behind the ring of a control queue. */
 #define VIRTQUEUE_CTRL_BUF_LEN 2304
 
-/* s. 5.1.6: with VIRTIO_F_VERSION_1 the header always has num_buffers. */
+/*
+ * s. 5.1.6: with VIRTIO_F_VERSION_1 the header always has num_buffers; with
+ * VIRTIO_NET_F_HASH_REPORT it has the hash besides.
+ */
 #define VIRTIO_NET_HDR_LEN ((uint32_t)sizeof(struct virtio_net_hdr_v1))
+#define VIRTIO_NET_HDR_MAX_LEN ((uint32_t)sizeof(struct virtio_net_hdr_v1_hash))
+
+/* Words as they lie in memory, whatever fields they are. */
+typedef uint64_t __rte_may_alias virtqueue_word64;
+typedef uint32_t __rte_may_alias virtqueue_word32;
+typedef uint16_t __rte_may_alias virtqueue_word16;
 
 enum virtqueue_kind {
 	VIRTQUEUE_RX,
@@ -48,13 +58,14 @@ enum virtqueue_kind {
 	VIRTQUEUE_CTRL,
 };
 
-/* What the driver remembers of a descriptor that the device may use. */
-struct virtqueue_slot {
-	struct rte_mbuf *mbuf; /* of a chain's head; NULL: not the device's */
-	uint16_t last;         /* of a chain's head: its last descriptor */
-	uint16_t next;         /* next in the chain or in the free list */
-	uint16_t count;        /* of a chain's head: number of descriptors */
+/* What the driver remembers of a buffer beside its mbuf, by the id of its first descriptor. */
+struct virtqueue_chain {
+	uint16_t count;  /* descriptors that it takes */
+	uint16_t next;   /* of a descriptor in a chain: id of the one behind it */
+	bool plain;      /* one segment, its own, of the queue's pool: freed in bulk */
 };
+
+#define VIRTQUEUE_SIZE_BINS 8
 
 /* Since the last reset. Written by bursts only, once for each burst. */
 struct virtqueue_stats {
@@ -64,43 +75,91 @@ struct virtqueue_stats {
 	uint64_t nombuf;      /* mbufs that were wanted and not to be had */
 	uint64_t clamped;     /* lengths from the device beyond the buffer, cut */
 	uint64_t broken;      /* times that the device lied and the queue ended */
+	uint64_t multicast;   /* frames; broadcast ones are not among them */
+	uint64_t broadcast;
+	/* frames of < 64, 64, < 128, < 256, < 512, < 1024, < 1519 bytes, and more */
+	uint64_t size_bins[VIRTQUEUE_SIZE_BINS];
 };
 
 static inline void
 virtqueue_stats_add(struct virtqueue_stats *sum, const struct virtqueue_stats *stats)
 {
+	unsigned int i;
+
 	sum->packets += stats->packets;
 	sum->bytes += stats->bytes;
 	sum->errors += stats->errors;
 	sum->nombuf += stats->nombuf;
 	sum->clamped += stats->clamped;
 	sum->broken += stats->broken;
+	sum->multicast += stats->multicast;
+	sum->broadcast += stats->broadcast;
+	for (i = 0; i < VIRTQUEUE_SIZE_BINS; i++)
+		sum->size_bins[i] += stats->size_bins[i];
 }
 
+/*
+ * Positions count on for ever; their place in a ring is position & mask, and the wrap
+ * counter of a packed ring (s. 2.8.1) is position & size. Descriptors from tail up to
+ * head are the device's.
+ *
+ * A buffer's id is that of its first descriptor, and ids[] has the ids in the order in
+ * which they are used: from head on the free ones. As long as the device returns all
+ * buffers in the order in which it got them, which is the rule even where it was not
+ * promised, this order is 0, 1, 2 ...: the queue is in sequence, and whose a buffer is
+ * follows from head and tail. The first buffer that comes back out of turn ends that
+ * until the next start: then mbuf[] is NULL for what is not the device's.
+ */
 struct virtqueue {
-	/* ring; set at set-up */
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
-	struct virtqueue_slot *slot;   /* size entries */
+	/* ring; set by virtqueue_reset() */
+	union {
+		struct {
+			struct vring_desc *desc;
+			struct vring_avail *avail;
+			struct vring_used *used;
+		};
+		struct {
+			struct vring_packed_desc *packed_desc;
+			struct vring_packed_desc_event *driver_event;
+			struct vring_packed_desc_event *device_event;
+		};
+	};
+	struct rte_mbuf **mbuf;        /* by id, size entries */
+	uint16_t *ids;                 /* by position, size entries */
+	struct virtqueue_chain *chain; /* transmit: by id, size entries */
 	uint16_t size;
 	uint16_t mask;                 /* size - 1 */
 	/* data path */
-	uint16_t avail_idx;            /* next place in the available ring */
-	uint16_t used_idx;             /* next place in the used ring */
-	uint16_t free_head;            /* first free descriptor */
-	uint16_t free_count;
+	uint16_t head;                 /* next position to give to the device */
+	uint16_t tail;                 /* next position to take back */
+	uint16_t avail_idx;            /* split, not receive: next place in the available ring */
+	uint16_t used_idx;             /* split, not receive: next place in the used ring */
 	uint16_t free_thresh;          /* reclaim or refill from here on */
-	bool platform_order;           /* ORDER_PLATFORM: barriers for devices */
+	uint16_t nr_plain;             /* transmit: buffers of the device that are plain */
+	uint16_t nr_others;            /* transmit: buffers of the device that are not */
+	uint16_t hdr_len;
+	uint16_t mbuf_addr;            /* offset of the buffer's address in an mbuf */
+	bool in_sequence;
 	bool broken;                   /* the device lied: not used any more */
 	bool attention;                /* transmit: it is broken, or has an inject */
-	uint16_t mbuf_addr;            /* offset of the buffer's address in an mbuf */
+	uint16_t batch;                /* receive, in order: buffers left of a batch */
+	uint32_t batch_len;            /* and the length of its last one */
+	uint32_t rx_buf_len;           /* what a receive buffer holds, with its header */
 	uint32_t max_frame;            /* transmit: the device's MTU with headers */
-	uint16_t port_id;
-	uint16_t index;
-	struct rte_mempool *mp;        /* receive: where buffers come from */
+	uint64_t rearm;                /* receive: first words of an mbuf */
+	uint64_t mbuf_flags;           /* receive: ol_flags of a frame without offloads */
+	struct rte_mempool *mp;        /* receive: where buffers come from; transmit: plain ones go */
 	rte_iova_t hdr_iova;           /* headers, one a descriptor; or a command */
 	struct virtqueue_stats stats;
+	/* set by start */
+	bool packed;                   /* VIRTIO_F_RING_PACKED */
+	bool in_order;                 /* VIRTIO_F_IN_ORDER */
+	bool event_idx;                /* VIRTIO_F_EVENT_IDX */
+	bool platform_order;           /* ORDER_PLATFORM: barriers for devices */
+	uint8_t burst;                 /* which function: BURST_* of virtio_burst.h */
+	uint16_t port_id;
+	uint16_t index;
+	uint64_t offloads;             /* RTE_ETH_RX_OFFLOAD_* or TX that bursts care for */
 	struct rte_mbuf *inject;       /* transmit: virtqueue_inject(); atomic */
 	struct virtqueue *sibling;     /* receive: is polled with this one, and so on */
 	struct virtqueue *turn;        /* receive: that is polled first next time */
@@ -110,6 +169,13 @@ struct virtqueue {
 	uint64_t notify_offset;        /* where the doorbell is; set by start */
 	const struct rte_memzone *mz;  /* ring, and headers or command */
 };
+
+/* Descriptors that the device does not have. */
+static inline uint16_t
+virtqueue_free_count(const struct virtqueue *vq)
+{
+	return vq->size - (uint16_t)(vq->head - vq->tail);
+}
 
 /* What a process has of a port. Set by probe, found by eth_dev->process_private. */
 struct mdev_virtio_process {
@@ -135,7 +201,19 @@ void virtqueue_use_va(struct virtqueue *vq);
 void virtqueue_free(struct virtqueue *vq);
 
 /* Bring a queue to its first state. The device must not use it. */
-void virtqueue_reset(struct virtqueue *vq);
+void virtqueue_reset(struct virtqueue *vq, bool packed);
+
+/*
+ * Buffers of a receive queue, which was reset, have room for so many bytes of a frame.
+ * All but the address of a split ring's descriptors is the same for ever.
+ */
+void virtqueue_init_rx(struct virtqueue *vq, uint32_t room);
+
+/*
+ * A buffer came back out of turn: from here on mbuf[] tells what the device has. Does
+ * nothing to a queue that is not in sequence.
+ */
+void virtqueue_leave_sequence(struct virtqueue *vq);
 
 /* Free all mbufs that the queue holds. The device must not use it any more. */
 void virtqueue_free_mbufs(struct virtqueue *vq);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Which burst functions a port has. */
+
+#include <stdio.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "virtio_burst.h"
+#include "virtio_offload.h"
+#include "virtio_rxtx.h"
+
+static unsigned int
+ring_flags(const struct mdev_virtio_hw *hw)
+{
+	unsigned int flags = 0;
+
+	if (virtio_has_feature(hw->features, VIRTIO_F_RING_PACKED))
+		flags |= BURST_PACKED;
+	if (virtio_has_feature(hw->features, VIRTIO_F_IN_ORDER))
+		flags |= BURST_IN_ORDER;
+	return flags;
+}
+
+uint64_t
+mdev_virtio_rx_offloads(const struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint64_t offloads = dev->data->dev_conf.rxmode.offloads &
+		RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+
+	if (virtio_has_feature(hw->features, VIRTIO_NET_F_HASH_REPORT))
+		offloads |= RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	if (hw->devargs.ptype)
+		offloads |= VIRTIO_RX_OFFLOAD_PTYPE;
+	return offloads;
+}
+
+#define HEADERS_SAY_SOMETHING \
+	(RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | RTE_BIT64(VIRTIO_NET_F_HASH_REPORT))
+
+uint8_t
+mdev_virtio_rx_burst(const struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	unsigned int flags = ring_flags(hw);
+
+	if (virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF))
+		flags |= BURST_MERGEABLE;
+	if ((hw->features & HEADERS_SAY_SOMETHING) != 0 ||
+			mdev_virtio_rx_offloads(dev) != 0)
+		flags |= BURST_OFFLOAD;
+	return flags;
+}
+
+#define TX_OFFLOADS_IN_HEADER \
+	(RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | \
+	 RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_UDP_TSO | \
+	 RTE_ETH_TX_OFFLOAD_VLAN_INSERT)
+
+uint8_t
+mdev_virtio_tx_burst(const struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	unsigned int flags = ring_flags(hw);
+
+	/* the header of both directions is as long */
+	if ((dev->data->dev_conf.txmode.offloads & TX_OFFLOADS_IN_HEADER) != 0 ||
+			virtio_has_feature(hw->features,
+				VIRTIO_NET_F_HASH_REPORT))
+		flags |= BURST_OFFLOAD;
+	return flags;
+}
+
+void
+mdev_virtio_select_bursts(struct rte_eth_dev *dev)
+{
+	if (dev->data->nb_tx_queues > dev->data->nb_rx_queues)
+		dev->rx_pkt_burst = virtio_recv_all;
+	else
+		dev->rx_pkt_burst =
+			virtio_rx_bursts[mdev_virtio_rx_burst(dev)].burst;
+	dev->tx_pkt_burst = virtio_tx_bursts[mdev_virtio_tx_burst(dev)].burst;
+	dev->tx_pkt_prepare = virtio_prepare;
+}
+
+/*
+ * Any burst function of a ring may follow any other one on it at any time: they differ
+ * in what they do with headers and frames.
+ */
+void
+mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev)
+{
+	struct virtqueue *vq;
+	uint16_t i;
+
+	if (dev->data->dev_started == 0)
+		return;
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling) {
+			vq->offloads = mdev_virtio_rx_offloads(dev);
+			vq->burst = mdev_virtio_rx_burst(dev);
+		}
+	}
+	mdev_virtio_select_bursts(dev);
+	rte_eth_fp_ops[dev->data->port_id].rx_pkt_burst = dev->rx_pkt_burst;
+	mdev_virtio_mp_started(dev);
+}
+
+int
+mdev_virtio_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
+		struct rte_eth_burst_mode *mode)
+{
+	RTE_SET_USED(queue);
+	snprintf(mode->info, sizeof(mode->info), "%s",
+		virtio_rx_bursts[mdev_virtio_rx_burst(dev)].info);
+	return 0;
+}
+
+int
+mdev_virtio_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
+		struct rte_eth_burst_mode *mode)
+{
+	RTE_SET_USED(queue);
+	snprintf(mode->info, sizeof(mode->info), "%s",
+		virtio_tx_bursts[mdev_virtio_tx_burst(dev)].info);
+	return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VIRTIO_BURST_H
+#define VIRTIO_BURST_H
+
+/*
+ * What the bodies of all burst functions have in common: their constant flags, and
+ * what a burst counts. A burst function is such a body with flags that the compiler
+ * knows.
+ */
+
+#include <string.h>
+
+#include <rte_ether.h>
+#include <rte_prefetch.h>
+
+#include "virtqueue_packed.h"
+#include "virtqueue_split.h"
+
+#define BURST_PACKED 0x1
+#define BURST_IN_ORDER 0x2
+#define BURST_MERGEABLE 0x4
+#define BURST_OFFLOAD 0x8
+#define BURST_VECTOR 0x10
+
+/* Lengths beyond which a frame is in the next bin, the last one unused. */
+typedef int16_t burst_lanes __attribute__((vector_size(16)));
+static const burst_lanes burst_bins = {
+	63, 64, 127, 255, 511, 1023, RTE_ETHER_MAX_LEN, INT16_MAX,
+};
+
+/* Counted in registers, and added to the queue's statistics at the end of a burst. */
+struct burst_sums {
+	uint64_t bytes;
+	burst_lanes beyond; /* frames longer than each of the lengths above */
+};
+
+static __rte_always_inline void
+burst_count_address(struct virtqueue *vq, const struct rte_ether_addr *to)
+{
+	if (likely(!rte_is_multicast_ether_addr(to)))
+		return;
+	if (rte_is_broadcast_ether_addr(to))
+		vq->stats.broadcast++;
+	else
+		vq->stats.multicast++;
+}
+
+static __rte_always_inline void
+burst_count(struct virtqueue *vq, struct burst_sums *sums, uint32_t len,
+		const void *frame)
+{
+	const int16_t lane = RTE_MIN(len, (uint32_t)INT16_MAX);
+
+	sums->bytes += len;
+	sums->beyond -= (lane - (burst_lanes){ 0 }) > burst_bins;
+	burst_count_address(vq, frame);
+}
+
+static __rte_always_inline void
+burst_publish_sums(struct virtqueue *vq, const struct burst_sums *sums,
+		uint16_t packets)
+{
+	uint16_t more = packets;
+	unsigned int i;
+
+	vq->stats.packets += packets;
+	vq->stats.bytes += sums->bytes;
+	for (i = 0; i < VIRTQUEUE_SIZE_BINS; i++) {
+		vq->stats.size_bins[i] += more - (uint16_t)sums->beyond[i];
+		more = sums->beyond[i];
+	}
+}
+
+#endif /* VIRTIO_BURST_H */

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VIRTIO_RX_H
+#define VIRTIO_RX_H
+
+/*
+ * The body of the receive bursts. A receive buffer is one descriptor, so that positions
+ * count both, and in a split ring also what is available and used.
+ */
+
+#include <rte_mempool.h>
+
+#include "virtio_burst.h"
+#include "virtio_offload.h"
+
+/* mbufs that one refill step takes from the pool */
+#define REFILL_BATCH 64
+
+/* Where a burst is: written back when a frame is complete. */
+struct rx_cursor {
+	uint16_t position;
+	uint16_t end;       /* split: of the used elements; packed: of the device's */
+	uint16_t batch;     /* see struct virtqueue */
+	uint32_t batch_len;
+};
+
+/*
+ * Header of a frame, right before it and in one buffer with it (VIRTIO 1.2 s. 2.7.4.1:
+ * the device must not assume anything of the layout).
+ */
+static __rte_always_inline struct virtio_net_hdr_v1_hash *
+rx_header(const struct rte_mbuf *m, uint32_t hdr_len)
+{
+	return RTE_PTR_ADD(m->buf_addr, RTE_PKTMBUF_HEADROOM - hdr_len);
+}
+
+static __rte_always_inline uint32_t
+rx_hdr_len(const struct virtqueue *vq, const unsigned int flags)
+{
+	return (flags & BURST_OFFLOAD) != 0 ? vq->hdr_len : VIRTIO_NET_HDR_LEN;
+}
+
+/*
+ * s. 2.7.9 and 2.8.8: a device that keeps the order may return several buffers by one
+ * element with the id of the last one; those before it are full.
+ */
+static __rte_noinline bool
+rx_begin_batch(struct virtqueue *vq, struct rx_cursor *cur, uint32_t *id, uint32_t *len,
+		const bool packed)
+{
+	uint16_t more = (*id - cur->position) & vq->mask;
+	uint16_t end = packed ? vq->head : cur->end;
+
+	if (*id >= vq->size || more >= (uint16_t)(end - cur->position)) {
+		virtqueue_break(vq, "a buffer that it does not have", *id);
+		return false;
+	}
+	cur->batch = more;
+	cur->batch_len = *len;
+	*id = cur->position & vq->mask;
+	*len = vq->rx_buf_len;
+	return true;
+}
+
+/* The next buffer that came back; false if there is none. */
+static __rte_always_inline bool
+rx_next(struct virtqueue *vq, struct rx_cursor *cur, uint32_t *id, uint32_t *len,
+		const unsigned int flags)
+{
+	const bool packed = (flags & BURST_PACKED) != 0;
+	uint64_t word;
+
+	if (cur->position == cur->end)
+		return false;
+	if ((flags & BURST_IN_ORDER) != 0 && unlikely(cur->batch > 0)) {
+		*id = cur->position & vq->mask;
+		*len = --cur->batch == 0 ? cur->batch_len : vq->rx_buf_len;
+		return true;
+	}
+	if (packed) {
+		if (!packed_is_used(vq, cur->position, &word))
+			return false;
+		*id = packed_id(word);
+		*len = packed_len(word);
+	} else {
+		*id = split_used_elem(vq, cur->position, len);
+	}
+	if ((flags & BURST_IN_ORDER) != 0 &&
+			unlikely(*id != (uint32_t)(cur->position & vq->mask)))
+		return rx_begin_batch(vq, cur, id, len, packed);
+	return true;
+}
+
+/* The buffer of an id out of turn; NULL and the queue is broken if it is not the device's. */
+static __rte_noinline struct rte_mbuf *
+rx_find(struct virtqueue *vq, uint16_t position, uint32_t id)
+{
+	vq->tail = position; /* up to there it is the driver's */
+	virtqueue_leave_sequence(vq);
+	if (unlikely(id >= vq->size || vq->mbuf[id] == NULL)) {
+		virtqueue_break(vq, "a buffer that it does not have", id);
+		return NULL;
+	}
+	return vq->mbuf[id];
+}
+
+static __rte_always_inline struct rte_mbuf *
+rx_buffer(struct virtqueue *vq, uint16_t position, uint32_t id)
+{
+	if (likely(vq->in_sequence && id == (uint32_t)(position & vq->mask)))
+		return vq->mbuf[id];
+	return rx_find(vq, position, id);
+}
+
+/* It is the driver's from now on. */
+static __rte_always_inline void
+rx_take(struct virtqueue *vq, uint16_t position, uint32_t id)
+{
+	if (unlikely(!vq->in_sequence)) {
+		vq->mbuf[id] = NULL;
+		vq->ids[position & vq->mask] = id;
+	}
+}
+
+/* The device cannot have written more than the buffer holds, whatever it says. */
+static inline uint32_t
+rx_clamp(struct virtqueue *vq, uint32_t len)
+{
+	if (likely(len <= vq->rx_buf_len))
+		return len;
+	vq->stats.clamped++;
+	return vq->rx_buf_len;
+}
+
+/* All that bursts set in an mbuf: what is in a pool has no next segment. */
+static __rte_always_inline void
+rx_init_mbuf(const struct virtqueue *vq, struct rte_mbuf *m, uint32_t len)
+{
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, data_off) % 8 != 0);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, ol_flags) !=
+		offsetof(struct rte_mbuf, data_off) + 8);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, packet_type) !=
+		offsetof(struct rte_mbuf, ol_flags) + 8);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, pkt_len) !=
+		offsetof(struct rte_mbuf, packet_type) + 4);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, data_len) !=
+		offsetof(struct rte_mbuf, pkt_len) + 4);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, vlan_tci) !=
+		offsetof(struct rte_mbuf, data_len) + 2);
+
+	*(virtqueue_word64 *)&m->data_off = vq->rearm;
+	m->ol_flags = vq->mbuf_flags;
+#if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
+	*(virtqueue_word64 *)&m->packet_type = (uint64_t)len << 32;
+	*(virtqueue_word64 *)&m->data_len = (uint16_t)len;
+#else
+	m->packet_type = 0;
+	m->pkt_len = len;
+	m->data_len = len;
+	m->vlan_tci = 0;
+	m->hash.rss = 0;
+#endif
+}
+
+/*
+ * s. 5.1.6.4: a frame takes num_buffers buffers. Those after the first hold no header:
+ * their data begin where the first has its header. Are all of them there?
+ */
+static inline bool
+rx_has(struct virtqueue *vq, const struct rx_cursor *cur, uint16_t more,
+		const unsigned int flags)
+{
+	uint16_t position = cur->batch, step;
+	uint64_t word;
+
+	if ((uint16_t)(cur->end - cur->position) < more)
+		return false;
+	if ((flags & BURST_PACKED) == 0)
+		return true;
+	for (; position < more; position += step) {
+		if (!packed_is_used(vq, cur->position + position, &word))
+			return false;
+		step = 1;
+		if ((flags & BURST_IN_ORDER) != 0)
+			step += (packed_id(word) - cur->position - position) &
+				vq->mask;
+	}
+	return true;
+}
+
+/*
+ * Append the next buffers, that are there. Returns how many; fewer than more if the
+ * queue is broken.
+ */
+static inline uint16_t
+rx_append(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf *head,
+		uint16_t more, const unsigned int flags)
+{
+	const uint32_t hdr_len = rx_hdr_len(vq, flags);
+	struct rte_mbuf *tail = head, *m;
+	uint32_t id, len;
+	uint16_t i;
+
+	for (i = 0; i < more; i++) {
+		if (!rx_next(vq, cur, &id, &len, flags)) {
+			virtqueue_break(vq, "a frame without its end", i + 1);
+			return i;
+		}
+		m = rx_buffer(vq, cur->position, id);
+		if (unlikely(m == NULL))
+			return i;
+		if (unlikely(len == 0)) {
+			virtqueue_break(vq, "an empty buffer of a frame", i + 1);
+			return i;
+		}
+		len = rx_clamp(vq, len);
+		rx_take(vq, cur->position++, id);
+		rx_init_mbuf(vq, m, len);
+		m->data_off = RTE_PKTMBUF_HEADROOM - hdr_len;
+		tail->next = m;
+		tail = m;
+		head->nb_segs++;
+		head->pkt_len += len;
+	}
+	return more;
+}
+
+/*
+ * A frame of several buffers, of which the cursor has the first, taken. Returns whether
+ * it is complete; if not, it was freed.
+ */
+static __rte_noinline bool
+rx_merge(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf *m,
+		uint16_t buffers, const unsigned int flags)
+{
+	if (likely(rx_append(vq, cur, m, buffers - 1, flags) == buffers - 1))
+		return true;
+	rte_pktmbuf_free(m);
+	return false;
+}
+
+/* How many buffers a frame has; 0 if that cannot be, and the queue is broken then. */
+static __rte_noinline uint16_t
+rx_check_buffers(struct virtqueue *vq, const struct rx_cursor *cur, uint16_t buffers)
+{
+	/* more than the device has now can never become a frame */
+	if (likely(buffers != 0 &&
+			buffers <= (uint16_t)(vq->head - cur->position)))
+		return buffers;
+	virtqueue_break(vq, "a number of buffers for a frame that cannot be", buffers);
+	return 0;
+}
+
+/* Give one buffer to the device; not yet visible. */
+static __rte_always_inline void
+rx_give(struct virtqueue *vq, uint16_t position, uint16_t id, struct rte_mbuf *m,
+		uint32_t hdr_len, const bool packed)
+{
+	uint64_t addr = virtqueue_buf_addr(vq, m) + RTE_PKTMBUF_HEADROOM - hdr_len;
+
+	vq->mbuf[id] = m;
+	if (packed) {
+		packed_write_desc(vq, position, addr, packed_pack(vq->rx_buf_len, id,
+			VRING_DESC_F_WRITE | packed_avail_flags(vq, position)));
+	} else {
+		vq->desc[id].addr = rte_cpu_to_le_64(addr);
+		split_enqueue_avail(vq, position, id);
+	}
+}
+
+/*
+ * Give the device as many buffers as the ring has room for. The first descriptor of a
+ * packed ring becomes visible last.
+ */
+static __rte_always_inline void
+rx_refill(struct virtqueue *vq, const unsigned int flags)
+{
+	const bool packed = (flags & BURST_PACKED) != 0;
+	const uint32_t hdr_len = rx_hdr_len(vq, flags);
+	uint16_t free = virtqueue_free_count(vq), most = REFILL_BATCH;
+	uint16_t old = vq->head, head = old, batch, i, id, first_id = 0;
+	struct rte_mbuf *m[REFILL_BATCH];
+	uint64_t first_addr = 0;
+
+	while (free > 0) {
+		batch = RTE_MIN(free, most);
+		if (unlikely(rte_mempool_get_bulk(vq->mp, (void **)m, batch) != 0)) {
+			/* a pool that has few must not leave the ring empty */
+			most = batch / 2;
+			if (most > 0)
+				continue;
+			vq->stats.nombuf += free;
+			break;
+		}
+		i = 0;
+		if (packed && head == old) {
+			first_id = vq->ids[head & vq->mask];
+			first_addr = virtqueue_buf_addr(vq, m[0]) +
+				RTE_PKTMBUF_HEADROOM - hdr_len;
+			vq->mbuf[first_id] = m[0];
+			i = 1;
+		}
+		for (; i < batch; i++) {
+			id = vq->ids[(head + i) & vq->mask];
+			rx_give(vq, head + i, id, m[i], hdr_len, packed);
+		}
+		head += batch;
+		free -= batch;
+	}
+	if (unlikely(head == old))
+		return;
+	vq->head = head;
+	if (packed) {
+		vq->packed_desc[old & vq->mask].addr = rte_cpu_to_le_64(first_addr);
+		packed_publish(vq, old, packed_pack(vq->rx_buf_len, first_id,
+			VRING_DESC_F_WRITE | packed_avail_flags(vq, old)));
+		packed_kick(vq, old, head);
+	} else {
+		split_publish(vq, head);
+		split_kick(vq, old, head);
+	}
+}
+
+/*
+ * A length that no good frame has: cut it, or drop the buffer. Returns whether there
+ * is a frame.
+ */
+static __rte_noinline bool
+rx_check_len(struct virtqueue *vq, uint32_t hdr_len, uint32_t *len)
+{
+	*len = rx_clamp(vq, *len);
+	if (*len >= hdr_len + RTE_ETHER_HDR_LEN)
+		return true;
+	vq->stats.errors++;
+	return false;
+}
+
+/* Where a burst begins. */
+static __rte_always_inline void
+rx_cursor_init(struct virtqueue *vq, struct rx_cursor *cur, const unsigned int flags)
+{
+	cur->position = vq->tail;
+	if ((flags & BURST_PACKED) != 0)
+		cur->end = vq->head;
+	else
+		cur->end = vq->tail + split_used_count(vq, vq->tail,
+				vq->head - vq->tail);
+	cur->batch = (flags & BURST_IN_ORDER) != 0 ? vq->batch : 0;
+	cur->batch_len = vq->batch_len;
+}
+
+enum rx_result {
+	RX_NOTHING, /* or not yet */
+	RX_FRAME,
+	RX_DROPPED,
+};
+
+/* Take the next frame. */
+static __rte_always_inline enum rx_result
+rx_frame(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkt,
+		const unsigned int flags)
+{
+	const uint32_t hdr_len = rx_hdr_len(vq, flags);
+	const uint32_t min = hdr_len + RTE_ETHER_HDR_LEN;
+	struct rx_cursor next = *cur;
+	uint16_t buffers = 1;
+	struct rte_mbuf *m;
+	uint32_t id, len;
+
+	if (!rx_next(vq, &next, &id, &len, flags))
+		return RX_NOTHING;
+	m = rx_buffer(vq, next.position, id);
+	if (unlikely(m == NULL))
+		return RX_NOTHING;
+	next.position++;
+	if (unlikely(len - min > vq->rx_buf_len - min) &&
+			!rx_check_len(vq, hdr_len, &len)) {
+		rx_take(vq, cur->position, id);
+		*cur = next;
+		rte_mbuf_raw_free(m);
+		return RX_DROPPED;
+	}
+	if ((flags & BURST_MERGEABLE) != 0) {
+		buffers = rte_le_to_cpu_16(*(const volatile uint16_t *)
+			&rx_header(m, hdr_len)->hdr.num_buffers);
+		if (unlikely(buffers != 1)) {
+			if (rx_check_buffers(vq, cur, buffers) == 0 ||
+					!rx_has(vq, &next, buffers - 1, flags))
+				return RX_NOTHING;
+		}
+	}
+	rx_take(vq, cur->position, id);
+	rx_init_mbuf(vq, m, len - hdr_len);
+	if ((flags & BURST_MERGEABLE) != 0 && unlikely(buffers != 1) &&
+			!rx_merge(vq, &next, m, buffers, flags)) {
+		*cur = next;
+		return RX_DROPPED;
+	}
+	*cur = next;
+	if ((flags & BURST_OFFLOAD) != 0 && !virtio_rx_offload(vq, m,
+			rx_header(m, hdr_len)))
+		return RX_DROPPED;
+	*pkt = m;
+	return RX_FRAME;
+}
+
+static __rte_always_inline uint16_t
+rx_burst(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
+		const unsigned int flags)
+{
+	struct burst_sums sums = { .bytes = 0 };
+	uint16_t received = 0;
+	struct rx_cursor cur;
+	enum rx_result result;
+	struct rte_mbuf *m;
+
+	if (unlikely(vq->broken))
+		return 0;
+	rx_cursor_init(vq, &cur, flags);
+	while (received < count) {
+		result = rx_frame(vq, &cur, &m, flags);
+		if (result == RX_NOTHING)
+			break;
+		if (unlikely(result == RX_DROPPED)) {
+			if (vq->broken)
+				break;
+			continue;
+		}
+		burst_count(vq, &sums, m->pkt_len, (flags & BURST_OFFLOAD) != 0 ?
+			rte_pktmbuf_mtod(m, const void *) :
+			RTE_PTR_ADD(m->buf_addr, RTE_PKTMBUF_HEADROOM));
+		pkts[received++] = m;
+	}
+	vq->tail = cur.position;
+	if ((flags & BURST_IN_ORDER) != 0) {
+		vq->batch = cur.batch;
+		vq->batch_len = cur.batch_len;
+	}
+	burst_publish_sums(vq, &sums, received);
+	if (virtqueue_free_count(vq) >= vq->free_thresh && likely(!vq->broken))
+		rx_refill(vq, flags);
+	return received;
+}
+
+#endif /* VIRTIO_RX_H */
