@@ -61,14 +61,16 @@ static __rte_always_inline void
 burst_publish_sums(struct virtqueue *vq, const struct burst_sums *sums,
 		uint16_t packets)
 {
-	uint16_t more = packets;
+	uint16_t beyond[VIRTQUEUE_SIZE_BINS], more = packets;
 	unsigned int i;
 
+	RTE_BUILD_BUG_ON(sizeof(beyond) != sizeof(sums->beyond));
+	memcpy(beyond, &sums->beyond, sizeof(beyond));
 	vq->stats.packets += packets;
 	vq->stats.bytes += sums->bytes;
 	for (i = 0; i < VIRTQUEUE_SIZE_BINS; i++) {
-		vq->stats.size_bins[i] += more - (uint16_t)sums->beyond[i];
-		more = sums->beyond[i];
+		vq->stats.size_bins[i] += more - beyond[i];
+		more = beyond[i];
 	}
 }
 

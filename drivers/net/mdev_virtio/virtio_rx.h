@@ -24,6 +24,12 @@ struct rx_cursor {
 	uint32_t batch_len;
 };
 
+enum rx_result {
+	RX_NOTHING, /* or not yet */
+	RX_FRAME,
+	RX_DROPPED,
+};
+
 /*
  * Header of a frame, right before it and in one buffer with it (VIRTIO 1.2 s. 2.7.4.1:
  * the device must not assume anything of the layout).
@@ -42,24 +48,18 @@ rx_hdr_len(const struct virtqueue *vq, const unsigned int flags)
 
 /*
  * s. 2.7.9 and 2.8.8: a device that keeps the order may return several buffers by one
- * element with the id of the last one; those before it are full.
+ * element with the id of the last one; those before it are full. How many follow the one
+ * at position; 0, and the queue is broken, if that buffer is not the device's.
  */
-static __rte_noinline bool
-rx_begin_batch(struct virtqueue *vq, struct rx_cursor *cur, uint32_t *id, uint32_t *len,
-		const bool packed)
+static __rte_noinline uint16_t
+rx_begin_batch(struct virtqueue *vq, uint16_t position, uint16_t end, uint32_t id)
 {
-	uint16_t more = (*id - cur->position) & vq->mask;
-	uint16_t end = packed ? vq->head : cur->end;
+	uint16_t more = (id - position) & vq->mask;
 
-	if (*id >= vq->size || more >= (uint16_t)(end - cur->position)) {
-		virtqueue_break(vq, "a buffer that it does not have", *id);
-		return false;
-	}
-	cur->batch = more;
-	cur->batch_len = *len;
-	*id = cur->position & vq->mask;
-	*len = vq->rx_buf_len;
-	return true;
+	if (likely(id < vq->size && more < (uint16_t)(end - position)))
+		return more;
+	virtqueue_break(vq, "a buffer that it does not have", id);
+	return 0;
 }
 
 /* The next buffer that came back; false if there is none. */
@@ -86,8 +86,14 @@ rx_next(struct virtqueue *vq, struct rx_cursor *cur, uint32_t *id, uint32_t *len
 		*id = split_used_elem(vq, cur->position, len);
 	}
 	if ((flags & BURST_IN_ORDER) != 0 &&
-			unlikely(*id != (uint32_t)(cur->position & vq->mask)))
-		return rx_begin_batch(vq, cur, id, len, packed);
+			unlikely(*id != (uint32_t)(cur->position & vq->mask))) {
+		cur->batch = rx_begin_batch(vq, cur->position, cur->end, *id);
+		if (cur->batch == 0)
+			return false;
+		cur->batch_len = *len;
+		*id = cur->position & vq->mask;
+		*len = vq->rx_buf_len;
+	}
 	return true;
 }
 
@@ -225,30 +231,41 @@ rx_append(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf *head,
 	return more;
 }
 
-/*
- * A frame of several buffers, of which the cursor has the first, taken. Returns whether
- * it is complete; if not, it was freed.
- */
-static __rte_noinline bool
-rx_merge(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf *m,
-		uint16_t buffers, const unsigned int flags)
+/* Can a frame have so many buffers? If not, the queue is broken. */
+static inline bool
+rx_check_buffers(struct virtqueue *vq, uint16_t position, uint16_t buffers)
 {
-	if (likely(rx_append(vq, cur, m, buffers - 1, flags) == buffers - 1))
+	/* more than the device has now can never become a frame */
+	if (likely(buffers != 0 && buffers <= (uint16_t)(vq->head - position)))
 		return true;
-	rte_pktmbuf_free(m);
+	virtqueue_break(vq, "a number of buffers for a frame that cannot be", buffers);
 	return false;
 }
 
-/* How many buffers a frame has; 0 if that cannot be, and the queue is broken then. */
-static __rte_noinline uint16_t
-rx_check_buffers(struct virtqueue *vq, const struct rx_cursor *cur, uint16_t buffers)
+/*
+ * A frame of several buffers, of which the first one, m, was looked at but not taken.
+ * RX_DROPPED: it was begun, and the queue broke.
+ */
+static __rte_noinline enum rx_result
+rx_frame_of_several(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf *m,
+		uint32_t id, uint32_t len, uint16_t buffers, const unsigned int flags)
 {
-	/* more than the device has now can never become a frame */
-	if (likely(buffers != 0 &&
-			buffers <= (uint16_t)(vq->head - cur->position)))
-		return buffers;
-	virtqueue_break(vq, "a number of buffers for a frame that cannot be", buffers);
-	return 0;
+	struct rx_cursor next = *cur;
+
+	if (!rx_check_buffers(vq, cur->position, buffers))
+		return RX_NOTHING;
+	next.position++;
+	if (!rx_has(vq, &next, buffers - 1, flags))
+		return RX_NOTHING;
+	rx_take(vq, cur->position, id);
+	rx_init_mbuf(vq, m, len - rx_hdr_len(vq, flags));
+	if (likely(rx_append(vq, &next, m, buffers - 1, flags) == buffers - 1)) {
+		*cur = next;
+		return RX_FRAME;
+	}
+	*cur = next;
+	rte_pktmbuf_free(m);
+	return RX_DROPPED;
 }
 
 /* Give one buffer to the device; not yet visible. */
@@ -321,18 +338,15 @@ rx_refill(struct virtqueue *vq, const unsigned int flags)
 	}
 }
 
-/*
- * A length that no good frame has: cut it, or drop the buffer. Returns whether there
- * is a frame.
- */
-static __rte_noinline bool
-rx_check_len(struct virtqueue *vq, uint32_t hdr_len, uint32_t *len)
+/* A length that no good frame has: what it is cut to, or 0 if the buffer is dropped. */
+static __rte_noinline uint32_t
+rx_check_len(struct virtqueue *vq, uint32_t hdr_len, uint32_t len)
 {
-	*len = rx_clamp(vq, *len);
-	if (*len >= hdr_len + RTE_ETHER_HDR_LEN)
-		return true;
+	len = rx_clamp(vq, len);
+	if (len >= hdr_len + RTE_ETHER_HDR_LEN)
+		return len;
 	vq->stats.errors++;
-	return false;
+	return 0;
 }
 
 /* Where a burst begins. */
@@ -349,12 +363,6 @@ rx_cursor_init(struct virtqueue *vq, struct rx_cursor *cur, const unsigned int f
 	cur->batch_len = vq->batch_len;
 }
 
-enum rx_result {
-	RX_NOTHING, /* or not yet */
-	RX_FRAME,
-	RX_DROPPED,
-};
-
 /* Take the next frame. */
 static __rte_always_inline enum rx_result
 rx_frame(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkt,
@@ -362,9 +370,10 @@ rx_frame(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkt,
 {
 	const uint32_t hdr_len = rx_hdr_len(vq, flags);
 	const uint32_t min = hdr_len + RTE_ETHER_HDR_LEN;
-	struct rx_cursor next = *cur;
-	uint16_t buffers = 1;
+	struct rx_cursor next = *cur, several;
+	enum rx_result result;
 	struct rte_mbuf *m;
+	uint16_t buffers;
 	uint32_t id, len;
 
 	if (!rx_next(vq, &next, &id, &len, flags))
@@ -372,31 +381,34 @@ rx_frame(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkt,
 	m = rx_buffer(vq, next.position, id);
 	if (unlikely(m == NULL))
 		return RX_NOTHING;
-	next.position++;
-	if (unlikely(len - min > vq->rx_buf_len - min) &&
-			!rx_check_len(vq, hdr_len, &len)) {
-		rx_take(vq, cur->position, id);
-		*cur = next;
-		rte_mbuf_raw_free(m);
-		return RX_DROPPED;
+	if (unlikely(len - min > vq->rx_buf_len - min)) {
+		len = rx_check_len(vq, hdr_len, len);
+		if (len == 0) {
+			rx_take(vq, next.position++, id);
+			*cur = next;
+			rte_mbuf_raw_free(m);
+			return RX_DROPPED;
+		}
 	}
 	if ((flags & BURST_MERGEABLE) != 0) {
 		buffers = rte_le_to_cpu_16(*(const volatile uint16_t *)
 			&rx_header(m, hdr_len)->hdr.num_buffers);
 		if (unlikely(buffers != 1)) {
-			if (rx_check_buffers(vq, cur, buffers) == 0 ||
-					!rx_has(vq, &next, buffers - 1, flags))
+			several = next; /* whose address is taken, so that this one's is not */
+			result = rx_frame_of_several(vq, &several, m, id, len,
+					buffers, flags);
+			if (result == RX_NOTHING)
 				return RX_NOTHING;
+			*cur = several;
+			if (result == RX_DROPPED)
+				return RX_DROPPED;
+			goto complete;
 		}
 	}
-	rx_take(vq, cur->position, id);
+	rx_take(vq, next.position++, id);
 	rx_init_mbuf(vq, m, len - hdr_len);
-	if ((flags & BURST_MERGEABLE) != 0 && unlikely(buffers != 1) &&
-			!rx_merge(vq, &next, m, buffers, flags)) {
-		*cur = next;
-		return RX_DROPPED;
-	}
 	*cur = next;
+complete:
 	if ((flags & BURST_OFFLOAD) != 0 && !virtio_rx_offload(vq, m,
 			rx_header(m, hdr_len)))
 		return RX_DROPPED;

@@ -174,34 +174,60 @@ tx_reclaim_packed(struct virtqueue *vq)
 	tx_free_flush(&free);
 }
 
-/* s. 2.8.8: an element with the id of the last buffer returns those before it too. */
+/*
+ * s. 2.8.8: an element with the id of the last buffer returns those before it too. How
+ * many descriptors from a position on that is; 0, and the queue is broken, if the device
+ * does not have that buffer.
+ */
+static __rte_always_inline uint16_t
+tx_batch(struct virtqueue *vq, uint16_t position, uint16_t id)
+{
+	uint16_t count = ((id - position) & vq->mask) + 1;
+
+	if (likely(id < vq->size && count <= (uint16_t)(vq->head - position)))
+		return count;
+	virtqueue_break(vq, "a buffer that it does not have", id);
+	return 0;
+}
+
+/* Chains up to that of an id; false if it is not the first descriptor of one. */
+static inline bool
+tx_reclaim_up_to(struct virtqueue *vq, uint16_t id, struct tx_free *free)
+{
+	uint16_t at;
+
+	do {
+		at = vq->tail & vq->mask;
+		tx_reclaim_id(vq, at, free);
+	} while (at != id && tx_outstanding(vq) > 0);
+	if (likely(at == id))
+		return true;
+	virtqueue_break(vq, "a buffer that it does not have", id);
+	return false;
+}
+
 static __rte_always_inline void
 tx_reclaim_packed_in_order(struct virtqueue *vq)
 {
 	struct tx_free free = { .count = 0 };
-	uint16_t count, id, at;
+	uint16_t run = 0, count;
 	uint64_t word;
 
+	if (likely(vq->nr_others == 0)) {
+		while (run < vq->nr_plain &&
+				packed_is_used(vq, vq->tail + run, &word)) {
+			count = tx_batch(vq, vq->tail + run, packed_id(word));
+			if (unlikely(count == 0))
+				break;
+			run += count;
+		}
+		tx_reclaim_plain(vq, run);
+		return;
+	}
 	while (tx_outstanding(vq) > 0 && packed_is_used(vq, vq->tail, &word)) {
-		id = packed_id(word);
-		count = ((id - vq->tail) & vq->mask) + 1;
-		if (unlikely(id >= vq->size || (uint16_t)(vq->head - vq->tail) <
-				count)) {
-			virtqueue_break(vq, "a buffer that it does not have", id);
+		if (tx_batch(vq, vq->tail, packed_id(word)) == 0 ||
+				!tx_reclaim_up_to(vq, packed_id(word), &free))
 			break;
-		}
-		if (likely(vq->nr_others == 0)) {
-			tx_reclaim_plain(vq, count);
-			continue;
-		}
-		do {
-			at = vq->tail & vq->mask;
-			tx_reclaim_id(vq, at, &free);
-		} while (at != id && tx_outstanding(vq) > 0);
-		if (unlikely(at != id)) {
-			virtqueue_break(vq, "a buffer that it does not have", id);
-			break;
-		}
 	}
 	tx_free_flush(&free);
 }
