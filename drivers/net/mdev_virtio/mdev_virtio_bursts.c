@@ -24,6 +24,13 @@ ring_flags(const struct mdev_virtio_hw *hw)
 	return flags;
 }
 
+/* Offloads look at each frame's header by itself. */
+static unsigned int
+vector_flag(const struct mdev_virtio_hw *hw)
+{
+	return hw->devargs.vectorized && virtio_vec_allowed() ? BURST_VECTOR : 0;
+}
+
 uint64_t
 mdev_virtio_rx_offloads(const struct rte_eth_dev *dev)
 {
@@ -51,8 +58,8 @@ mdev_virtio_rx_burst(const struct rte_eth_dev *dev)
 		flags |= BURST_MERGEABLE;
 	if ((hw->features & HEADERS_SAY_SOMETHING) != 0 ||
 			mdev_virtio_rx_offloads(dev) != 0)
-		flags |= BURST_OFFLOAD;
-	return flags;
+		return flags | BURST_OFFLOAD;
+	return flags | vector_flag(hw);
 }
 
 #define TX_OFFLOADS_IN_HEADER \
@@ -70,8 +77,8 @@ mdev_virtio_tx_burst(const struct rte_eth_dev *dev)
 	if ((dev->data->dev_conf.txmode.offloads & TX_OFFLOADS_IN_HEADER) != 0 ||
 			virtio_has_feature(hw->features,
 				VIRTIO_NET_F_HASH_REPORT))
-		flags |= BURST_OFFLOAD;
-	return flags;
+		return flags | BURST_OFFLOAD;
+	return flags | vector_flag(hw);
 }
 
 void
@@ -81,8 +88,8 @@ mdev_virtio_select_bursts(struct rte_eth_dev *dev)
 		dev->rx_pkt_burst = virtio_recv_all;
 	else
 		dev->rx_pkt_burst =
-			virtio_rx_bursts[mdev_virtio_rx_burst(dev)].burst;
-	dev->tx_pkt_burst = virtio_tx_bursts[mdev_virtio_tx_burst(dev)].burst;
+			virtio_rx_burst(mdev_virtio_rx_burst(dev))->burst;
+	dev->tx_pkt_burst = virtio_tx_burst(mdev_virtio_tx_burst(dev))->burst;
 	dev->tx_pkt_prepare = virtio_prepare;
 }
 
@@ -115,7 +122,7 @@ mdev_virtio_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
 {
 	RTE_SET_USED(queue);
 	snprintf(mode->info, sizeof(mode->info), "%s",
-		virtio_rx_bursts[mdev_virtio_rx_burst(dev)].info);
+		virtio_rx_burst(mdev_virtio_rx_burst(dev))->info);
 	return 0;
 }
 
@@ -125,6 +132,6 @@ mdev_virtio_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
 {
 	RTE_SET_USED(queue);
 	snprintf(mode->info, sizeof(mode->info), "%s",
-		virtio_tx_bursts[mdev_virtio_tx_burst(dev)].info);
+		virtio_tx_burst(mdev_virtio_tx_burst(dev))->info);
 	return 0;
 }

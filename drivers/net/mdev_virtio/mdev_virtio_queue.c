@@ -177,10 +177,13 @@ rx_queue_init(const struct rte_eth_dev *dev, struct virtqueue *vq)
 		.port = dev->data->port_id,
 	};
 
+	vq->frame_offset = sizeof(m) + rte_pktmbuf_priv_size(vq->mp) +
+		RTE_PKTMBUF_HEADROOM;
 	memcpy(&vq->rearm, &m.data_off, sizeof(vq->rearm));
 	vq->mbuf_flags = (rte_pktmbuf_priv_flags(vq->mp) &
 			RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0 ?
 		RTE_MBUF_F_EXTERNAL : 0;
+	vq->direct = vq->mbuf_flags == 0;
 	virtqueue_init_rx(vq, rte_pktmbuf_data_room_size(vq->mp) -
 			RTE_PKTMBUF_HEADROOM);
 	vq->burst = mdev_virtio_rx_burst(dev);

@@ -22,6 +22,7 @@
 #define BURST_MERGEABLE 0x4
 #define BURST_OFFLOAD 0x8
 #define BURST_VECTOR 0x10
+#define BURST_FLAGS 0x1f
 
 /* Lengths beyond which a frame is in the next bin, the last one unused. */
 typedef int16_t burst_lanes __attribute__((vector_size(16)));
@@ -47,13 +48,19 @@ burst_count_address(struct virtqueue *vq, const struct rte_ether_addr *to)
 }
 
 static __rte_always_inline void
-burst_count(struct virtqueue *vq, struct burst_sums *sums, uint32_t len,
-		const void *frame)
+burst_count_len(struct burst_sums *sums, uint32_t len)
 {
 	const int16_t lane = RTE_MIN(len, (uint32_t)INT16_MAX);
 
 	sums->bytes += len;
 	sums->beyond -= (lane - (burst_lanes){ 0 }) > burst_bins;
+}
+
+static __rte_always_inline void
+burst_count(struct virtqueue *vq, struct burst_sums *sums, uint32_t len,
+		const void *frame)
+{
+	burst_count_len(sums, len);
 	burst_count_address(vq, frame);
 }
 

@@ -12,6 +12,7 @@
 
 #include "virtio_burst.h"
 #include "virtio_offload.h"
+#include "virtio_rx_vec.h"
 
 /* mbufs that one refill step takes from the pool */
 #define REFILL_BATCH 64
@@ -268,73 +269,105 @@ rx_frame_of_several(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf
 	return RX_DROPPED;
 }
 
-/* Give one buffer to the device; not yet visible. */
-static __rte_always_inline void
-rx_give(struct virtqueue *vq, uint16_t position, uint16_t id, struct rte_mbuf *m,
-		uint32_t hdr_len, const bool packed)
+static __rte_always_inline uint64_t
+rx_buf_addr(const struct virtqueue *vq, const struct rte_mbuf *m, uint32_t hdr_len)
 {
-	uint64_t addr = virtqueue_buf_addr(vq, m) + RTE_PKTMBUF_HEADROOM - hdr_len;
+	return virtqueue_buf_addr(vq, m) + RTE_PKTMBUF_HEADROOM - hdr_len;
+}
 
-	vq->mbuf[id] = m;
-	if (packed) {
-		packed_write_desc(vq, position, addr, packed_pack(vq->rx_buf_len, id,
-			VRING_DESC_F_WRITE | packed_avail_flags(vq, position)));
-	} else {
-		vq->desc[id].addr = rte_cpu_to_le_64(addr);
-		split_enqueue_avail(vq, position, id);
+/* Give the device so many buffers, which are in mbuf[]; not yet visible. */
+static __rte_always_inline void
+rx_give(struct virtqueue *vq, uint16_t position, uint16_t count, uint32_t hdr_len,
+		const bool in_sequence, const bool packed)
+{
+	uint16_t id, i;
+	uint64_t addr;
+
+	for (i = 0; i < count; i++, position++) {
+		id = in_sequence ? position & vq->mask :
+			vq->ids[position & vq->mask];
+		addr = rx_buf_addr(vq, vq->mbuf[id], hdr_len);
+		if (packed) {
+			packed_write_desc(vq, position, addr,
+				packed_pack(vq->rx_buf_len, id, VRING_DESC_F_WRITE |
+					packed_avail_flags(vq, position)));
+		} else {
+			vq->desc[id].addr = rte_cpu_to_le_64(addr);
+			split_enqueue_avail(vq, position, id);
+		}
 	}
 }
 
 /*
- * Give the device as many buffers as the ring has room for. The first descriptor of a
- * packed ring becomes visible last.
+ * Take buffers from the pool for a position and those behind it: how many, most at
+ * most; 0 if the pool does not have so many.
  */
-static __rte_always_inline void
-rx_refill(struct virtqueue *vq, const unsigned int flags)
+static __rte_always_inline uint16_t
+rx_alloc(struct virtqueue *vq, uint16_t position, uint16_t most, const bool in_sequence)
 {
-	const bool packed = (flags & BURST_PACKED) != 0;
-	const uint32_t hdr_len = rx_hdr_len(vq, flags);
-	uint16_t free = virtqueue_free_count(vq), most = REFILL_BATCH;
-	uint16_t old = vq->head, head = old, batch, i, id, first_id = 0;
+	uint16_t from = position & vq->mask, i;
 	struct rte_mbuf *m[REFILL_BATCH];
-	uint64_t first_addr = 0;
+
+	if (in_sequence) {
+		most = RTE_MIN(most, vq->size - from);
+		return rte_mempool_get_bulk(vq->mp, (void **)&vq->mbuf[from],
+				most) == 0 ? most : 0;
+	}
+	if (rte_mempool_get_bulk(vq->mp, (void **)m, most) != 0)
+		return 0;
+	for (i = 0; i < most; i++)
+		vq->mbuf[vq->ids[(position + i) & vq->mask]] = m[i];
+	return most;
+}
+
+/* Give the device as many buffers as there is room for. Returns the new head. */
+static __rte_always_inline uint16_t
+rx_fill(struct virtqueue *vq, uint32_t hdr_len, const bool in_sequence, const bool packed)
+{
+	uint16_t free = virtqueue_free_count(vq), most = REFILL_BATCH, batch, skip;
+	uint16_t head = vq->head;
 
 	while (free > 0) {
-		batch = RTE_MIN(free, most);
-		if (unlikely(rte_mempool_get_bulk(vq->mp, (void **)m, batch) != 0)) {
+		batch = rx_alloc(vq, head, RTE_MIN(free, most), in_sequence);
+		if (unlikely(batch == 0)) {
 			/* a pool that has few must not leave the ring empty */
-			most = batch / 2;
+			most = RTE_MIN(free, most) / 2;
 			if (most > 0)
 				continue;
 			vq->stats.nombuf += free;
 			break;
 		}
-		i = 0;
-		if (packed && head == old) {
-			first_id = vq->ids[head & vq->mask];
-			first_addr = virtqueue_buf_addr(vq, m[0]) +
-				RTE_PKTMBUF_HEADROOM - hdr_len;
-			vq->mbuf[first_id] = m[0];
-			i = 1;
-		}
-		for (; i < batch; i++) {
-			id = vq->ids[(head + i) & vq->mask];
-			rx_give(vq, head + i, id, m[i], hdr_len, packed);
-		}
+		/* the first descriptor of a packed ring becomes visible last */
+		skip = packed && head == vq->head;
+		rx_give(vq, head + skip, batch - skip, hdr_len, in_sequence, packed);
 		head += batch;
 		free -= batch;
 	}
-	if (unlikely(head == old))
+	return head;
+}
+
+static __rte_always_inline void
+rx_refill(struct virtqueue *vq, const unsigned int flags)
+{
+	const bool packed = (flags & BURST_PACKED) != 0;
+	const uint32_t hdr_len = rx_hdr_len(vq, flags);
+	uint16_t old = vq->head, id = vq->ids[old & vq->mask];
+
+	if (likely(vq->in_sequence))
+		vq->head = rx_fill(vq, hdr_len, true, packed);
+	else
+		vq->head = rx_fill(vq, hdr_len, false, packed);
+	if (unlikely(vq->head == old))
 		return;
-	vq->head = head;
 	if (packed) {
-		vq->packed_desc[old & vq->mask].addr = rte_cpu_to_le_64(first_addr);
-		packed_publish(vq, old, packed_pack(vq->rx_buf_len, first_id,
+		vq->packed_desc[old & vq->mask].addr = rte_cpu_to_le_64(
+			rx_buf_addr(vq, vq->mbuf[id], hdr_len));
+		packed_publish(vq, old, packed_pack(vq->rx_buf_len, id,
 			VRING_DESC_F_WRITE | packed_avail_flags(vq, old)));
-		packed_kick(vq, old, head);
+		packed_kick(vq, old, vq->head);
 	} else {
-		split_publish(vq, head);
-		split_kick(vq, old, head);
+		split_publish(vq, vq->head);
+		split_kick(vq, old, vq->head);
 	}
 }
 
@@ -416,6 +449,24 @@ complete:
 	return RX_FRAME;
 }
 
+/* Take frames by eights, as long as that is possible; how many. */
+static __rte_always_inline uint16_t
+rx_blocks(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkts,
+		uint16_t count, struct burst_sums *sums, const unsigned int flags)
+{
+	uint16_t received = 0;
+
+	if (!vq->in_sequence || !vq->direct || cur->batch > 0)
+		return 0;
+	while (received + RX_BLOCK <= count &&
+			(uint16_t)(cur->end - cur->position) >= RX_BLOCK &&
+			rx_block(vq, cur->position, pkts + received, sums, flags)) {
+		received += RX_BLOCK;
+		cur->position += RX_BLOCK;
+	}
+	return received;
+}
+
 static __rte_always_inline uint16_t
 rx_burst(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
 		const unsigned int flags)
@@ -429,6 +480,8 @@ rx_burst(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
 	if (unlikely(vq->broken))
 		return 0;
 	rx_cursor_init(vq, &cur, flags);
+	if ((flags & BURST_VECTOR) != 0)
+		received = rx_blocks(vq, &cur, pkts, count, &sums, flags);
 	while (received < count) {
 		result = rx_frame(vq, &cur, &m, flags);
 		if (result == RX_NOTHING)

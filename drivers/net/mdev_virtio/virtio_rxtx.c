@@ -2,10 +2,123 @@
 
 /* Bursts: the tables of them, and what is not worth a variant for each ring. */
 
+#include <rte_cpuflags.h>
+#include <rte_vect.h>
+
 #include "virtio_rx.h"
 #include "virtio_rxtx.h"
 #include "virtio_tx.h"
 #include "virtio_variants.h"
+
+/* Instruction sets; the first one also has what needs none. */
+enum vec_set {
+	VEC_128,
+	VEC_AVX2,
+	VEC_AVX512,
+	VEC_SETS,
+};
+
+#if defined(RTE_ARCH_X86)
+#define VEC128_NAME "SSE"
+#elif defined(RTE_ARCH_ARM64)
+#define VEC128_NAME "NEON"
+#else
+#define VEC128_NAME "128"
+#endif
+
+#define RX_ENTRY(suffix, flags, text) \
+	[flags] = { virtio_recv_ ## suffix, text },
+#define TX_ENTRY(suffix, flags, text) \
+	[flags] = { virtio_xmit_ ## suffix, text },
+
+static const struct virtio_rx_burst
+rx_bursts[VEC_SETS][BURST_FLAGS + 1] = {
+	[VEC_128] = {
+		VIRTIO_RX_SPLIT_VARIANTS(RX_ENTRY)
+		VIRTIO_RX_PACKED_VARIANTS(RX_ENTRY)
+		VIRTIO_RX_VECTOR_VARIANTS(RX_ENTRY, vec128, VEC128_NAME)
+	},
+#ifdef VIRTIO_HAS_AVX2
+	[VEC_AVX2] = {
+		VIRTIO_RX_VECTOR_VARIANTS(RX_ENTRY, avx2, "AVX2")
+	},
+#endif
+#ifdef VIRTIO_HAS_AVX512
+	[VEC_AVX512] = {
+		VIRTIO_RX_VECTOR_VARIANTS(RX_ENTRY, avx512, "AVX512")
+	},
+#endif
+};
+
+static const struct virtio_tx_burst
+tx_bursts[VEC_SETS][BURST_FLAGS + 1] = {
+	[VEC_128] = {
+		VIRTIO_TX_SPLIT_VARIANTS(TX_ENTRY)
+		VIRTIO_TX_PACKED_VARIANTS(TX_ENTRY)
+		VIRTIO_TX_VECTOR_VARIANTS(TX_ENTRY, vec128, VEC128_NAME)
+	},
+#ifdef VIRTIO_HAS_AVX2
+	[VEC_AVX2] = {
+		VIRTIO_TX_VECTOR_VARIANTS(TX_ENTRY, avx2, "AVX2")
+	},
+#endif
+#ifdef VIRTIO_HAS_AVX512
+	[VEC_AVX512] = {
+		VIRTIO_TX_VECTOR_VARIANTS(TX_ENTRY, avx512, "AVX512")
+	},
+#endif
+};
+
+static enum vec_set
+find_vec_set(void)
+{
+#ifdef RTE_ARCH_X86
+	uint16_t bits = rte_vect_get_max_simd_bitwidth();
+#endif
+
+#ifdef VIRTIO_HAS_AVX512
+	if (bits >= RTE_VECT_SIMD_512 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
+		return VEC_AVX512;
+#endif
+#ifdef VIRTIO_HAS_AVX2
+	if (bits >= RTE_VECT_SIMD_256 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
+		return VEC_AVX2;
+#endif
+	return VEC_128;
+}
+
+/* Asked for by bursts too; the answer is the same for ever. */
+static enum vec_set
+vec_set(void)
+{
+	static int found = -1;
+
+	if (unlikely(found < 0))
+		found = find_vec_set();
+	return found;
+}
+
+bool
+virtio_vec_allowed(void)
+{
+	return rte_vect_get_max_simd_bitwidth() >= RTE_VECT_SIMD_128;
+}
+
+const struct virtio_rx_burst *
+virtio_rx_burst(uint8_t flags)
+{
+	return &rx_bursts[(flags & BURST_VECTOR) != 0 ? vec_set() : VEC_128][flags];
+}
+
+const struct virtio_tx_burst *
+virtio_tx_burst(uint8_t flags)
+{
+	return &tx_bursts[(flags & BURST_VECTOR) != 0 ? vec_set() : VEC_128][flags];
+}
 
 /*
  * Each ring has its turn to be the first: a busy one must not keep the others from
@@ -18,7 +131,7 @@ virtio_recv_all(void *rx_queue, struct rte_mbuf **pkts, uint16_t count)
 	uint16_t received = 0;
 
 	do {
-		received += virtio_rx_bursts[ring->burst].burst(ring,
+		received += virtio_rx_burst(ring->burst)->burst(ring,
 				pkts + received, count - received);
 		ring = ring->sibling != NULL ? ring->sibling : vq;
 	} while (ring != first && received < count);
@@ -51,7 +164,6 @@ virtio_reclaim(struct virtqueue *vq)
 bool
 virtio_tx_attention(struct virtqueue *vq)
 {
-	const unsigned int flags = vq->burst;
 	struct rte_mbuf *m;
 
 	if (vq->broken)
@@ -60,22 +172,7 @@ virtio_tx_attention(struct virtqueue *vq)
 	m = __atomic_exchange_n(&vq->inject, NULL, __ATOMIC_SEQ_CST);
 	/* whoever hands frames over has few, and waits for those of before */
 	virtio_reclaim(vq);
-	if (m != NULL && virtio_tx_bursts[flags].burst(vq, &m, 1) == 0)
+	if (m != NULL && virtio_tx_burst(vq->burst)->burst(vq, &m, 1) == 0)
 		virtqueue_inject(vq, m); /* the ring is full: next time */
 	return !vq->broken;
 }
-
-#define RX_ENTRY(suffix, flags, text) \
-	[flags] = { virtio_recv_ ## suffix, text },
-#define TX_ENTRY(suffix, flags, text) \
-	[flags] = { virtio_xmit_ ## suffix, text },
-
-const struct virtio_rx_burst virtio_rx_bursts[VIRTIO_RX_BURSTS] = {
-	VIRTIO_RX_SPLIT_VARIANTS(RX_ENTRY)
-	VIRTIO_RX_PACKED_VARIANTS(RX_ENTRY)
-};
-
-const struct virtio_tx_burst virtio_tx_bursts[VIRTIO_TX_BURSTS] = {
-	VIRTIO_TX_SPLIT_VARIANTS(TX_ENTRY)
-	VIRTIO_TX_PACKED_VARIANTS(TX_ENTRY)
-};

@@ -8,19 +8,16 @@
  * kept as a number, since each process has addresses of its own.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <ethdev_driver.h>
 
 #include "virtqueue.h"
 
-/* Numbers of choices: BURST_* flags of virtio_burst.h. */
-#define VIRTIO_RX_BURSTS 32
-#define VIRTIO_TX_BURSTS 32
-
 struct virtio_rx_burst {
-	eth_rx_burst_t burst; /* NULL: there is none with these flags */
-	const char *info;     /* what it is called, for users */
+	eth_rx_burst_t burst;
+	const char *info; /* what it is called, for users */
 };
 
 struct virtio_tx_burst {
@@ -28,9 +25,15 @@ struct virtio_tx_burst {
 	const char *info;
 };
 
-/* By flags. */
-extern const struct virtio_rx_burst virtio_rx_bursts[VIRTIO_RX_BURSTS];
-extern const struct virtio_tx_burst virtio_tx_bursts[VIRTIO_TX_BURSTS];
+/*
+ * The functions with these flags, BURST_* of virtio_burst.h; those with vector
+ * instructions for the largest set that the processor has and EAL allows.
+ */
+const struct virtio_rx_burst *virtio_rx_burst(uint8_t flags);
+const struct virtio_tx_burst *virtio_tx_burst(uint8_t flags);
+
+/* Does EAL allow any vector instructions (--force-max-simd-bitwidth)? */
+bool virtio_vec_allowed(void);
 
 /* Receive from a queue with siblings: all are polled. */
 uint16_t virtio_recv_all(void *rx_queue, struct rte_mbuf **pkts, uint16_t count);

@@ -295,6 +295,8 @@ tx_is_too_long(const struct virtqueue *vq, const struct rte_mbuf *m,
 		(RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)) == 0;
 }
 
+#define TX_SIGN RTE_BIT64(63)
+
 /* refcnt and nb_segs are 1, as the words lie in an mbuf. */
 #define TX_ONE_SEGMENT (1u | 1u << 16)
 
@@ -475,6 +477,8 @@ tx_enqueue_other(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 	return TX_SENT;
 }
 
+#include "virtio_tx_vec.h"
+
 /* What a burst has enqueued and not published. */
 struct tx_burst {
 	struct tx_position at;
@@ -552,18 +556,36 @@ tx_enqueue_full(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **
 	return vq->broken ? TX_FULL : tx_enqueue(vq, burst, pkt, flags);
 }
 
+/* Enqueue frames by eights, as long as that is possible; how many. */
+static __rte_always_inline uint16_t
+tx_blocks(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkts,
+		uint16_t count, const unsigned int flags)
+{
+	uint16_t room = vq->tail + vq->size - burst->at.head, sent = 0;
+
+	count = RTE_MIN(count, room);
+	while (sent + TX_BLOCK <= count && tx_block(vq, &burst->at, pkts + sent,
+			&burst->sums, flags))
+		sent += TX_BLOCK;
+	burst->plain += sent;
+	burst->sent += sent;
+	return sent;
+}
+
 static __rte_always_inline uint16_t
 tx_burst(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
 		const unsigned int flags)
 {
 	struct tx_burst burst;
 	enum tx_result result;
-	uint16_t i;
+	uint16_t i = 0;
 
 	if (virtqueue_free_count(vq) < RTE_MAX(vq->free_thresh, count))
 		tx_reclaim(vq, flags);
 	tx_begin(vq, &burst);
-	for (i = 0; i < count && likely(!vq->broken); i++) {
+	if ((flags & BURST_VECTOR) != 0 && likely(!vq->broken))
+		i = tx_blocks(vq, &burst, pkts, count, flags);
+	for (; i < count && likely(!vq->broken); i++) {
 		result = tx_enqueue(vq, &burst, &pkts[i], flags);
 		if (unlikely(result == TX_FULL)) {
 			result = tx_enqueue_full(vq, &burst, &pkts[i], flags);

@@ -51,6 +51,36 @@
 	entry(packed_in_order_ol, BURST_PACKED | BURST_IN_ORDER | BURST_OFFLOAD, \
 		"Packed In-Order Offload")
 
+/*
+ * With vector instructions: one function for each ring, whatever the header may say
+ * apart from offloads.
+ */
+#define VIRTIO_RX_VECTOR_VARIANTS(entry, set, name) \
+	entry(split_ ## set, BURST_VECTOR, "Split Vector " name) \
+	entry(split_in_order_ ## set, BURST_VECTOR | BURST_IN_ORDER, \
+		"Split In-Order Vector " name) \
+	entry(split_mrg_ ## set, BURST_VECTOR | BURST_MERGEABLE, \
+		"Split Mergeable Vector " name) \
+	entry(split_in_order_mrg_ ## set, \
+		BURST_VECTOR | BURST_IN_ORDER | BURST_MERGEABLE, \
+		"Split In-Order Mergeable Vector " name) \
+	entry(packed_ ## set, BURST_VECTOR | BURST_PACKED, "Packed Vector " name) \
+	entry(packed_in_order_ ## set, BURST_VECTOR | BURST_PACKED | BURST_IN_ORDER, \
+		"Packed In-Order Vector " name) \
+	entry(packed_mrg_ ## set, BURST_VECTOR | BURST_PACKED | BURST_MERGEABLE, \
+		"Packed Mergeable Vector " name) \
+	entry(packed_in_order_mrg_ ## set, \
+		BURST_VECTOR | BURST_PACKED | BURST_IN_ORDER | BURST_MERGEABLE, \
+		"Packed In-Order Mergeable Vector " name)
+
+#define VIRTIO_TX_VECTOR_VARIANTS(entry, set, name) \
+	entry(split_ ## set, BURST_VECTOR, "Split Vector " name) \
+	entry(split_in_order_ ## set, BURST_VECTOR | BURST_IN_ORDER, \
+		"Split In-Order Vector " name) \
+	entry(packed_ ## set, BURST_VECTOR | BURST_PACKED, "Packed Vector " name) \
+	entry(packed_in_order_ ## set, BURST_VECTOR | BURST_PACKED | BURST_IN_ORDER, \
+		"Packed In-Order Vector " name)
+
 #define VIRTIO_RX_DECLARE(suffix, flags, text) \
 	uint16_t virtio_recv_ ## suffix(void *rx_queue, struct rte_mbuf **pkts, \
 			uint16_t count);
@@ -80,5 +110,11 @@ VIRTIO_RX_SPLIT_VARIANTS(VIRTIO_RX_DECLARE)
 VIRTIO_RX_PACKED_VARIANTS(VIRTIO_RX_DECLARE)
 VIRTIO_TX_SPLIT_VARIANTS(VIRTIO_TX_DECLARE)
 VIRTIO_TX_PACKED_VARIANTS(VIRTIO_TX_DECLARE)
+VIRTIO_RX_VECTOR_VARIANTS(VIRTIO_RX_DECLARE, vec128, "")
+VIRTIO_TX_VECTOR_VARIANTS(VIRTIO_TX_DECLARE, vec128, "")
+VIRTIO_RX_VECTOR_VARIANTS(VIRTIO_RX_DECLARE, avx2, "")
+VIRTIO_TX_VECTOR_VARIANTS(VIRTIO_TX_DECLARE, avx2, "")
+VIRTIO_RX_VECTOR_VARIANTS(VIRTIO_RX_DECLARE, avx512, "")
+VIRTIO_TX_VECTOR_VARIANTS(VIRTIO_TX_DECLARE, avx512, "")
 
 #endif /* VIRTIO_VARIANTS_H */

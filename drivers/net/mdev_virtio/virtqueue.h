@@ -146,6 +146,8 @@ struct virtqueue {
 	uint32_t batch_len;            /* and the length of its last one */
 	uint32_t rx_buf_len;           /* what a receive buffer holds, with its header */
 	uint32_t max_frame;            /* transmit: the device's MTU with headers */
+	uint32_t frame_offset;         /* receive: of a frame from its mbuf, if direct */
+	bool direct;                   /* receive: buffers lie behind their mbufs */
 	uint64_t rearm;                /* receive: first words of an mbuf */
 	uint64_t mbuf_flags;           /* receive: ol_flags of a frame without offloads */
 	struct rte_mempool *mp;        /* receive: where buffers come from; transmit: plain ones go */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef VIRTIO_VEC_H
+#define VIRTIO_VEC_H
+
+/*
+ * What the vectorised bursts need of an instruction set. The compiler's own vectors do
+ * nearly all; files that include this are built once for each set.
+ */
+
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_vect.h>
+
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+#define VEC_BYTES 64
+#define VEC_QUAD_BYTES 32
+#elif defined(__AVX2__)
+#define VEC_BYTES 32
+#define VEC_QUAD_BYTES 32
+#else
+#define VEC_BYTES 16
+#define VEC_QUAD_BYTES 16
+#endif
+
+/* As many words as a register holds; at any address that a word may have. */
+typedef uint64_t __attribute__((vector_size(VEC_BYTES), aligned(8), may_alias)) vec_words;
+#define VEC_LANES (VEC_BYTES / 8)
+
+/* Four words, in one or two registers: the middle of an mbuf. */
+typedef uint64_t __attribute__((vector_size(VEC_QUAD_BYTES), aligned(8), may_alias))
+	vec_quad;
+#define VEC_QUADS (32 / VEC_QUAD_BYTES)
+
+static const uint64_t vec_iota[8] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+
+/* Is any bit set? */
+static __rte_always_inline bool
+vec_any(const vec_words *words)
+{
+#if VEC_BYTES == 64
+	return _mm512_test_epi64_mask((__m512i)*words, (__m512i)*words) != 0;
+#elif VEC_BYTES == 32
+	return !_mm256_testz_si256((__m256i)*words, (__m256i)*words);
+#elif defined(__SSE4_1__)
+	return !_mm_testz_si128((__m128i)*words, (__m128i)*words);
+#else
+	return ((*words)[0] | (*words)[1]) != 0;
+#endif
+}
+
+/* Copy eight pointers. */
+static __rte_always_inline void
+vec_copy8(void *to, const void *from)
+{
+	const vec_words *src = from;
+	vec_words *dst = to;
+	unsigned int i;
+
+	for (i = 0; i < 8 / VEC_LANES; i++)
+		dst[i] = src[i];
+}
+
+#endif /* VIRTIO_VEC_H */
