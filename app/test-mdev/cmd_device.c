@@ -257,11 +257,16 @@ test_unmapped_memory(void)
 {
 	struct rte_eth_link link;
 
-	TEST_ASSERT_SUCCESS(port_start(ext.pool, false), "not started");
+	int ret;
+
+	/* the device asks as soon as it has its buffers */
 	captured_log_start();
-	TEST_ASSERT_EQUAL(receive(1, 3), 0, "a frame from nowhere");
+	ret = port_start(ext.pool, false);
+	if (ret == 0)
+		TEST_ASSERT_EQUAL(receive(1, 3), 0, "a frame from nowhere");
 	rte_eth_link_get_nowait(ext.port, &link);
 	captured_log_stop();
+	TEST_ASSERT_SUCCESS(ret, "not started");
 	TEST_ASSERT_EQUAL(captured_log_lines("asks for a reset (DEVICE_NEEDS_RESET)"),
 		1, "%u lines", captured_log_lines(NULL));
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "link");
