@@ -146,6 +146,16 @@ control()
 	mdev_remove "$uuid"
 }
 
+# client TYPE PROGRAM: one of the test clients drives a device
+client()
+{
+	local uuid
+
+	uuid=$(mdev_create "$1")
+	"$tests/$2" "$uuid" | tee "$work/count"
+	mdev_remove "$uuid"
+}
+
 # attacks TYPE
 attacks()
 {
@@ -398,6 +408,10 @@ each()
 
 for type in net-mmap net-trap net-mmap-4 net-trap-16; do
 	each "queue pairs, control queue, filters of $type" control $type
+	counted
+done
+for type in net-mmap net-trap-4; do
+	each "queues reset, device broken, features off of $type" client $type rings
 	counted
 done
 for type in net-mmap-4 net-trap; do

@@ -47,7 +47,9 @@ struct mdev_virtio_callback {
  *	without the lock; must not block.
  * @set_vq_cb: How to interrupt for this queue. Set once, before the device can
  *	be opened.
- * @set_vq_ready: The queue may (true) be processed as soon as the driver is OK.
+ * @set_vq_ready: The queue may (true) be processed as soon as the driver is OK, or
+ *	not any more (false): then the device has forgotten what it took from it,
+ *	and touches it no more when this returns.
  * @get_vq_ready: What @set_vq_ready set last; false after reset.
  * @set_vq_state: Index of the next available descriptor to take. Returns 0, or
  *	-EBUSY while the queue is ready.

@@ -141,6 +141,8 @@ struct mvnet_scratch {
  * @config_cb: set before the device can be opened
  * @status: device status; under mvdev.lock
  * @features: negotiated; under mvdev.lock
+ * @features_off: not to be offered; under mvdev.lock, constant while @open
+ * @open: by a client; under mvdev.lock
  * @filter: under mvdev.lock
  * @announce: the driver is to announce itself; under mvdev.lock
  * @active_pairs: queue pairs in use; written under mvdev.lock, read anywhere
@@ -165,6 +167,8 @@ struct mvnet {
 	struct mdev_virtio_callback config_cb;
 	u8 status;
 	u64 features;
+	u64 features_off;
+	bool open;
 	struct mvnet_filter filter;
 	bool announce;
 	u16 active_pairs;
@@ -201,6 +205,7 @@ static inline bool mvnet_has(const struct mvnet *nd, unsigned int feature)
 
 /* mdev_virtio_net_ops.c */
 extern const struct mdev_virtio_ops mvnet_ops;
+void mvnet_needs_reset(struct mvnet *nd);
 void mvnet_broken(struct mvnet *nd, int error);
 
 /* mdev_virtio_net_ctrl.c */

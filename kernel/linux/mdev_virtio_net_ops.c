@@ -9,23 +9,33 @@
 
 #include "mdev_virtio_net.h"
 
-/* Those that need the control virtqueue, s. 5.1.3.1 */
-#define CTRL_FEATURES (BIT_ULL(VIRTIO_NET_F_CTRL_RX) |		\
-		       BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) |	\
-		       BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) |	\
-		       BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE) |	\
-		       BIT_ULL(VIRTIO_NET_F_MQ))
-
 #define FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) |		\
 		  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |	\
 		  BIT_ULL(VIRTIO_F_ORDER_PLATFORM) |	\
+		  BIT_ULL(VIRTIO_F_RING_RESET) |	\
 		  BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
 		  BIT_ULL(VIRTIO_NET_F_MAC) |		\
 		  BIT_ULL(VIRTIO_NET_F_STATUS) |	\
 		  BIT_ULL(VIRTIO_NET_F_MTU) |		\
 		  BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |	\
 		  BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |	\
-		  CTRL_FEATURES)
+		  BIT_ULL(VIRTIO_NET_F_CTRL_RX) |	\
+		  BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) |	\
+		  BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) |	\
+		  BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
+		  BIT_ULL(VIRTIO_NET_F_MQ))
+
+/* What needs which others, or one of them: s. 5.1.3.1. Those that are needed first. */
+static const struct {
+	u64 feature;
+	u64 needs;
+} requirements[] = {
+	{ BIT_ULL(VIRTIO_NET_F_CTRL_RX), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
+	{ BIT_ULL(VIRTIO_NET_F_CTRL_VLAN), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
+	{ BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
+	{ BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
+	{ BIT_ULL(VIRTIO_NET_F_MQ), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
+};
 
 /* Fields up to the last one whose feature is offered. */
 #define CONFIG_SIZE offsetofend(struct virtio_net_config, mtu)
@@ -94,11 +104,25 @@ static u16 mvnet_get_vq_num_max(struct mdev_virtio_device *mvdev, u16 idx)
 
 /* --- features and status --- */
 
+/* Those of @features whose requirements are among them, too. */
+static u64 satisfied(u64 features)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(requirements); i++)
+		if (!(features & requirements[i].needs))
+			features &= ~requirements[i].feature;
+	return features;
+}
+
 static u64 mvnet_get_features(struct mdev_virtio_device *mvdev)
 {
-	if (to_mvnet(mvdev)->type->pairs == 1)
-		return FEATURES & ~BIT_ULL(VIRTIO_NET_F_MQ);
-	return FEATURES;
+	struct mvnet *nd = to_mvnet(mvdev);
+	u64 features = FEATURES & ~nd->features_off;
+
+	if (nd->type->pairs == 1)
+		features &= ~BIT_ULL(VIRTIO_NET_F_MQ);
+	return satisfied(features);
 }
 
 static int mvnet_set_features(struct mdev_virtio_device *mvdev, u64 features)
@@ -106,8 +130,7 @@ static int mvnet_set_features(struct mdev_virtio_device *mvdev, u64 features)
 	struct mvnet *nd = to_mvnet(mvdev);
 	u16 i;
 
-	if ((features & CTRL_FEATURES) &&
-	    !(features & BIT_ULL(VIRTIO_NET_F_CTRL_VQ)))
+	if (features != satisfied(features))
 		return -EINVAL;
 	nd->features = features;
 	for (i = 0; i < mvdev->nvqs; i++)
@@ -169,16 +192,22 @@ static void mvnet_set_status(struct mdev_virtio_device *mvdev, u8 status)
 		start(nd);
 }
 
+/* No queue is used any more, until the driver resets the device: s. 2.1.2 */
+void mvnet_needs_reset(struct mvnet *nd)
+{
+	nd->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	stop(nd);
+	nd->config_cb.callback(nd->config_cb.private);
+}
+
 /*
  * The client's ring cannot be followed. Nothing is logged that a client could
- * repeat at will: the status says it all. VIRTIO 1.2 s. 2.1.2
+ * repeat at will: the status says it all.
  */
 void mvnet_broken(struct mvnet *nd, int error)
 {
 	dev_dbg(nd->mvdev.vdev.dev, "broken virtqueue: %d\n", error);
-	nd->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	stop(nd);
-	nd->config_cb.callback(nd->config_cb.private);
+	mvnet_needs_reset(nd);
 }
 
 /* --- configuration --- */
@@ -238,14 +267,26 @@ static u32 mvnet_get_generation(struct mdev_virtio_device *mvdev)
 
 /* --- life --- */
 
+static void set_open(struct mdev_virtio_device *mvdev, bool open)
+{
+	mutex_lock(&mvdev->lock);
+	to_mvnet(mvdev)->open = open;
+	mutex_unlock(&mvdev->lock);
+}
+
 static int mvnet_open(struct mdev_virtio_device *mvdev)
 {
-	return mdev_virtio_worker_start(&to_mvnet(mvdev)->worker);
+	int ret = mdev_virtio_worker_start(&to_mvnet(mvdev)->worker);
+
+	if (!ret)
+		set_open(mvdev, true);
+	return ret;
 }
 
 static void mvnet_close(struct mdev_virtio_device *mvdev)
 {
 	mdev_virtio_worker_stop(&to_mvnet(mvdev)->worker);
+	set_open(mvdev, false);
 }
 
 const struct mdev_virtio_ops mvnet_ops = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What is particular to a network device, for people and tests:
- * /sys/bus/mdev/devices/UUID/virtio_net/{announce,filter,pairs}.
+ * /sys/bus/mdev/devices/UUID/virtio_net/{announce,features_off,filter,needs_reset,pairs}.
  *
  * Whoever comes here may have to wait for the worker, and can be interrupted.
  */
@@ -98,6 +98,85 @@ static ssize_t filter_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(filter);
 
+/* What is not to be offered, and so neither is what needs it. Not while it is in use. */
+static ssize_t features_off_store(struct device *dev,
+				  struct device_attribute *attr,
+				  const char *buf, size_t count)
+{
+	struct mvnet *nd;
+	int ret;
+	u64 off;
+
+	ret = kstrtou64(buf, 0, &off);
+	if (ret)
+		return ret;
+	/* Without it this would be a legacy device. */
+	if (off & BIT_ULL(VIRTIO_F_VERSION_1))
+		return -EINVAL;
+	nd = mvnet_lock(dev);
+	if (!nd)
+		return -ERESTARTSYS;
+	if (nd->open)
+		ret = -EBUSY;
+	else
+		nd->features_off = off;
+	mutex_unlock(&nd->mvdev.lock);
+	return ret ? ret : count;
+}
+
+static ssize_t features_off_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	struct mvnet *nd = mvnet_lock(dev);
+	u64 off;
+
+	if (!nd)
+		return -ERESTARTSYS;
+	off = nd->features_off;
+	mutex_unlock(&nd->mvdev.lock);
+	return sysfs_emit(buf, "0x%016llx\n", off);
+}
+static DEVICE_ATTR_RW(features_off);
+
+/* Let the device break, as if by itself: VIRTIO 1.2 s. 2.1.2 */
+static ssize_t needs_reset_store(struct device *dev,
+				 struct device_attribute *attr,
+				 const char *buf, size_t count)
+{
+	struct mvnet *nd;
+	bool yes;
+	int ret;
+
+	ret = kstrtobool(buf, &yes);
+	if (ret)
+		return ret;
+	if (!yes)
+		return -EINVAL;
+	nd = mvnet_lock(dev);
+	if (!nd)
+		return -ERESTARTSYS;
+	if (!(nd->status & VIRTIO_CONFIG_S_DRIVER_OK))
+		ret = -ENOTCONN;
+	else
+		mvnet_needs_reset(nd);
+	mutex_unlock(&nd->mvdev.lock);
+	return ret ? ret : count;
+}
+
+static ssize_t needs_reset_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	struct mvnet *nd = mvnet_lock(dev);
+	bool needed;
+
+	if (!nd)
+		return -ERESTARTSYS;
+	needed = nd->status & VIRTIO_CONFIG_S_NEEDS_RESET;
+	mutex_unlock(&nd->mvdev.lock);
+	return sysfs_emit(buf, "%d\n", needed);
+}
+static DEVICE_ATTR_RW(needs_reset);
+
 /* In use, and all that there are. */
 static ssize_t pairs_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -111,7 +190,9 @@ static DEVICE_ATTR_RO(pairs);
 
 static struct attribute *mvnet_attrs[] = {
 	&dev_attr_announce.attr,
+	&dev_attr_features_off.attr,
 	&dev_attr_filter.attr,
+	&dev_attr_needs_reset.attr,
 	&dev_attr_pairs.attr,
 	NULL,
 };

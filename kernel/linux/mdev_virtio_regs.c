@@ -12,6 +12,16 @@
 
 /* --- status, VIRTIO 1.2 s. 2.1 and 3.1 --- */
 
+static void init_queue(struct mdev_virtio_device *mvdev, u16 idx)
+{
+	struct mdev_virtio_core_vq *vq = &mvdev->core->vqs[idx];
+
+	vq->num = mvdev->ops->get_vq_num_max(mvdev, idx);
+	vq->desc = 0;
+	vq->driver = 0;
+	vq->device = 0;
+}
+
 void mvdev_regs_reset(struct mdev_virtio_device *mvdev)
 {
 	struct mdev_virtio_core *core = mvdev->core;
@@ -22,14 +32,8 @@ void mvdev_regs_reset(struct mdev_virtio_device *mvdev)
 	core->driver_feature_select = 0;
 	core->driver_features = 0;
 	core->queue_select = 0;
-	for (i = 0; i < mvdev->nvqs; i++) {
-		struct mdev_virtio_core_vq *vq = &core->vqs[i];
-
-		vq->num = mvdev->ops->get_vq_num_max(mvdev, i);
-		vq->desc = 0;
-		vq->driver = 0;
-		vq->device = 0;
-	}
+	for (i = 0; i < mvdev->nvqs; i++)
+		init_queue(mvdev, i);
 	mvdev_irq_reset(mvdev);
 }
 
@@ -80,6 +84,27 @@ static void enable_queue(struct mdev_virtio_device *mvdev, u16 idx)
 	ops->set_vq_ready(mvdev, idx, true);
 }
 
+static bool accepted(struct mdev_virtio_device *mvdev, unsigned int feature)
+{
+	return (mvdev->ops->get_status(mvdev) & VIRTIO_CONFIG_S_FEATURES_OK) &&
+	       (mvdev->core->driver_features & BIT_ULL(feature));
+}
+
+/*
+ * The device has finished with the queue when this returns, so queue_reset need never
+ * show 1: VIRTIO 1.2 s. 2.6.1, 4.1.4.3.1
+ */
+static void reset_queue(struct mdev_virtio_device *mvdev, u16 idx)
+{
+	struct mdev_virtio_core_vq *vq = &mvdev->core->vqs[idx];
+
+	if (!accepted(mvdev, VIRTIO_F_RING_RESET))
+		return;
+	mvdev->ops->set_vq_ready(mvdev, idx, false);
+	init_queue(mvdev, idx);
+	mvdev_irq_set_vector(mvdev, &vq->vector, VIRTIO_MSI_NO_VECTOR);
+}
+
 /* --- common configuration --- */
 
 /* Fields by offset. No driver may access one in part or two at a time. */
@@ -106,7 +131,8 @@ static const struct {
 	{ VIRTIO_PCI_COMMON_Q_AVAILHI, 4 },
 	{ VIRTIO_PCI_COMMON_Q_USEDLO, 4 },
 	{ VIRTIO_PCI_COMMON_Q_USEDHI, 4 },
-	/* then queue_notify_data, queue_reset: not offered, read as 0 */
+	{ VIRTIO_PCI_COMMON_Q_NDATA, 2 },	/* not offered: always 0 */
+	{ VIRTIO_PCI_COMMON_Q_RESET, 2 },
 };
 
 static struct mdev_virtio_core_vq *selected(struct mdev_virtio_device *mvdev)
@@ -233,6 +259,11 @@ static void write_queue_field(struct mdev_virtio_device *mvdev, u32 off, u32 v)
 		return;
 	if (off == VIRTIO_PCI_COMMON_Q_MSIX) {
 		mvdev_irq_set_vector(mvdev, &vq->vector, v);
+		return;
+	}
+	if (off == VIRTIO_PCI_COMMON_Q_RESET) {
+		if (v == 1)
+			reset_queue(mvdev, idx);
 		return;
 	}
 	/* The rest is fixed while the queue is enabled. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -161,6 +162,41 @@ int set_irqs(struct client *c, uint32_t index, uint32_t flags, uint32_t start,
 
 	memcpy(u.set.data, data, data_len);
 	return ioctl(c->device, VFIO_DEVICE_SET_IRQS, &u.set) ? -errno : 0;
+}
+
+int msix_on(struct client *c, uint32_t vector)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	if (fd < 0 || set_irqs(c, VFIO_PCI_MSIX_IRQ_INDEX,
+			       VFIO_IRQ_SET_DATA_EVENTFD |
+			       VFIO_IRQ_SET_ACTION_TRIGGER, vector, 1, &fd,
+			       sizeof(fd)))
+		die("MSI-X");
+	return fd;
+}
+
+void msix_off(struct client *c, int fd)
+{
+	if (set_irqs(c, VFIO_PCI_MSIX_IRQ_INDEX, VFIO_IRQ_SET_DATA_NONE |
+		     VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0, NULL, 0))
+		die("MSI-X off");
+	close(fd);
+}
+
+int put_attribute(struct client *c, const char *name, const char *value)
+{
+	char path[PATH_MAX];
+	int fd, ret;
+
+	snprintf(path, sizeof(path),
+		 "/sys/bus/mdev/devices/%s/virtio_net/%s", c->uuid, name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		die("%s", path);
+	ret = write(fd, value, strlen(value)) < 0 ? errno : 0;
+	close(fd);
+	return ret;
 }
 
 static void find_structures(struct client *c)

@@ -102,6 +102,15 @@ void set_command(struct client *c, uint16_t command);
 int set_irqs(struct client *c, uint32_t index, uint32_t flags, uint32_t start,
 	     uint32_t count, const void *data, size_t data_len);
 
+/*
+ * Interrupt @vector is to signal an eventfd from now on, which is returned, and no
+ * other interrupt anything; msix_off() undoes that.
+ */
+int msix_on(struct client *c, uint32_t vector);
+void msix_off(struct client *c, int fd);
+/* Write to virtio_net/@name in the device's folder in sysfs; 0 or an errno. */
+int put_attribute(struct client *c, const char *name, const char *value);
+
 /* --- registers: these die if the access fails --- */
 uint32_t get_reg(struct client *c, uint32_t off, size_t len);
 void put_reg(struct client *c, uint32_t off, size_t len, uint32_t val);
@@ -114,6 +123,7 @@ void client_reset(struct client *c);
 bool client_negotiate(struct client *c, uint64_t features);
 void vq_init(struct vq *vq);	/* our side of it: empty */
 bool vq_enable(struct vq *vq, uint64_t desc, uint64_t avail, uint64_t used);
+bool vq_enable_own(struct vq *vq);	/* where vq_init() put it */
 void client_start(struct client *c, uint64_t features);
 /* true when DEVICE_NEEDS_RESET is there, false if it does not come */
 bool client_broken(struct client *c);

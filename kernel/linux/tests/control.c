@@ -8,12 +8,9 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <linux/if_vlan.h>
@@ -339,20 +336,9 @@ static void vlan_filters(struct client *c)
 
 /* --- announcements --- */
 
-/* 0 or an errno */
 static int ask_to_announce(struct client *c)
 {
-	char path[PATH_MAX];
-	int fd, ret;
-
-	snprintf(path, sizeof(path),
-		 "/sys/bus/mdev/devices/%s/virtio_net/announce", c->uuid);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		die("%s", path);
-	ret = write(fd, "1", 1) == 1 ? 0 : errno;
-	close(fd);
-	return ret;
+	return put_attribute(c, "announce", "1");
 }
 
 static bool must_announce(struct client *c)
@@ -363,18 +349,14 @@ static bool must_announce(struct client *c)
 
 static void announcements(struct client *c)
 {
-	int fd = eventfd(0, EFD_NONBLOCK);
 	uint64_t count;
+	int fd;
 
 	client_reset(c);
 	result(ask_to_announce(c) == ENOTCONN, "nobody to announce");
 	start(c, ~BIT(VIRTIO_NET_F_GUEST_ANNOUNCE));
 	result(ask_to_announce(c) == EOPNOTSUPP, "a driver that cannot");
-	if (fd < 0 || set_irqs(c, VFIO_PCI_MSIX_IRQ_INDEX,
-			       VFIO_IRQ_SET_DATA_EVENTFD |
-			       VFIO_IRQ_SET_ACTION_TRIGGER, 0, 1, &fd,
-			       sizeof(fd)))
-		die("MSI-X");
+	fd = msix_on(c, 0);
 	start(c, ~0ull);
 	put_common(c, VIRTIO_PCI_COMMON_MSIX, 2, 0);
 	/* of the link, perhaps */
@@ -388,10 +370,7 @@ static void announcements(struct client *c)
 			  VIRTIO_NET_CTRL_ANNOUNCE_ACK, NULL, 0),
 	       "takes the acknowledgment");
 	result(!must_announce(c), "has no ANNOUNCE any more");
-	if (set_irqs(c, VFIO_PCI_MSIX_IRQ_INDEX, VFIO_IRQ_SET_DATA_NONE |
-		     VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0, NULL, 0))
-		die("MSI-X off");
-	close(fd);
+	msix_off(c, fd);
 }
 
 /* --- indirect descriptors, VIRTIO 1.2 s. 2.7.5.3 --- */
@@ -469,16 +448,12 @@ static void indirect(struct client *c)
 
 static void interrupts(struct client *c)
 {
-	int fd = eventfd(0, EFD_NONBLOCK);
 	uint8_t on = 0;
 	uint64_t count;
+	int fd;
 
 	start(c, ~0ull);
-	if (fd < 0 || set_irqs(c, VFIO_PCI_MSIX_IRQ_INDEX,
-			       VFIO_IRQ_SET_DATA_EVENTFD |
-			       VFIO_IRQ_SET_ACTION_TRIGGER, c->nvqs, 1, &fd,
-			       sizeof(fd)))
-		die("MSI-X");
+	fd = msix_on(c, c->nvqs);
 	put_common(c, VIRTIO_PCI_COMMON_Q_SELECT, 2, c->ctrl);
 	put_common(c, VIRTIO_PCI_COMMON_Q_MSIX, 2, c->nvqs);
 	result(do_command(c, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &on,
@@ -499,10 +474,7 @@ static void interrupts(struct client *c)
 			  1) &&
 	       read(fd, &count, sizeof(count)) < 0,
 	       "does not interrupt if asked not to");
-	if (set_irqs(c, VFIO_PCI_MSIX_IRQ_INDEX, VFIO_IRQ_SET_DATA_NONE |
-		     VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0, NULL, 0))
-		die("MSI-X off");
-	close(fd);
+	msix_off(c, fd);
 }
 
 int main(int argc, char **argv)

@@ -78,6 +78,12 @@ bool vq_enable(struct vq *vq, uint64_t desc, uint64_t avail, uint64_t used)
 	return get_common(c, VIRTIO_PCI_COMMON_Q_ENABLE, 2) == 1;
 }
 
+bool vq_enable_own(struct vq *vq)
+{
+	return vq_enable(vq, vq->iova, vq->iova + SLOT_AVAIL,
+			 vq->iova + SLOT_USED);
+}
+
 /* With the features of @features that are offered. */
 void client_start(struct client *c, uint64_t features)
 {
@@ -92,8 +98,7 @@ void client_start(struct client *c, uint64_t features)
 		vq->slot = c->mem + i * SLOT_SIZE;
 		vq->iova = MEM_IOVA + i * SLOT_SIZE;
 		vq_init(vq);
-		if (!vq_enable(vq, vq->iova, vq->iova + SLOT_AVAIL,
-			       vq->iova + SLOT_USED))
+		if (!vq_enable_own(vq))
 			die("queue %u", i);
 	}
 	put_common(c, VIRTIO_PCI_COMMON_STATUS, 1,
@@ -224,7 +229,7 @@ struct vq *ctrl_vq(struct client *c)
 /* Descriptor and buffer have the same number. */
 void rx_fill(struct vq *vq)
 {
-	for (uint16_t i = 0; i < VQ_NUM; i++) {
+	for (uint16_t i = 0; i < vq->num; i++) {
 		vq_desc(vq, i, vq_buf_iova(vq, i), BUF_SIZE, VRING_DESC_F_WRITE,
 			0);
 		vq_post(vq, i);

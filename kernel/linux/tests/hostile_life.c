@@ -105,6 +105,12 @@ static void everything(struct client *c)
 			rx_fill(rx_vq(c, pair));
 		if (i % 8 == 0)
 			set_command(c, PCI_COMMAND_MEMORY);
+		if (i % 4 == 0)
+			for (unsigned int n = 0; n < c->nvqs; n++) {
+				put_common(c, VIRTIO_PCI_COMMON_Q_SELECT, 2, n);
+				put_common(c, VIRTIO_PCI_COMMON_Q_RESET, 2, 1);
+				vq_enable_own(&c->vqs[n]);
+			}
 		set_command(c, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 		if (i % 16 == 0 && ioctl(c->device, VFIO_DEVICE_RESET))
 			die("reset");
