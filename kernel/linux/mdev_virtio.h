@@ -13,11 +13,13 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/vfio.h>
+#include <linux/virtio_ring.h>
 #include <linux/wait.h>
 
 struct attribute_group;
 struct mdev_virtio_core;
 struct mdev_virtio_device;
+struct mvdev_ring_layout;
 struct task_struct;
 
 /**
@@ -42,7 +44,8 @@ struct mdev_virtio_callback {
  * @set_vq_address: Addresses (IOVAs) of the descriptor, driver and device
  *	areas. Called before @set_vq_ready. Returns 0, or -EINVAL if they cannot
  *	belong to a ring of the size set before.
- * @set_vq_num: Number of descriptors: a power of two, not above @get_vq_num_max.
+ * @set_vq_num: Number of descriptors, not above @get_vq_num_max; without
+ *	VIRTIO_F_RING_PACKED a power of two.
  * @kick_vq: The client rang a doorbell by a trapped write. Called with or
  *	without the lock; must not block.
  * @set_vq_cb: How to interrupt for this queue. Set once, before the device can
@@ -51,8 +54,9 @@ struct mdev_virtio_callback {
  *	not any more (false): then the device has forgotten what it took from it,
  *	and touches it no more when this returns.
  * @get_vq_ready: What @set_vq_ready set last; false after reset.
- * @set_vq_state: Index of the next available descriptor to take. Returns 0, or
- *	-EBUSY while the queue is ready.
+ * @set_vq_state: Index of the next available descriptor to take; with
+ *	VIRTIO_F_RING_PACKED bit 15 is its wrap counter. Returns 0, or -EBUSY while
+ *	the queue is ready. Called before @set_vq_ready, after @set_vq_num.
  * @get_vq_state: The same index, read back.
  * @get_vq_num_max: Largest queue size; 0 if the queue is not available.
  * @get_features: Features that the device offers.
@@ -263,7 +267,7 @@ void mdev_virtio_worker_stop(struct mdev_virtio_worker *worker);
  */
 void mdev_virtio_worker_kick(struct mdev_virtio_worker *worker);
 
-/* --- split virtqueue, device side: mdev_virtio_ring.c --- */
+/* --- virtqueue, device side: mdev_virtio_ring.c, _split.c, _packed.c --- */
 
 #define MDEV_VIRTIO_RING_NUM_MAX	1024
 
@@ -279,66 +283,129 @@ struct mdev_virtio_iov {
 
 /**
  * struct mdev_virtio_chain - a descriptor chain, indirect tables resolved
- * @head: index of its first descriptor
+ * @id: index of its first descriptor; packed: its buffer id, which says nothing to us
+ * @slots: how far it moves the ring's indices: 1; packed: by its descriptors
  * @nr_out: device-readable pieces, which come first
  * @nr_in: device-writable pieces
  * @out_len: sum of the readable lengths
  * @in_len: sum of the writable lengths
  */
 struct mdev_virtio_chain {
-	u16 head;
+	u16 id;
+	u16 slots;
 	u16 nr_out;
 	u16 nr_in;
 	u32 out_len;
 	u32 in_len;
 };
 
-#define MDEV_VIRTIO_RING_HEADS	16
+/* So many entries are copied at once: reading one costs the same. */
+#define MDEV_VIRTIO_RING_WINDOW	16
 
 /**
- * struct mdev_virtio_ring - the device's view of a split virtqueue
- * @mvdev: whose client owns the memory
- * @desc: IOVA of the descriptor area
- * @avail: IOVA of the driver area
- * @used: IOVA of the device area
- * @num: number of descriptors
- * @ready: may be processed
- * @indirect: VIRTIO_RING_F_INDIRECT_DESC was negotiated; set by the device
- *	before the ring is ready
+ * struct mdev_virtio_split - what is particular to a split virtqueue
  * @avail_idx: available index when last looked at
- * @last_avail: next one to take
- * @used_idx: next used element to write
- * @published: used index that the client has been told
- * @used0: shadow of the first used element's id, see ring_publish_idx()
+ * @used0: shadow of the first used element's id, see split_show_used()
  * @heads: copy of avail ring entries [@heads_at, @heads_at + @heads_nr)
  * @heads_at: see @heads
  * @heads_nr: see @heads
+ */
+struct mdev_virtio_split {
+	u16 avail_idx;
+	__le32 used0;
+	__le16 heads[MDEV_VIRTIO_RING_WINDOW];
+	u16 heads_at;
+	u16 heads_nr;
+};
+
+/**
+ * struct mdev_virtio_packed_used - a used descriptor
+ * @idx: where it goes
+ * @wrap: the used wrap counter there
+ * @id: buffer id
+ * @len: bytes written
+ */
+struct mdev_virtio_packed_used {
+	u16 idx;
+	bool wrap;
+	u16 id;
+	u32 len;
+};
+
+/**
+ * struct mdev_virtio_packed - what is particular to a packed virtqueue
+ * @avail_wrap: wrap counter at ring.last_avail
+ * @used_wrap: wrap counter at ring.used_idx
+ * @first: the first used descriptor that is not published, if ring.unpublished
+ * @window: copy of available descriptors [@at, @at + @nr)
+ * @at: see @window
+ * @nr: see @window
+ * @wrap: wrap counter there
+ */
+struct mdev_virtio_packed {
+	bool avail_wrap;
+	bool used_wrap;
+	struct mdev_virtio_packed_used first;
+	struct vring_packed_desc window[MDEV_VIRTIO_RING_WINDOW];
+	u16 at;
+	u16 nr;
+	bool wrap;
+};
+
+/**
+ * struct mdev_virtio_ring - the device's view of a virtqueue
+ * @mvdev: whose client owns the memory
+ * @layout: split or packed; this and the next three by
+ *	mdev_virtio_ring_set_features(), before the ring is ready
+ * @indirect: VIRTIO_RING_F_INDIRECT_DESC was negotiated
+ * @event_idx: VIRTIO_RING_F_EVENT_IDX was negotiated
+ * @in_order: VIRTIO_F_IN_ORDER was negotiated
+ * @desc: IOVA of the descriptor area
+ * @driver: IOVA of the driver area
+ * @device: IOVA of the device area
+ * @num: number of descriptors
+ * @ready: may be processed
+ * @last_avail: next one to take: an index that counts on; packed: a position
+ * @used_idx: next used one to write, likewise
+ * @unpublished: how far @used_idx is ahead of what the client has been told
+ * @batch: slots that wait to be shown as one used element, with IN_ORDER
+ * @batch_id: its id, if @batch
+ * @listening: the client has been told to notify us at @event
+ * @event: see @listening
+ * @split: one layout
+ * @packed: the other
  *
  * Owned by whoever holds mvdev->lock.
  */
 struct mdev_virtio_ring {
 	struct mdev_virtio_device *mvdev;
+	const struct mvdev_ring_layout *layout;
+	bool indirect;
+	bool event_idx;
+	bool in_order;
 	u64 desc;
-	u64 avail;
-	u64 used;
+	u64 driver;
+	u64 device;
 	u16 num;
 	bool ready;
-	bool indirect;
-	u16 avail_idx;
 	u16 last_avail;
 	u16 used_idx;
-	u16 published;
-	__le32 used0;
-	__le16 heads[MDEV_VIRTIO_RING_HEADS];
-	u16 heads_at;
-	u16 heads_nr;
+	u16 unpublished;
+	u32 batch;
+	u16 batch_id;
+	bool listening;
+	u16 event;
+	union {
+		struct mdev_virtio_split split;
+		struct mdev_virtio_packed packed;
+	};
 };
 
 /* Worked example, with mvdev->lock held:
  *
  *	while ((r = mdev_virtio_ring_pop(ring, &chain, iov, nr_iov)) > 0) {
  *		r = mdev_virtio_read(mvdev, iov, chain.nr_out, 0, buf, len);
- *		r = mdev_virtio_ring_push(ring, chain.head, 0);
+ *		r = mdev_virtio_ring_push(ring, &chain, 0);
  *	}
  *	if (mdev_virtio_ring_publish(ring) > 0)
  *		cb->callback(cb->private);
@@ -357,23 +424,39 @@ void mdev_virtio_ring_init(struct mdev_virtio_ring *ring,
 			   struct mdev_virtio_device *mvdev, u16 num);
 
 /**
+ * mdev_virtio_ring_set_features - layout and behaviour
+ * @ring: a ring that is not ready
+ * @features: what was negotiated: RING_PACKED, INDIRECT_DESC, EVENT_IDX and IN_ORDER
+ *	count
+ */
+void mdev_virtio_ring_set_features(struct mdev_virtio_ring *ring, u64 features);
+
+/**
  * mdev_virtio_ring_set_address - check and set the three areas
- * @ring: a ring whose size is set
+ * @ring: a ring whose features and size are set
  * @desc: IOVA of the descriptor area, 16-byte aligned
- * @avail: IOVA of the driver area, 2-byte aligned
- * @used: IOVA of the device area, 4-byte aligned
+ * @driver: IOVA of the driver area, 2-byte aligned; packed: 4-byte aligned
+ * @device: IOVA of the device area, 4-byte aligned
  *
- * Return: 0, or -EINVAL if one is misaligned or wraps around.
+ * Return: 0, or -EINVAL if one is misaligned or wraps around, or the size is wrong.
  */
 int mdev_virtio_ring_set_address(struct mdev_virtio_ring *ring, u64 desc,
-				 u64 avail, u64 used);
+				 u64 driver, u64 device);
 
 /**
  * mdev_virtio_ring_set_state - start from an available index
- * @ring: a ring that is not ready
- * @idx: the index
+ * @ring: a ring that is not ready, with its features and size set
+ * @state: the index; packed: bit 15 is the wrap counter
  */
-void mdev_virtio_ring_set_state(struct mdev_virtio_ring *ring, u16 idx);
+void mdev_virtio_ring_set_state(struct mdev_virtio_ring *ring, u16 state);
+
+/**
+ * mdev_virtio_ring_get_state - what mdev_virtio_ring_set_state() would continue from
+ * @ring: the ring
+ *
+ * Return: index of the next chain to take; packed: bit 15 is the wrap counter.
+ */
+u16 mdev_virtio_ring_get_state(const struct mdev_virtio_ring *ring);
 
 /**
  * mdev_virtio_ring_pop - take the next available chain
@@ -392,19 +475,32 @@ int mdev_virtio_ring_pop(struct mdev_virtio_ring *ring,
 /**
  * mdev_virtio_ring_unpop - put back what was popped last
  * @ring: the ring
- * @n: how many chains; none of them has been pushed
+ * @chain: the chain; it has not been pushed
  */
-void mdev_virtio_ring_unpop(struct mdev_virtio_ring *ring, unsigned int n);
+void mdev_virtio_ring_unpop(struct mdev_virtio_ring *ring,
+			    const struct mdev_virtio_chain *chain);
+
+/**
+ * mdev_virtio_ring_listen - before the device sleeps: ask to be notified
+ * @ring: a ready ring from which all has been popped
+ *
+ * Without EVENT_IDX the client notifies us always. With it, only after this.
+ *
+ * Return: 1 if a chain has come meanwhile, so that there may be no notification of
+ * it, 0 if not, or a negative errno.
+ */
+int mdev_virtio_ring_listen(struct mdev_virtio_ring *ring);
 
 /**
  * mdev_virtio_ring_push - write a used element, without showing it yet
  * @ring: the ring
- * @head: chain's head
+ * @chain: the chain that was used, in the order of the pops
  * @len: bytes written into its writable pieces
  *
  * Return: 0 or a negative errno.
  */
-int mdev_virtio_ring_push(struct mdev_virtio_ring *ring, u16 head, u32 len);
+int mdev_virtio_ring_push(struct mdev_virtio_ring *ring,
+			  const struct mdev_virtio_chain *chain, u32 len);
 
 /**
  * mdev_virtio_ring_publish - show the client what was pushed

@@ -209,6 +209,7 @@ void mvnet_needs_reset(struct mvnet *nd);
 void mvnet_broken(struct mvnet *nd, int error);
 
 /* mdev_virtio_net_ctrl.c */
+struct mvnet_vq *mvnet_ctrl_vq(struct mvnet *nd);
 int mvnet_ctrl_work(struct mvnet *nd);
 void mvnet_filter_reset(struct mvnet *nd);
 bool mvnet_filter_pass(const struct mvnet *nd, const struct sk_buff *skb);

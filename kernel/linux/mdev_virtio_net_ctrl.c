@@ -8,8 +8,8 @@
 /* Commands done before frames are moved again. */
 #define BUDGET		8
 
-/* Without MQ it is the third virtqueue, however many there are: s. 5.1.2 */
-static struct mvnet_vq *ctrl_vq(struct mvnet *nd)
+/* NULL, or, without MQ, the third one, however many there are: s. 5.1.2 */
+struct mvnet_vq *mvnet_ctrl_vq(struct mvnet *nd)
 {
 	if (!mvnet_has(nd, VIRTIO_NET_F_CTRL_VQ))
 		return NULL;
@@ -286,13 +286,13 @@ static int answer(struct mvnet *nd, struct mdev_virtio_ring *ring,
 				chain->nr_in, 0, &ack, sizeof(ack));
 	if (ret)
 		return ret;
-	return mdev_virtio_ring_push(ring, chain->head, sizeof(ack));
+	return mdev_virtio_ring_push(ring, chain, sizeof(ack));
 }
 
 /* Return how many commands were done, or a negative errno. */
 int mvnet_ctrl_work(struct mvnet *nd)
 {
-	struct mvnet_vq *vq = ctrl_vq(nd);
+	struct mvnet_vq *vq = mvnet_ctrl_vq(nd);
 	struct mdev_virtio_chain chain;
 	int done, ret = 0;
 

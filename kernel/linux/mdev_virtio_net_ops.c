@@ -13,6 +13,9 @@
 		  BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |	\
 		  BIT_ULL(VIRTIO_F_ORDER_PLATFORM) |	\
 		  BIT_ULL(VIRTIO_F_RING_RESET) |	\
+		  BIT_ULL(VIRTIO_F_RING_PACKED) |	\
+		  BIT_ULL(VIRTIO_F_IN_ORDER) |		\
+		  BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |	\
 		  BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
 		  BIT_ULL(VIRTIO_NET_F_MAC) |		\
 		  BIT_ULL(VIRTIO_NET_F_STATUS) |	\
@@ -94,7 +97,7 @@ static int mvnet_set_vq_state(struct mdev_virtio_device *mvdev, u16 idx,
 
 static u64 mvnet_get_vq_state(struct mdev_virtio_device *mvdev, u16 idx)
 {
-	return ring_of(mvdev, idx)->last_avail;
+	return mdev_virtio_ring_get_state(ring_of(mvdev, idx));
 }
 
 static u16 mvnet_get_vq_num_max(struct mdev_virtio_device *mvdev, u16 idx)
@@ -134,8 +137,7 @@ static int mvnet_set_features(struct mdev_virtio_device *mvdev, u64 features)
 		return -EINVAL;
 	nd->features = features;
 	for (i = 0; i < mvdev->nvqs; i++)
-		nd->vqs[i].ring.indirect =
-			features & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
+		mdev_virtio_ring_set_features(&nd->vqs[i].ring, features);
 	return 0;
 }
 

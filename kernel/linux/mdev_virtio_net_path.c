@@ -80,7 +80,7 @@ static int from_client(struct mvnet *nd, u16 pair, struct sk_buff_head *frames)
 			skb_record_rx_queue(skb, pair);
 			__skb_queue_tail(frames, skb);
 		}
-		ret = mdev_virtio_ring_push(&vq->ring, chain.head, 0);
+		ret = mdev_virtio_ring_push(&vq->ring, &chain, 0);
 		if (ret)
 			break;
 	}
@@ -189,7 +189,8 @@ static int take_buffers(struct mvnet *nd, struct mdev_virtio_ring *ring,
 	return FITS;
 
 put_back:
-	mdev_virtio_ring_unpop(ring, chains);
+	while (chains)
+		mdev_virtio_ring_unpop(ring, &s->chains[--chains]);
 	return ret;
 }
 
@@ -203,7 +204,7 @@ static int push_buffers(struct mvnet *nd, struct mdev_virtio_ring *ring,
 		const struct mdev_virtio_chain *chain = &nd->scratch->chains[i];
 		u32 part = min(len, chain->in_len);
 
-		ret = mdev_virtio_ring_push(ring, chain->head, part);
+		ret = mdev_virtio_ring_push(ring, chain, part);
 		len -= part;
 	}
 	return ret;
@@ -373,6 +374,40 @@ static bool any_stalled(struct mvnet *nd)
 	return false;
 }
 
+static int listen_to(struct mvnet_vq *vq)
+{
+	return vq && vq->ring.ready ? mdev_virtio_ring_listen(&vq->ring) : 0;
+}
+
+/*
+ * Nothing was to be done. Return whether there is now, or a negative errno. Receive
+ * buffers need no notification: as long as a frame waits for some we don't sleep.
+ */
+static int listen(struct mvnet *nd)
+{
+	int ret = listen_to(mvnet_ctrl_vq(nd));
+	u16 pair;
+
+	for (pair = 0; pair < nd->active_pairs && !ret; pair++)
+		ret = listen_to(mvnet_tx_vq(nd, pair));
+	return ret;
+}
+
+/* As serve(). *@next: what to do if nothing was done */
+static int serve_or_listen(struct mvnet *nd, struct sk_buff_head *frames,
+			   enum mdev_virtio_work *next)
+{
+	int ret = serve(nd, frames);
+
+	if (ret)
+		return ret;
+	if (nd->mvdev.map_doorbells || any_stalled(nd)) {
+		*next = MDEV_VIRTIO_WORK_POLL;
+		return 0;
+	}
+	return listen(nd);
+}
+
 enum mdev_virtio_work mvnet_work(struct mdev_virtio_device *mvdev)
 {
 	enum mdev_virtio_work next = MDEV_VIRTIO_WORK_SLEEP;
@@ -385,13 +420,11 @@ enum mdev_virtio_work mvnet_work(struct mdev_virtio_device *mvdev)
 	if (mdev_virtio_may_dma(mvdev)) {
 		if (test_and_clear_bit(MVNET_LINK_CHANGED, &nd->events))
 			nd->config_cb.callback(nd->config_cb.private);
-		ret = serve(nd, &frames);
+		ret = serve_or_listen(nd, &frames, &next);
 		if (ret < 0)
 			mvnet_broken(nd, ret);
 		else if (ret)
 			next = MDEV_VIRTIO_WORK_MORE;
-		else if (mvdev->map_doorbells || any_stalled(nd))
-			next = MDEV_VIRTIO_WORK_POLL;
 	} else {
 		/* The driver is OK, but no bus master, or has failed. */
 		purge_unused(nd, 0);

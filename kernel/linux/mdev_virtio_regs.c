@@ -68,10 +68,18 @@ static void write_status(struct mdev_virtio_device *mvdev, u8 val)
 		mvdev->ops->set_status(mvdev, status);
 }
 
+static bool accepted(struct mdev_virtio_device *mvdev, unsigned int feature)
+{
+	return (mvdev->ops->get_status(mvdev) & VIRTIO_CONFIG_S_FEATURES_OK) &&
+	       (mvdev->core->driver_features & BIT_ULL(feature));
+}
+
 static void enable_queue(struct mdev_virtio_device *mvdev, u16 idx)
 {
 	const struct mdev_virtio_core_vq *vq = &mvdev->core->vqs[idx];
 	const struct mdev_virtio_ops *ops = mvdev->ops;
+	/* s. 2.8.1: wrap counters are 1 in the beginning */
+	const u64 state = accepted(mvdev, VIRTIO_F_RING_PACKED) ? BIT(15) : 0;
 
 	if (ops->get_vq_ready(mvdev, idx) ||
 	    !(ops->get_status(mvdev) & VIRTIO_CONFIG_S_FEATURES_OK))
@@ -79,15 +87,9 @@ static void enable_queue(struct mdev_virtio_device *mvdev, u16 idx)
 	ops->set_vq_num(mvdev, idx, vq->num);
 	/* Refused addresses show as a queue that reads back disabled. */
 	if (ops->set_vq_address(mvdev, idx, vq->desc, vq->driver, vq->device) ||
-	    ops->set_vq_state(mvdev, idx, 0))
+	    ops->set_vq_state(mvdev, idx, state))
 		return;
 	ops->set_vq_ready(mvdev, idx, true);
-}
-
-static bool accepted(struct mdev_virtio_device *mvdev, unsigned int feature)
-{
-	return (mvdev->ops->get_status(mvdev) & VIRTIO_CONFIG_S_FEATURES_OK) &&
-	       (mvdev->core->driver_features & BIT_ULL(feature));
 }
 
 /*
@@ -246,7 +248,8 @@ static void write_queue_size(struct mdev_virtio_device *mvdev,
 {
 	u16 max = mvdev->ops->get_vq_num_max(mvdev, mvdev->core->queue_select);
 
-	if (is_power_of_2(v) && v <= max)
+	if (v && v <= max &&
+	    (is_power_of_2(v) || accepted(mvdev, VIRTIO_F_RING_PACKED)))
 		vq->num = v;
 }
 

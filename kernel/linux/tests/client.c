@@ -22,6 +22,12 @@
 /* --- messages, in the form of devtools/tests/checks.sh --- */
 
 static unsigned int passed, failed;
+static const char *subject = "";
+
+void about(const char *what)
+{
+	subject = what;
+}
 
 void die(const char *format, ...)
 {
@@ -47,7 +53,7 @@ void result(bool ok, const char *format, ...)
 	} else {
 		failed++;
 	}
-	printf(ok ? "good  " : "FAIL  ");
+	printf("%s  %s%s", ok ? "good" : "FAIL", subject, *subject ? ": " : "");
 	va_start(ap, format);
 	vprintf(format, ap);
 	va_end(ap);
@@ -244,6 +250,7 @@ void client_open(struct client *c, const char *uuid)
 {
 	memset(c, 0, sizeof(*c));
 	c->uuid = uuid;
+	c->hdr_len = HDR_LEN;
 	c->host = -1;
 	c->container = open("/dev/vfio/vfio", O_RDWR);
 	if (c->container < 0)

@@ -30,6 +30,7 @@
 #define SLOT_AVAIL	0x1000u
 #define SLOT_USED	0x2000u
 #define SLOT_TABLE	0x3000u
+#define SLOT_SHADOW	0x4000u
 #define SLOT_BUFS	0x8000u
 #define MEM_SIZE	(64 * SLOT_SIZE)
 #define MEM_IOVA	0x10000000ull
@@ -38,6 +39,12 @@
 #define PATIENCE_S	20
 
 #define BIT(n)		(1ull << (n))
+
+/* What changes how rings and frames look: only who knows what to do takes these. */
+#define OPTIONAL	(BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_IN_ORDER) | \
+			 BIT(VIRTIO_RING_F_EVENT_IDX) |			\
+			 BIT(VIRTIO_NET_F_RSS) | BIT(VIRTIO_NET_F_HASH_REPORT))
+
 #define ALL_CTRL	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | \
 			 BIT(VIRTIO_NET_F_CTRL_VLAN) |			\
 			 BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) |		\
@@ -49,12 +56,26 @@ struct vq {
 	uint16_t idx;
 	uint16_t num;
 	uint16_t notify_off;
-	uint16_t last_used;
+	bool packed;
+	bool event_idx;
+	bool in_order;
+	uint16_t last_used;	/* an index; packed: a position */
+	bool used_wrap;
+	uint16_t next_avail;	/* packed only, as are the wrap counters */
+	bool avail_wrap;
+	uint16_t kicked;	/* slots posted since the last kick */
+	uint16_t posted;	/* chains in @fifo, and taken from it */
+	uint16_t fetched;
+	uint16_t fifo[VQ_NUM];	/* heads, in the order of their posts */
+	uint16_t slots[VQ_NUM];	/* by head */
+	bool in_batch;		/* IN_ORDER: @batch stands for more than was taken */
+	struct vring_used_elem batch;
 	uint8_t *slot;
 	uint64_t iova;
 	volatile struct vring_desc *desc;
-	volatile struct vring_avail *avail;
-	volatile struct vring_used *used;
+	volatile struct vring_packed_desc *pdesc;	/* packed: what @desc becomes */
+	volatile struct vring_avail *avail;	/* packed: the driver's event */
+	volatile struct vring_used *used;	/* packed: the device's event */
 	volatile struct vring_desc *table;	/* for indirect descriptors */
 };
 
@@ -73,7 +94,10 @@ struct client {
 	uint32_t notify_mult;
 	volatile uint32_t *doorbells;	/* or NULL: cannot be mapped */
 	uint64_t offered;
+	uint64_t take;		/* set by the test: of OPTIONAL, what it wants */
 	uint64_t features;
+	size_t hdr_len;		/* of frames */
+	unsigned int kicks_saved;
 	uint16_t max_pairs;
 	uint16_t nvqs;
 	uint16_t ctrl;		/* index of the control queue */
@@ -87,6 +111,7 @@ void die(const char *format, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
 void result(bool ok, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+void about(const char *what);	/* begins the names of all results to come */
 int results(const char *what);	/* print the sums; exit status */
 
 /* --- VFIO --- */
@@ -140,6 +165,9 @@ void vq_kick(struct vq *vq);
 /* 1 with a used element, 0 without, -EIO if the device is broken */
 int vq_wait(struct vq *vq, struct vring_used_elem *elem);
 bool vq_poll(struct vq *vq, struct vring_used_elem *elem);
+/* Interrupts; with EVENT_IDX one, when @slots slots more than now have been used. */
+void vq_interrupt_after(struct vq *vq, uint16_t slots);
+void vq_no_interrupts(struct vq *vq);
 
 /* --- frames --- */
 struct vq *rx_vq(struct client *c, unsigned int pair);

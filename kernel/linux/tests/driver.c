@@ -46,49 +46,19 @@ bool client_negotiate(struct client *c, uint64_t features)
 	put_common(c, VIRTIO_PCI_COMMON_STATUS, 1,
 		   status | VIRTIO_CONFIG_S_FEATURES_OK);
 	c->features = features;
-	c->ctrl = features & BIT(VIRTIO_NET_F_MQ) ? 2 * c->max_pairs : 2;
+	c->ctrl = features & (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_RSS)) ?
+		  2 * c->max_pairs : 2;
+	c->hdr_len = features & BIT(VIRTIO_NET_F_HASH_REPORT) ?
+		     sizeof(struct virtio_net_hdr_v1_hash) : HDR_LEN;
 	return get_status(c) & VIRTIO_CONFIG_S_FEATURES_OK;
-}
-
-void vq_init(struct vq *vq)
-{
-	memset(vq->slot, 0, SLOT_SIZE);
-	vq->desc = (void *)vq->slot;
-	vq->avail = (void *)(vq->slot + SLOT_AVAIL);
-	vq->used = (void *)(vq->slot + SLOT_USED);
-	vq->table = (void *)(vq->slot + SLOT_TABLE);
-	vq->last_used = 0;
-	vq->num = VQ_NUM;
-}
-
-bool vq_enable(struct vq *vq, uint64_t desc, uint64_t avail, uint64_t used)
-{
-	struct client *c = vq->c;
-
-	put_common(c, VIRTIO_PCI_COMMON_Q_SELECT, 2, vq->idx);
-	put_common(c, VIRTIO_PCI_COMMON_Q_SIZE, 2, vq->num);
-	put_common(c, VIRTIO_PCI_COMMON_Q_DESCLO, 4, desc);
-	put_common(c, VIRTIO_PCI_COMMON_Q_DESCHI, 4, desc >> 32);
-	put_common(c, VIRTIO_PCI_COMMON_Q_AVAILLO, 4, avail);
-	put_common(c, VIRTIO_PCI_COMMON_Q_AVAILHI, 4, avail >> 32);
-	put_common(c, VIRTIO_PCI_COMMON_Q_USEDLO, 4, used);
-	put_common(c, VIRTIO_PCI_COMMON_Q_USEDHI, 4, used >> 32);
-	vq->notify_off = get_common(c, VIRTIO_PCI_COMMON_Q_NOFF, 2);
-	put_common(c, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
-	return get_common(c, VIRTIO_PCI_COMMON_Q_ENABLE, 2) == 1;
-}
-
-bool vq_enable_own(struct vq *vq)
-{
-	return vq_enable(vq, vq->iova, vq->iova + SLOT_AVAIL,
-			 vq->iova + SLOT_USED);
 }
 
 /* With the features of @features that are offered. */
 void client_start(struct client *c, uint64_t features)
 {
 	client_reset(c);
-	if (!client_negotiate(c, features & c->offered))
+	features &= c->offered & (c->take | ~OPTIONAL);
+	if (!client_negotiate(c, features))
 		die("features 0x%llx", (unsigned long long)features);
 	for (uint16_t i = 0; i < c->nvqs; i++) {
 		struct vq *vq = &c->vqs[i];
@@ -129,69 +99,6 @@ bool client_broken(struct client *c)
 			return false;
 		nap();
 	}
-	return true;
-}
-
-/* --- queues --- */
-
-static void put_desc(volatile struct vring_desc *desc, uint64_t addr,
-		     uint32_t len, uint16_t flags, uint16_t next)
-{
-	desc->addr = addr;
-	desc->len = len;
-	desc->flags = flags;
-	desc->next = next;
-}
-
-void vq_desc(struct vq *vq, uint16_t i, uint64_t addr, uint32_t len,
-	     uint16_t flags, uint16_t next)
-{
-	put_desc(&vq->desc[i], addr, len, flags, next);
-}
-
-void vq_table(struct vq *vq, uint16_t i, uint64_t addr, uint32_t len,
-	      uint16_t flags, uint16_t next)
-{
-	put_desc(&vq->table[i], addr, len, flags, next);
-}
-
-uint64_t vq_buf_iova(const struct vq *vq, unsigned int i)
-{
-	return vq->iova + SLOT_BUFS + i * BUF_SIZE;
-}
-
-uint8_t *vq_buf(const struct vq *vq, unsigned int i)
-{
-	return vq->slot + SLOT_BUFS + i * BUF_SIZE;
-}
-
-void vq_post(struct vq *vq, uint16_t head)
-{
-	vq->avail->ring[vq->avail->idx % vq->num] = head;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	vq->avail->idx++;
-}
-
-void vq_kick(struct vq *vq)
-{
-	struct client *c = vq->c;
-	uint32_t off = vq->notify_off * c->notify_mult;
-
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (c->doorbells)
-		c->doorbells[off / sizeof(*c->doorbells)] = vq->idx;
-	else
-		put_reg(c, c->notify + off, 2, vq->idx);
-}
-
-bool vq_poll(struct vq *vq, struct vring_used_elem *elem)
-{
-	if (vq->used->idx == vq->last_used)
-		return false;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	elem->id = vq->used->ring[vq->last_used % vq->num].id;
-	elem->len = vq->used->ring[vq->last_used % vq->num].len;
-	vq->last_used++;
 	return true;
 }
 
@@ -243,9 +150,9 @@ int tx(struct client *c, unsigned int pair, const void *frame, size_t len)
 	struct vring_used_elem elem;
 	int ret;
 
-	memset(vq_buf(vq, 0), 0, HDR_LEN);
-	memcpy(vq_buf(vq, 0) + HDR_LEN, frame, len);
-	vq_desc(vq, 0, vq_buf_iova(vq, 0), HDR_LEN + len, 0, 0);
+	memset(vq_buf(vq, 0), 0, c->hdr_len);
+	memcpy(vq_buf(vq, 0) + c->hdr_len, frame, len);
+	vq_desc(vq, 0, vq_buf_iova(vq, 0), c->hdr_len + len, 0, 0);
 	vq_post(vq, 0);
 	vq_kick(vq);
 	ret = vq_wait(vq, &elem);
@@ -267,15 +174,16 @@ uint32_t frame_number(const uint8_t *frame, int len)
 
 static int take_rx(struct vq *vq, uint8_t *frame)
 {
+	const size_t hdr_len = vq->c->hdr_len;
 	struct vring_used_elem elem;
 	int len;
 
 	if (!vq_poll(vq, &elem))
 		return -EAGAIN;
-	if (elem.id >= VQ_NUM || elem.len < HDR_LEN || elem.len > BUF_SIZE)
+	if (elem.id >= vq->num || elem.len < hdr_len || elem.len > BUF_SIZE)
 		return -EPROTO;
-	len = elem.len - HDR_LEN;
-	memcpy(frame, vq_buf(vq, elem.id) + HDR_LEN, len);
+	len = elem.len - hdr_len;
+	memcpy(frame, vq_buf(vq, elem.id) + hdr_len, len);
 	vq_post(vq, elem.id);
 	vq_kick(vq);
 	return len;

@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 		host_open(&c);
 		survived(&c, true, "unharmed");
 		ring_attacks(&c);
+		packed_attacks(&c);
 		command_attacks(&c);
 		register_attacks(&c);
 		ioctl_attacks(&c);

@@ -50,6 +50,9 @@ static void *scribbler(void *arg)
 
 			seed = seed * 1664525 + 1013904223;
 			slot[(seed >> 8) % SLOT_BUFS] = seed >> 24;
+			/* a packed one's flags, a split one's index */
+			slot[16 * (seed % VQ_NUM) + 14 + (seed >> 5) % 2] =
+				seed >> 12;
 			slot[SLOT_AVAIL + 2] = seed >> 16;
 			vq_kick(&c->vqs[i]);
 		}
@@ -87,13 +90,14 @@ static void *sender(void *arg)
 	return NULL;
 }
 
-static void everything(struct client *c)
+static void everything(struct client *c, const char *name, uint64_t take)
 {
 	static void *(*const threads[])(void *) = {
 		mapper, scribbler, interrupter, sender
 	};
 	pthread_t ids[4];
 
+	c->take = take;
 	client_start(c, ~0ull);
 	over = false;
 	for (unsigned int i = 0; i < 4; i++)
@@ -124,7 +128,8 @@ static void everything(struct client *c)
 	client_unmap(c);
 	if (client_map(c))
 		die("map");
-	survived(c, true, "life: everything at once, %u starts", ROUNDS);
+	survived(c, true, "life: everything at once, %s, %u starts", name, ROUNDS);
+	c->take = 0;
 }
 
 /* --- files --- */
@@ -221,7 +226,10 @@ static void mapping_outlives(struct client *c, const char *uuid)
 void life_attacks(struct client *c, const char *uuid)
 {
 	two_files(c);
-	everything(c);
+	everything(c, "split", BIT(VIRTIO_RING_F_EVENT_IDX));
+	everything(c, "split, in order", BIT(VIRTIO_F_IN_ORDER));
+	everything(c, "packed", BIT(VIRTIO_F_RING_PACKED));
+	everything(c, "packed, in order", ~0ull);
 	ends(c, uuid);
 	mapping_outlives(c, uuid);
 }

@@ -9,17 +9,7 @@
 
 #include "hostile.h"
 
-enum outcome {
-	BROKEN,		/* DEVICE_NEEDS_RESET */
-	USED,		/* the buffer comes back */
-	KEPT,		/* nothing happens: neither of them */
-	REFUSED,	/* the queue cannot be enabled */
-	ANY,		/* whatever it likes, but no harm */
-};
-
-enum { RX, TX, CTRL, KINDS };
-
-static const char *const kinds[] = { "rx", "tx", "ctrl" };
+const char *const kinds[KINDS] = { "rx", "tx", "ctrl" };
 
 /* Symbols for addresses; what is not one of them is an address. */
 #define BUF		1
@@ -122,7 +112,7 @@ static const struct chain_attack chain_attacks[] = {
 	  { { BUF, 128, WRONG, 0 } }, .outcome = { [CTRL] = USED } },
 };
 
-static struct vq *vq_of(struct client *c, int kind)
+struct vq *vq_of(struct client *c, int kind)
 {
 	return kind == RX ? rx_vq(c, 0) : kind == TX ? tx_vq(c, 0) : ctrl_vq(c);
 }
@@ -145,7 +135,7 @@ static uint16_t flags_for(int kind, uint32_t flags)
  * A frame makes the device look at its receive queue. One that polls may be broken
  * already, and then takes none.
  */
-static void provoke(struct vq *vq, int kind)
+void provoke(struct vq *vq, int kind)
 {
 	static const uint8_t broadcast[ETH_ALEN] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff
@@ -175,7 +165,7 @@ static bool kept(struct vq *vq)
 	return !vq_poll(vq, &elem);
 }
 
-static bool ends_as(struct vq *vq, enum outcome outcome)
+bool ends_as(struct vq *vq, enum outcome outcome)
 {
 	struct vring_used_elem elem;
 
@@ -274,7 +264,7 @@ static void attack_areas(struct client *c, const struct area_attack *a, int kind
 	struct vq *vq;
 
 	client_reset(c);
-	if (!client_negotiate(c, c->offered))
+	if (!client_negotiate(c, c->offered & ~OPTIONAL))
 		die("features");
 	vq = vq_of(c, kind);
 	vq_init(vq);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/pci_regs.h>
+
 #include "client.h"
 
 static const uint8_t broadcast[ETH_ALEN] = {
@@ -187,6 +189,116 @@ static void needs_reset(struct client *c)
 	result(all_works(c), "works after the reset");
 }
 
+/* --- rings as only some features allow them --- */
+
+#define PACKED		BIT(VIRTIO_F_RING_PACKED)
+#define ORDER		BIT(VIRTIO_F_IN_ORDER)
+#define EVENT		BIT(VIRTIO_RING_F_EVENT_IDX)
+
+/* s. 2.7.7, 2.8.10: one interrupt, when the event index is passed */
+static void event_index(struct client *c, uint64_t take)
+{
+	struct vq *vq = tx_vq(c, 0);
+	uint64_t count = 0;
+	bool ok = true;
+	int fd;
+
+	c->take = take;
+	client_start(c, ~0ull);
+	fd = msix_on(c, c->nvqs);
+	put_common(c, VIRTIO_PCI_COMMON_Q_SELECT, 2, vq->idx);
+	put_common(c, VIRTIO_PCI_COMMON_Q_MSIX, 2, c->nvqs);
+	/* around the ring, and with that the packed one's counter */
+	for (unsigned int i = 0; i < 3 * VQ_NUM && ok; i++) {
+		vq_interrupt_after(vq, 2);
+		ok = sends(c) && sends(c) && read(fd, &count, 8) < 0 &&
+		     sends(c) && sends(c) && sends(c) &&
+		     read(fd, &count, 8) == 8 && count == 1;
+		if (!ok)
+			result(false, "one interrupt of five (%u: %llu)", i,
+			       (unsigned long long)count);
+	}
+	result(ok, "one interrupt of five, all around the ring");
+	msix_off(c, fd);
+	c->take = 0;
+}
+
+/* Chains into which nothing is written come back as one: s. 2.7.9, 2.8.8 */
+static void batches(struct client *c, uint64_t take)
+{
+	const unsigned int nr = VQ_NUM / 2;
+	struct vring_used_elem elem;
+	struct vq *vq = tx_vq(c, 0);
+	unsigned int seen = 0;
+	bool ok;
+
+	c->take = take;
+	client_start(c, ~0ull);
+	set_command(c, PCI_COMMAND_MEMORY);
+	for (unsigned int i = 0; i < nr; i++) {
+		vq_desc(vq, i, vq_buf_iova(vq, i), 100, 0, 0);
+		vq_post(vq, i);
+	}
+	set_command(c, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	vq_kick(vq);
+	for (; seen < nr && vq_wait(vq, &elem) == 1; seen++)
+		if (elem.id != seen || elem.len)
+			break;
+	result(seen == nr, "%u chains come back in order (%u)", nr, seen);
+	if (vq->packed)
+		ok = vq->pdesc[0].id == nr - 1 && vq->pdesc[1].id == 1;
+	else
+		ok = vq->used->ring[0].id == nr - 1 && !vq->used->ring[1].id &&
+		     vq->used->idx == nr;
+	result(ok, "they come back as one");
+	result(!vq_poll(vq, &elem), "and nothing else does");
+	c->take = 0;
+}
+
+/* s. 2.8: the size of a packed ring need not be a power of two */
+static void odd_size(struct client *c, uint16_t num)
+{
+	bool ok = true;
+
+	c->take = PACKED;
+	client_start(c, ~0ull);
+	rx_fill(rx_vq(c, 0));
+	for (unsigned int i = 0; i < 3; i++) {
+		struct vq *vq = i == 2 ? ctrl_vq(c) : &c->vqs[i];
+
+		reset_queue(vq, 1);
+		result(enable_again(vq, num) &&
+		       queue_reg(vq, VIRTIO_PCI_COMMON_Q_SIZE) == num,
+		       "packed queue of %u", num);
+	}
+	rx_fill(rx_vq(c, 0));
+	for (unsigned int i = 0; i < 4 * VQ_NUM && ok; i++)
+		ok = all_works(c);
+	result(ok, "works with packed queues of %u", num);
+	c->take = 0;
+}
+
+static void layouts(struct client *c)
+{
+	about("split");
+	event_index(c, EVENT);
+	batches(c, ORDER);
+	about("split, in order");
+	event_index(c, ORDER | EVENT);
+	about("packed");
+	event_index(c, PACKED | EVENT);
+	batches(c, PACKED | ORDER);
+	odd_size(c, 3);
+	odd_size(c, 13);
+	about("packed, in order");
+	event_index(c, PACKED | ORDER | EVENT);
+	c->take = PACKED;
+	about("packed");
+	queue_reset(c);
+	c->take = 0;
+	about("");
+}
+
 /* --- features that are switched off --- */
 
 static void features_off(const char *uuid)
@@ -232,6 +344,7 @@ int main(int argc, char **argv)
 		host_open(&c);
 		queue_reset(&c);
 		needs_reset(&c);
+		layouts(&c);
 		client_close(&c);
 		features_off(argv[i]);
 	}
