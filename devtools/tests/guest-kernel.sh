@@ -415,6 +415,10 @@ for type in net-mmap net-trap-4; do
 	counted
 done
 for type in net-mmap-4 net-trap; do
+	each "checksums and segmentation of $type" client $type offloads
+	counted
+done
+for type in net-mmap-4 net-trap; do
 	each "a hostile client of $type" attacks $type
 	counted
 done

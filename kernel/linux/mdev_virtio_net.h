@@ -17,8 +17,14 @@
 
 #define MVNET_MAX_MTU	9000
 #define MVNET_MAX_FRAME	(MVNET_MAX_MTU + VLAN_ETH_HLEN)
-/* With VIRTIO_F_VERSION_1 the header always has num_buffers: s. 5.1.6 */
+/* One that is still to be segmented: an IP packet has no more than 65535 bytes. */
+#define MVNET_MAX_GSO	(65535 + VLAN_ETH_HLEN)
+/*
+ * With VIRTIO_F_VERSION_1 the header always has num_buffers; a hash only if it is
+ * reported: s. 5.1.6
+ */
 #define MVNET_HDR_LEN	sizeof(struct virtio_net_hdr_v1)
+#define MVNET_MAX_HDR	sizeof(struct virtio_net_hdr_v1_hash)
 
 /* Addresses that a filter table holds; with more it lets all of the kind pass. */
 #define MVNET_MAX_MACS	64
@@ -68,7 +74,7 @@ struct mvnet_backlog {
  * @rx_packets: from the client to the host
  * @rx_bytes: likewise
  * @rx_dropped: not delivered: interface down, or no memory
- * @rx_errors: impossible length
+ * @rx_errors: impossible length or header
  * @tx_packets: from the host to the client
  * @tx_bytes: likewise
  * @tx_dropped: not delivered: no client, no buffers for too long, or a frame
@@ -119,11 +125,13 @@ struct mvnet_filter {
  * @iov: pieces of one frame
  * @chains: chains of one frame
  * @tables: filter tables of a command that is being read
+ * @frame: header and contents of one frame
  */
 struct mvnet_scratch {
 	struct mdev_virtio_iov iov[MDEV_VIRTIO_RING_NUM_MAX];
 	struct mdev_virtio_chain chains[MDEV_VIRTIO_RING_NUM_MAX];
 	struct mvnet_mac_table tables[2];
+	u8 frame[MVNET_MAX_HDR + MVNET_MAX_GSO] __aligned(8);
 };
 
 #define MVNET_LINK_CHANGED	0
@@ -141,6 +149,9 @@ struct mvnet_scratch {
  * @config_cb: set before the device can be opened
  * @status: device status; under mvdev.lock
  * @features: negotiated; under mvdev.lock
+ * @hdr_len: of frames in the client's memory, by @features; under mvdev.lock
+ * @guest_offloads: low half of @features, where GUEST_CSUM, GUEST_TSO4 and so on are;
+ *	written under mvdev.lock, read anywhere
  * @features_off: not to be offered; under mvdev.lock, constant while @open
  * @open: by a client; under mvdev.lock
  * @filter: under mvdev.lock
@@ -167,6 +178,8 @@ struct mvnet {
 	struct mdev_virtio_callback config_cb;
 	u8 status;
 	u64 features;
+	u32 hdr_len;
+	u32 guest_offloads;
 	u64 features_off;
 	bool open;
 	struct mvnet_filter filter;
@@ -220,6 +233,15 @@ void mvnet_backlog_purge(struct mvnet *nd, u16 pair);
 int mvnet_publish(struct mvnet_vq *vq);
 u8 *mvnet_flow(struct mvnet *nd, const struct sk_buff *skb);
 void mvnet_flows_reset(struct mvnet *nd);
+
+/* mdev_virtio_net_offload.c */
+void mvnet_offload_init(struct net_device *host);
+netdev_features_t mvnet_features_check(const struct mvnet *nd,
+				       netdev_features_t features);
+bool mvnet_hdr_to_skb(const struct mvnet *nd, const struct virtio_net_hdr *hdr,
+		      struct sk_buff *skb);
+bool mvnet_hdr_from_skb(const struct mvnet *nd, struct sk_buff *skb,
+			struct virtio_net_hdr *hdr);
 
 /* mdev_virtio_net_sysfs.c */
 extern const struct attribute_group *mvnet_groups[];

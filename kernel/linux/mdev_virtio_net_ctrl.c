@@ -55,7 +55,7 @@ static bool vlan_wanted(const struct mvnet_filter *filter,
 	return !vid || test_bit(vid, filter->vlans);
 }
 
-/* @skb is linear and has an Ethernet header. */
+/* @skb has an Ethernet header, and that and a tag in its linear part. */
 bool mvnet_filter_pass(const struct mvnet *nd, const struct sk_buff *skb)
 {
 	const struct mvnet_filter *filter = &nd->filter;

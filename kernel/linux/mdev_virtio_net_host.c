@@ -65,9 +65,13 @@ static netdev_tx_t mvnet_host_xmit(struct sk_buff *skb, struct net_device *host)
 	struct netdev_queue *txq = netdev_get_tx_queue(host, pair);
 	struct sk_buff_head *skbs = &nd->backlogs[pair].skbs;
 
-	/* A packet socket may send less than an Ethernet header. */
+	/*
+	 * A packet socket may send less than an Ethernet header. The filters look at
+	 * the tag behind it.
+	 */
 	if (!READ_ONCE(nd->running) || skb->len < ETH_HLEN ||
-	    skb_linearize(skb)) {
+	    !pskb_may_pull(skb, min_t(u32, skb->len, VLAN_ETH_HLEN)) ||
+	    skb_orphan_frags(skb, GFP_ATOMIC)) {
 		atomic64_inc(&nd->stats.tx_dropped);
 		dev_kfree_skb_any(skb);
 		return NETDEV_TX_OK;
@@ -87,6 +91,14 @@ static netdev_tx_t mvnet_host_xmit(struct sk_buff *skb, struct net_device *host)
 	}
 	mdev_virtio_worker_kick(&nd->worker);
 	return NETDEV_TX_OK;
+}
+
+static netdev_features_t mvnet_host_features_check(struct sk_buff *skb,
+						   struct net_device *host,
+						   netdev_features_t features)
+{
+	features = vlan_features_check(skb, features);
+	return mvnet_features_check(host_to_mvnet(host), features);
 }
 
 static void mvnet_host_get_stats64(struct net_device *host,
@@ -109,6 +121,7 @@ static const struct net_device_ops mvnet_host_ops = {
 	.ndo_stop = mvnet_host_stop,
 	.ndo_select_queue = mvnet_host_select_queue,
 	.ndo_start_xmit = mvnet_host_xmit,
+	.ndo_features_check = mvnet_host_features_check,
 	.ndo_get_stats64 = mvnet_host_get_stats64,
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
@@ -142,8 +155,8 @@ int mvnet_host_create(struct mvnet *nd, struct device *parent)
 	host->netdev_ops = &mvnet_host_ops;
 	host->ethtool_ops = &mvnet_host_ethtool_ops;
 	host->max_mtu = MVNET_MAX_MTU;
-	host->needed_headroom = MVNET_HDR_LEN;
 	host->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	mvnet_offload_init(host);
 	eth_hw_addr_random(host);
 	netif_carrier_off(host);
 

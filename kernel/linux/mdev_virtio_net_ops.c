@@ -17,6 +17,14 @@
 		  BIT_ULL(VIRTIO_F_IN_ORDER) |		\
 		  BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |	\
 		  BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
+		  BIT_ULL(VIRTIO_NET_F_CSUM) |		\
+		  BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) |	\
+		  BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) |	\
+		  BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) |	\
+		  BIT_ULL(VIRTIO_NET_F_GUEST_ECN) |	\
+		  BIT_ULL(VIRTIO_NET_F_HOST_TSO4) |	\
+		  BIT_ULL(VIRTIO_NET_F_HOST_TSO6) |	\
+		  BIT_ULL(VIRTIO_NET_F_HOST_ECN) |	\
 		  BIT_ULL(VIRTIO_NET_F_MAC) |		\
 		  BIT_ULL(VIRTIO_NET_F_STATUS) |	\
 		  BIT_ULL(VIRTIO_NET_F_MTU) |		\
@@ -33,6 +41,14 @@ static const struct {
 	u64 feature;
 	u64 needs;
 } requirements[] = {
+	{ BIT_ULL(VIRTIO_NET_F_GUEST_TSO4), BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) },
+	{ BIT_ULL(VIRTIO_NET_F_GUEST_TSO6), BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) },
+	{ BIT_ULL(VIRTIO_NET_F_GUEST_ECN), BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) |
+					   BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) },
+	{ BIT_ULL(VIRTIO_NET_F_HOST_TSO4), BIT_ULL(VIRTIO_NET_F_CSUM) },
+	{ BIT_ULL(VIRTIO_NET_F_HOST_TSO6), BIT_ULL(VIRTIO_NET_F_CSUM) },
+	{ BIT_ULL(VIRTIO_NET_F_HOST_ECN), BIT_ULL(VIRTIO_NET_F_HOST_TSO4) |
+					  BIT_ULL(VIRTIO_NET_F_HOST_TSO6) },
 	{ BIT_ULL(VIRTIO_NET_F_CTRL_RX), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
 	{ BIT_ULL(VIRTIO_NET_F_CTRL_VLAN), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
 	{ BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
@@ -136,6 +152,8 @@ static int mvnet_set_features(struct mdev_virtio_device *mvdev, u64 features)
 	if (features != satisfied(features))
 		return -EINVAL;
 	nd->features = features;
+	nd->hdr_len = MVNET_HDR_LEN;
+	WRITE_ONCE(nd->guest_offloads, lower_32_bits(features));
 	for (i = 0; i < mvdev->nvqs; i++)
 		mdev_virtio_ring_set_features(&nd->vqs[i].ring, features);
 	return 0;
@@ -163,6 +181,7 @@ static void reset(struct mvnet *nd)
 
 	stop(nd);
 	nd->features = 0;
+	WRITE_ONCE(nd->guest_offloads, 0);
 	nd->announce = false;
 	mvnet_filter_reset(nd);
 	mvnet_flows_reset(nd);

@@ -14,12 +14,55 @@
  */
 #define STALL_LIMIT	(HZ / 5)
 
+#define MAX_LINEAR	2048
+
 /* --- from the client to the host --- */
+
+/* Large frames lie in pages: so much in one piece is hard to come by. */
+static struct sk_buff *alloc_frame(struct mvnet *nd, u32 len)
+{
+	const u32 headroom = NET_SKB_PAD + NET_IP_ALIGN;
+	u32 linear = min_t(u32, len, MAX_LINEAR);
+	struct sk_buff *skb;
+	int error;
+
+	skb = alloc_skb_with_frags(headroom + linear, len - linear,
+				   PAGE_ALLOC_COSTLY_ORDER, &error, GFP_KERNEL);
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, headroom);
+	skb_put(skb, linear);
+	skb->data_len = len - linear;
+	skb->len = len;
+	skb->dev = nd->host;
+	return skb;
+}
+
+/* NULL, and counted, if the frame cannot be delivered. */
+static struct sk_buff *make_skb(struct mvnet *nd, const void *hdr,
+				const void *frame, u32 len)
+{
+	struct sk_buff *skb = alloc_frame(nd, len);
+
+	if (!skb) {
+		atomic64_inc(&nd->stats.rx_dropped);
+		return NULL;
+	}
+	if (skb_store_bits(skb, 0, frame, len) ||
+	    !mvnet_hdr_to_skb(nd, hdr, skb)) {
+		atomic64_inc(&nd->stats.rx_errors);
+		kfree_skb(skb);
+		return NULL;
+	}
+	return skb;
+}
 
 /* Fetch one frame. *skb is NULL if there is no error but nothing to deliver. */
 static int fetch_frame(struct mvnet *nd, const struct mdev_virtio_chain *chain,
 		       struct sk_buff **skb)
 {
+	const u32 hdr_len = nd->hdr_len;
+	u8 *buf = nd->scratch->frame;
 	u32 len = chain->out_len;
 	int ret;
 
@@ -27,26 +70,19 @@ static int fetch_frame(struct mvnet *nd, const struct mdev_virtio_chain *chain,
 	/* A transmit buffer is for the device to read. */
 	if (chain->nr_in)
 		return -EPROTO;
-	if (len < MVNET_HDR_LEN + ETH_HLEN ||
-	    len > MVNET_HDR_LEN + MVNET_MAX_FRAME) {
+	if (len < hdr_len + ETH_HLEN || len > hdr_len + MVNET_MAX_GSO) {
 		atomic64_inc(&nd->stats.rx_errors);
 		return 0;
 	}
-	if (READ_ONCE(nd->link_up))
-		*skb = __netdev_alloc_skb_ip_align(nd->host, len, GFP_KERNEL);
-	if (!*skb) {
+	if (!READ_ONCE(nd->link_up)) {
 		atomic64_inc(&nd->stats.rx_dropped);
 		return 0;
 	}
-	/* The header goes in, too, and is stepped over: no offload is offered. */
 	ret = mdev_virtio_read(&nd->mvdev, nd->scratch->iov, chain->nr_out, 0,
-			       skb_put(*skb, len), len);
-	if (ret) {
-		kfree_skb(*skb);
-		return ret;
-	}
-	skb_pull(*skb, MVNET_HDR_LEN);
-	return 0;
+			       buf, len);
+	if (!ret)
+		*skb = make_skb(nd, buf, buf + hdr_len, len - hdr_len);
+	return ret;
 }
 
 /* Show what was pushed, and interrupt if that is wanted. */
@@ -178,7 +214,7 @@ static int take_buffers(struct mvnet *nd, struct mdev_virtio_ring *ring,
 		if (ret < 0)
 			return ret;
 		/* s. 5.1.6.3.1: writable, and room for the header in each */
-		if (chain->nr_out || chain->in_len < MVNET_HDR_LEN)
+		if (chain->nr_out || chain->in_len < nd->hdr_len)
 			return -EPROTO;
 		chains++;
 		iovs += chain->nr_in;
@@ -210,35 +246,43 @@ static int push_buffers(struct mvnet *nd, struct mdev_virtio_ring *ring,
 	return ret;
 }
 
+/* Put the frame behind its header. False if this client cannot have it. */
+static bool copy_frame(struct mvnet *nd, struct sk_buff *skb)
+{
+	struct virtio_net_hdr_v1_hash *hdr = (void *)nd->scratch->frame;
+	u8 *frame = nd->scratch->frame + nd->hdr_len;
+
+	memset(hdr, 0, nd->hdr_len);
+	return skb->len <= MVNET_MAX_GSO &&
+	       mvnet_hdr_from_skb(nd, skb, (struct virtio_net_hdr *)hdr) &&
+	       !skb_copy_bits(skb, 0, frame, skb->len);
+}
+
 /* Return an enum fit, or a negative errno. The frame stays the caller's. */
 static int send_frame(struct mvnet *nd, struct mdev_virtio_ring *ring,
 		      struct sk_buff *skb)
 {
-	struct virtio_net_hdr_v1 *hdr;
+	struct virtio_net_hdr_v1_hash *hdr = (void *)nd->scratch->frame;
+	const u32 len = nd->hdr_len + skb->len;
 	unsigned int nr_iov;
 	u16 nr_chains;
 	int ret;
 
-	/* Room for the header, so that it can be written with the data. */
-	if (skb_cow_head(skb, MVNET_HDR_LEN))
+	if (!copy_frame(nd, skb))
 		return FITS_NEVER;
-	ret = take_buffers(nd, ring, skb->len + MVNET_HDR_LEN, &nr_chains,
-			   &nr_iov);
+	ret = take_buffers(nd, ring, len, &nr_chains, &nr_iov);
 	if (ret != FITS)
 		return ret;
-
-	hdr = skb_push(skb, MVNET_HDR_LEN);
-	memset(hdr, 0, MVNET_HDR_LEN);
-	hdr->num_buffers = __cpu_to_virtio16(true, nr_chains);
-	ret = mdev_virtio_write(&nd->mvdev, nd->scratch->iov, nr_iov, 0,
-				skb->data, skb->len);
+	hdr->hdr.num_buffers = __cpu_to_virtio16(true, nr_chains);
+	ret = mdev_virtio_write(&nd->mvdev, nd->scratch->iov, nr_iov, 0, hdr,
+				len);
 	if (ret)
 		return ret;
-	ret = push_buffers(nd, ring, skb->len, nr_chains);
+	ret = push_buffers(nd, ring, len, nr_chains);
 	if (ret)
 		return ret;
 	atomic64_inc(&nd->stats.tx_packets);
-	atomic64_add(skb->len - MVNET_HDR_LEN, &nd->stats.tx_bytes);
+	atomic64_add(skb->len, &nd->stats.tx_bytes);
 	return FITS;
 }
 
