@@ -136,33 +136,13 @@ types()
 	remove_all
 }
 
-# control TYPE: queue pairs, control queue, filters, as a good driver uses them
-control()
-{
-	local uuid
-
-	uuid=$(mdev_create "$1")
-	usable "$uuid"
-	mdev_remove "$uuid"
-}
-
-# client TYPE PROGRAM: one of the test clients drives a device
+# client TYPE PROGRAM: one of the test clients drives or attacks a device
 client()
 {
 	local uuid
 
 	uuid=$(mdev_create "$1")
 	"$tests/$2" "$uuid" | tee "$work/count"
-	mdev_remove "$uuid"
-}
-
-# attacks TYPE
-attacks()
-{
-	local uuid
-
-	uuid=$(mdev_create "$1")
-	"$tests/hostile" "$uuid" | tee "$work/count"
 	mdev_remove "$uuid"
 }
 
@@ -358,7 +338,7 @@ unload_races()
 		expect "no interface left (round $i)" test "$(interfaces)" = 0
 		load_net
 	done
-	control net-mmap
+	client net-mmap control
 }
 
 # mdevctl, as administrators use it: by hand, and defined to be started.
@@ -407,7 +387,7 @@ each()
 }
 
 for type in net-mmap net-trap net-mmap-4 net-trap-16; do
-	each "queue pairs, control queue, filters of $type" control $type
+	each "queue pairs, control queue, filters of $type" client $type control
 	counted
 done
 for type in net-mmap net-trap-4; do
@@ -417,9 +397,11 @@ done
 for type in net-mmap-4 net-trap; do
 	each "checksums and segmentation of $type" client $type offloads
 	counted
+	each "receive-side scaling and hash reports of $type" client $type hash
+	counted
 done
 for type in net-mmap-4 net-trap; do
-	each "a hostile client of $type" attacks $type
+	each "a hostile client of $type" client $type hostile
 	counted
 done
 each "types and what they say" types

@@ -29,6 +29,16 @@
 /* Addresses that a filter table holds; with more it lets all of the kind pass. */
 #define MVNET_MAX_MACS	64
 
+/* The longest key that a hash over IPv6 with ports can use; the least table: s. 5.1.4 */
+#define MVNET_RSS_KEY	40
+#define MVNET_RSS_TABLE	128
+#define MVNET_RSS_TYPES	(VIRTIO_NET_RSS_HASH_TYPE_IPv4 |	\
+			 VIRTIO_NET_RSS_HASH_TYPE_TCPv4 |	\
+			 VIRTIO_NET_RSS_HASH_TYPE_UDPv4 |	\
+			 VIRTIO_NET_RSS_HASH_TYPE_IPv6 |	\
+			 VIRTIO_NET_RSS_HASH_TYPE_TCPv6 |	\
+			 VIRTIO_NET_RSS_HASH_TYPE_UDPv6)
+
 /* Flows whose queue pair is remembered, by hash. */
 #define MVNET_FLOWS	256
 
@@ -121,6 +131,26 @@ struct mvnet_filter {
 };
 
 /**
+ * struct mvnet_rss - the hash of frames for the client; constant, replaced as a whole
+ * @rcu: for that
+ * @types: VIRTIO_NET_RSS_HASH_TYPE_* to be calculated
+ * @steer: the hash says which pair a frame is for
+ * @mask: of the hash, an index in @table
+ * @unclassified: pair for frames without a hash
+ * @key: of the hash, with zeroes behind
+ * @table: pairs
+ */
+struct mvnet_rss {
+	struct rcu_head rcu;
+	u32 types;
+	bool steer;
+	u16 mask;
+	u16 unclassified;
+	u8 key[MVNET_RSS_KEY];
+	u16 table[MVNET_RSS_TABLE];
+};
+
+/**
  * struct mvnet_scratch - the worker's, too large for a stack
  * @iov: pieces of one frame
  * @chains: chains of one frame
@@ -155,6 +185,7 @@ struct mvnet_scratch {
  * @features_off: not to be offered; under mvdev.lock, constant while @open
  * @open: by a client; under mvdev.lock
  * @filter: under mvdev.lock
+ * @rss: NULL unless the driver has set it; written under mvdev.lock, read under RCU
  * @announce: the driver is to announce itself; under mvdev.lock
  * @active_pairs: queue pairs in use; written under mvdev.lock, read anywhere
  * @running: frames from the host may be queued; as @active_pairs
@@ -164,7 +195,7 @@ struct mvnet_scratch {
  * @flows: pair on which the client sent last, by the flow's hash, or
  *	MVNET_NO_FLOW; hints, written and read anywhere
  * @vqs: rx of pair 0, tx of pair 0, rx of pair 1, ..., and one more: the last
- *	or, without MQ, the third one is the control virtqueue
+ *	or, without MQ and RSS, the third one is the control virtqueue
  * @backlogs: one for each pair
  * @scratch: under mvdev.lock
  * @stats: atomic
@@ -183,6 +214,7 @@ struct mvnet {
 	u64 features_off;
 	bool open;
 	struct mvnet_filter filter;
+	struct mvnet_rss __rcu *rss;
 	bool announce;
 	u16 active_pairs;
 	bool running;
@@ -224,6 +256,8 @@ void mvnet_broken(struct mvnet *nd, int error);
 /* mdev_virtio_net_ctrl.c */
 struct mvnet_vq *mvnet_ctrl_vq(struct mvnet *nd);
 int mvnet_ctrl_work(struct mvnet *nd);
+int mvnet_ctrl_read(struct mvnet *nd, const struct mdev_virtio_chain *chain,
+		    u32 off, void *buf, size_t len);
 void mvnet_filter_reset(struct mvnet *nd);
 bool mvnet_filter_pass(const struct mvnet *nd, const struct sk_buff *skb);
 
@@ -242,6 +276,15 @@ bool mvnet_hdr_to_skb(const struct mvnet *nd, const struct virtio_net_hdr *hdr,
 		      struct sk_buff *skb);
 bool mvnet_hdr_from_skb(const struct mvnet *nd, struct sk_buff *skb,
 			struct virtio_net_hdr *hdr);
+
+/* mdev_virtio_net_rss.c */
+void mvnet_report_hash(const struct mvnet *nd,
+		       struct virtio_net_hdr_v1_hash *hdr, u32 len);
+int mvnet_rss_pair(const struct mvnet *nd, const struct sk_buff *skb);
+void mvnet_rss_set(struct mvnet *nd, struct mvnet_rss *rss);
+int mvnet_rss_stop_steering(struct mvnet *nd);
+int mvnet_rss_command(struct mvnet *nd, const struct mdev_virtio_chain *chain,
+		      u8 cmd);
 
 /* mdev_virtio_net_sysfs.c */
 extern const struct attribute_group *mvnet_groups[];

@@ -8,12 +8,14 @@
 /* Commands done before frames are moved again. */
 #define BUDGET		8
 
-/* NULL, or, without MQ, the third one, however many there are: s. 5.1.2 */
+/* NULL, or, without MQ and RSS, the third one, however many there are: s. 5.1.2 */
 struct mvnet_vq *mvnet_ctrl_vq(struct mvnet *nd)
 {
 	if (!mvnet_has(nd, VIRTIO_NET_F_CTRL_VQ))
 		return NULL;
-	return &nd->vqs[mvnet_has(nd, VIRTIO_NET_F_MQ) ? 2 * nd->type->pairs : 2];
+	if (mvnet_has(nd, VIRTIO_NET_F_MQ) || mvnet_has(nd, VIRTIO_NET_F_RSS))
+		return &nd->vqs[2 * nd->type->pairs];
+	return &nd->vqs[2];
 }
 
 /* --- filters --- */
@@ -77,8 +79,8 @@ bool mvnet_filter_pass(const struct mvnet *nd, const struct sk_buff *skb)
  */
 
 /* Read command-specific-data from @off on. */
-static int read_data(struct mvnet *nd, const struct mdev_virtio_chain *chain,
-		     u32 off, void *buf, size_t len)
+int mvnet_ctrl_read(struct mvnet *nd, const struct mdev_virtio_chain *chain,
+		    u32 off, void *buf, size_t len)
 {
 	return mdev_virtio_read(&nd->mvdev, nd->scratch->iov, chain->nr_out,
 				sizeof(struct virtio_net_ctrl_hdr) + off, buf,
@@ -89,7 +91,7 @@ static int read_u16(struct mvnet *nd, const struct mdev_virtio_chain *chain,
 		    u16 *val)
 {
 	__le16 raw;
-	int ret = read_data(nd, chain, 0, &raw, sizeof(raw));
+	int ret = mvnet_ctrl_read(nd, chain, 0, &raw, sizeof(raw));
 
 	*val = ret ? 0 : le16_to_cpu(raw);
 	return ret;
@@ -102,7 +104,7 @@ static int do_rx(struct mvnet *nd, const struct mdev_virtio_chain *chain, u8 cmd
 
 	if (!mvnet_has(nd, VIRTIO_NET_F_CTRL_RX))
 		return VIRTIO_NET_ERR;
-	ret = read_data(nd, chain, 0, &on, sizeof(on));
+	ret = mvnet_ctrl_read(nd, chain, 0, &on, sizeof(on));
 	if (ret)
 		return ret;
 	if (on > 1)
@@ -124,7 +126,7 @@ static int read_table(struct mvnet *nd, const struct mdev_virtio_chain *chain,
 	u32 left, nr;
 	int ret;
 
-	ret = read_data(nd, chain, *off, &raw, sizeof(raw));
+	ret = mvnet_ctrl_read(nd, chain, *off, &raw, sizeof(raw));
 	if (ret)
 		return ret;
 	*off += sizeof(raw);
@@ -134,7 +136,7 @@ static int read_table(struct mvnet *nd, const struct mdev_virtio_chain *chain,
 		return -EMSGSIZE;
 	table->all = nr > MVNET_MAX_MACS;
 	table->nr = table->all ? 0 : nr;
-	ret = read_data(nd, chain, *off, table->addr, table->nr * ETH_ALEN);
+	ret = mvnet_ctrl_read(nd, chain, *off, table->addr, table->nr * ETH_ALEN);
 	*off += nr * ETH_ALEN;
 	return ret;
 }
@@ -163,7 +165,7 @@ static int set_address(struct mvnet *nd, const struct mdev_virtio_chain *chain)
 
 	if (!mvnet_has(nd, VIRTIO_NET_F_CTRL_MAC_ADDR))
 		return VIRTIO_NET_ERR;
-	ret = read_data(nd, chain, 0, mac, sizeof(mac));
+	ret = mvnet_ctrl_read(nd, chain, 0, mac, sizeof(mac));
 	if (ret)
 		return ret;
 	if (!is_valid_ether_addr(mac))
@@ -224,21 +226,36 @@ static int do_announce(struct mvnet *nd, u8 cmd)
 }
 
 /* Frames that wait for a pair which is no longer used are dropped by the worker. */
-static int do_mq(struct mvnet *nd, const struct mdev_virtio_chain *chain, u8 cmd)
+static int set_pairs(struct mvnet *nd, const struct mdev_virtio_chain *chain)
 {
 	u16 pairs;
 	int ret;
 
-	if (!mvnet_has(nd, VIRTIO_NET_F_MQ) ||
-	    cmd != VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET)
+	if (!mvnet_has(nd, VIRTIO_NET_F_MQ))
 		return VIRTIO_NET_ERR;
 	ret = read_u16(nd, chain, &pairs);
 	if (ret)
 		return ret;
 	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs > nd->type->pairs)
 		return VIRTIO_NET_ERR;
+	/* The last command counts: s. 5.1.6.5.5 */
+	if (mvnet_rss_stop_steering(nd))
+		return VIRTIO_NET_ERR;
 	WRITE_ONCE(nd->active_pairs, pairs);
 	return VIRTIO_NET_OK;
+}
+
+static int do_mq(struct mvnet *nd, const struct mdev_virtio_chain *chain, u8 cmd)
+{
+	switch (cmd) {
+	case VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET:
+		return set_pairs(nd, chain);
+	case VIRTIO_NET_CTRL_MQ_RSS_CONFIG:
+	case VIRTIO_NET_CTRL_MQ_HASH_CONFIG:
+		return mvnet_rss_command(nd, chain, cmd);
+	default:
+		return VIRTIO_NET_ERR;
+	}
 }
 
 static int execute(struct mvnet *nd, const struct mdev_virtio_chain *chain)

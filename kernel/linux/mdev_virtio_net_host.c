@@ -49,9 +49,13 @@ static u16 mvnet_host_select_queue(struct net_device *host, struct sk_buff *skb,
 	struct mvnet *nd = host_to_mvnet(host);
 	u16 active = READ_ONCE(nd->active_pairs);
 	u8 *flow, pair;
+	int steered;
 
 	if (active == 1)
 		return 0;
+	steered = mvnet_rss_pair(nd, skb);
+	if (steered >= 0)
+		return steered < active ? steered : 0;
 	flow = mvnet_flow(nd, skb);
 	pair = READ_ONCE(*flow);
 	/* Only the pairs that the driver uses have buffers. */

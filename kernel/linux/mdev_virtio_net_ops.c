@@ -34,7 +34,11 @@
 		  BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) |	\
 		  BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) |	\
 		  BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
-		  BIT_ULL(VIRTIO_NET_F_MQ))
+		  BIT_ULL(VIRTIO_NET_F_HASH_REPORT) |	\
+		  PAIRS_FEATURES)
+
+/* Where there are several pairs. */
+#define PAIRS_FEATURES (BIT_ULL(VIRTIO_NET_F_MQ) | BIT_ULL(VIRTIO_NET_F_RSS))
 
 /* What needs which others, or one of them: s. 5.1.3.1. Those that are needed first. */
 static const struct {
@@ -54,10 +58,13 @@ static const struct {
 	{ BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
 	{ BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
 	{ BIT_ULL(VIRTIO_NET_F_MQ), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
+	{ BIT_ULL(VIRTIO_NET_F_RSS), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
+	/* to say which */
+	{ BIT_ULL(VIRTIO_NET_F_HASH_REPORT), BIT_ULL(VIRTIO_NET_F_CTRL_VQ) },
 };
 
 /* Fields up to the last one whose feature is offered. */
-#define CONFIG_SIZE offsetofend(struct virtio_net_config, mtu)
+#define CONFIG_SIZE offsetofend(struct virtio_net_config, supported_hash_types)
 
 /* --- virtqueues --- */
 
@@ -140,7 +147,7 @@ static u64 mvnet_get_features(struct mdev_virtio_device *mvdev)
 	u64 features = FEATURES & ~nd->features_off;
 
 	if (nd->type->pairs == 1)
-		features &= ~BIT_ULL(VIRTIO_NET_F_MQ);
+		features &= ~PAIRS_FEATURES;
 	return satisfied(features);
 }
 
@@ -152,7 +159,8 @@ static int mvnet_set_features(struct mdev_virtio_device *mvdev, u64 features)
 	if (features != satisfied(features))
 		return -EINVAL;
 	nd->features = features;
-	nd->hdr_len = MVNET_HDR_LEN;
+	nd->hdr_len = features & BIT_ULL(VIRTIO_NET_F_HASH_REPORT) ?
+		      MVNET_MAX_HDR : MVNET_HDR_LEN;
 	WRITE_ONCE(nd->guest_offloads, lower_32_bits(features));
 	for (i = 0; i < mvdev->nvqs; i++)
 		mdev_virtio_ring_set_features(&nd->vqs[i].ring, features);
@@ -185,6 +193,7 @@ static void reset(struct mvnet *nd)
 	nd->announce = false;
 	mvnet_filter_reset(nd);
 	mvnet_flows_reset(nd);
+	mvnet_rss_set(nd, NULL);
 	WRITE_ONCE(nd->active_pairs, 1);
 	for (i = 0; i < nd->mvdev.nvqs; i++)
 		mdev_virtio_ring_init(&nd->vqs[i].ring, &nd->mvdev,
@@ -261,6 +270,12 @@ static void mvnet_get_config(struct mdev_virtio_device *mvdev,
 	struct virtio_net_config config = {
 		.max_virtqueue_pairs = __cpu_to_virtio16(true, nd->type->pairs),
 		.mtu = __cpu_to_virtio16(true, MVNET_MAX_MTU),
+		.speed = cpu_to_le32(U32_MAX),	/* unknown, as is duplex */
+		.duplex = U8_MAX,
+		.rss_max_key_size = MVNET_RSS_KEY,
+		.rss_max_indirection_table_length =
+			cpu_to_le16(MVNET_RSS_TABLE),
+		.supported_hash_types = cpu_to_le32(MVNET_RSS_TYPES),
 	};
 
 	u16 status = 0;

@@ -253,9 +253,13 @@ static bool copy_frame(struct mvnet *nd, struct sk_buff *skb)
 	u8 *frame = nd->scratch->frame + nd->hdr_len;
 
 	memset(hdr, 0, nd->hdr_len);
-	return skb->len <= MVNET_MAX_GSO &&
-	       mvnet_hdr_from_skb(nd, skb, (struct virtio_net_hdr *)hdr) &&
-	       !skb_copy_bits(skb, 0, frame, skb->len);
+	if (skb->len > MVNET_MAX_GSO ||
+	    !mvnet_hdr_from_skb(nd, skb, (struct virtio_net_hdr *)hdr) ||
+	    skb_copy_bits(skb, 0, frame, skb->len))
+		return false;
+	if (mvnet_has(nd, VIRTIO_NET_F_HASH_REPORT))
+		mvnet_report_hash(nd, hdr, skb->len);
+	return true;
 }
 
 /* Return an enum fit, or a negative errno. The frame stays the caller's. */

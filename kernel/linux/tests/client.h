@@ -97,6 +97,7 @@ struct client {
 	uint64_t take;		/* set by the test: of OPTIONAL, what it wants */
 	uint64_t features;
 	size_t hdr_len;		/* of frames */
+	struct virtio_net_hdr_v1_hash hdr;	/* of the last one that came */
 	unsigned int kicks_saved;
 	uint16_t max_pairs;
 	uint16_t nvqs;

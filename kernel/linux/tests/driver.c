@@ -183,6 +183,8 @@ static int take_rx(struct vq *vq, uint8_t *frame)
 	if (elem.id >= vq->num || elem.len < hdr_len || elem.len > BUF_SIZE)
 		return -EPROTO;
 	len = elem.len - hdr_len;
+	memset(&vq->c->hdr, 0, sizeof(vq->c->hdr));
+	memcpy(&vq->c->hdr, vq_buf(vq, elem.id), hdr_len);
 	memcpy(frame, vq_buf(vq, elem.id) + hdr_len, len);
 	vq_post(vq, elem.id);
 	vq_kick(vq);
