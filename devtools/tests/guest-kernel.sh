@@ -100,7 +100,7 @@ hold_stop()
 # reader of the results.
 usable()
 {
-	"$tests/control" "$1" | tee "$work/count"
+	"$tests/control" -s "$1" | tee "$work/count"
 }
 
 # alone CHECK...: whatever an earlier one has left behind is gone

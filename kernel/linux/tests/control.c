@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * control UUID...: drive mediated virtio-net devices as a good driver does: queue
- * pairs, control queue, filters, announcements, indirect descriptors. One line for
- * each thing that is wrong.
+ * control [-s] UUID...: drive mediated virtio-net devices as a good driver does: queue
+ * pairs, control queue, filters, announcements, indirect descriptors; in all layouts of
+ * rings, or with -s in split ones only. One line for each thing that is wrong.
  *
  * That a frame does not arrive is told by one that was sent after it and does.
  */
@@ -515,22 +515,23 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	const bool simple = argc > 1 && !strcmp(argv[1], "-s");
+	const unsigned int end = simple ? 1 : LAYOUTS;
 	struct client c;
 
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1 + simple; i < argc; i++) {
 		client_open(&c, argv[i]);
 		host_open(&c);
-		for (unsigned int n = 0; n < LAYOUTS; n++) {
+		for (unsigned int n = 0; n < end; n++) {
 			about(layouts[n].name);
 			c.take = layouts[n].features;
 			c.kicks_saved = 0;
 			drive(&c);
-			/* A device that polls asks for none, but for the first. */
-			result(!!c.kicks_saved ==
-			       ((c.take & EVENT) &&
-				!(c.doorbells && c.take & PACKED)),
-			       "saves notifications with EVENT_IDX (%u)",
-			       c.kicks_saved);
+			/* Receive buffers are not asked for; see rings.c for the rest. */
+			if (!(c.take & PACKED))
+				result(!!c.kicks_saved == !!(c.take & EVENT),
+				       "saves notifications with EVENT_IDX (%u)",
+				       c.kicks_saved);
 		}
 		client_close(&c);
 	}

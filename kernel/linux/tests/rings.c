@@ -223,6 +223,49 @@ static void event_index(struct client *c, uint64_t take)
 	c->take = 0;
 }
 
+/* Has the device asked for a notification of the next chain? */
+static bool listening(const struct vq *vq)
+{
+	volatile struct vring_packed_desc_event *event = (void *)vq->used;
+
+	if (!vq->packed)
+		return (uint16_t)vq->used->ring[vq->num].id == vq->avail->idx;
+	return event->flags == VRING_PACKED_EVENT_FLAG_DESC &&
+	       event->off_wrap == (vq->next_avail | vq->avail_wrap << 15);
+}
+
+/* s. 2.7.10, 2.8.10: of three chains one is notified, all around the ring */
+static void notifications(struct client *c, uint64_t take)
+{
+	struct vring_used_elem elem;
+	struct vq *vq = tx_vq(c, 0);
+	bool ok = true;
+
+	c->take = take;
+	client_start(c, ~0ull);
+	for (unsigned int i = 0; i < 3 * VQ_NUM && ok; i++) {
+		for (int n = 0; n < PATIENCE_S * 1000 && !listening(vq); n++)
+			usleep(1000);
+		ok = listening(vq);
+		set_command(c, PCI_COMMAND_MEMORY);
+		c->kicks_saved = 0;
+		for (unsigned int n = 0; n < 3; n++) {
+			vq_desc(vq, n, vq_buf_iova(vq, n), 100, 0, 0);
+			vq_post(vq, n);
+			vq_kick(vq);
+		}
+		ok = ok && c->kicks_saved == 2;
+		set_command(c, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+		for (unsigned int n = 0; n < 3 && ok; n++)
+			ok = vq_wait(vq, &elem) == 1;
+		if (!ok)
+			result(false, "one notification of three (%u: %u saved)",
+			       i, c->kicks_saved);
+	}
+	result(ok, "one notification of three, all around the ring");
+	c->take = 0;
+}
+
 /* Chains into which nothing is written come back as one: s. 2.7.9, 2.8.8 */
 static void batches(struct client *c, uint64_t take)
 {
@@ -283,10 +326,14 @@ static void layouts(struct client *c)
 	about("split");
 	event_index(c, EVENT);
 	batches(c, ORDER);
+	if (!c->doorbells)	/* or else it polls */
+		notifications(c, EVENT);
 	about("split, in order");
 	event_index(c, ORDER | EVENT);
 	about("packed");
 	event_index(c, PACKED | EVENT);
+	if (!c->doorbells)
+		notifications(c, PACKED | EVENT);
 	batches(c, PACKED | ORDER);
 	odd_size(c, 3);
 	odd_size(c, 13);
