@@ -3,12 +3,13 @@
 /* The client's memory, and what the backend knows of it. */
 
 #include <errno.h>
-#include <unistd.h>
+#include <inttypes.h>
 #include <sys/resource.h>
 
 #include <linux/virtio_config.h>
 
 #include "device_private.h"
+#include "foreign_fd.h"
 #include "log.h"
 #include "virtio_ring.h"
 
@@ -62,6 +63,14 @@ most_pieces(void)
 	return limit.rlim_cur / 8;
 }
 
+static void
+no_memory(struct device *dev, uint64_t iova)
+{
+	if (log_may(&dev->log_limit, dev->name))
+		LOG(ERR, "%s: the application's memory at %#" PRIx64 " is in a file that is no memory: use hugepages, a memfd or a file in /dev/shm (no disk, network or FUSE)",
+			dev->name, iova);
+}
+
 /*
  * While no backend runs, pieces may come in any number and order, and be joined by those
  * that follow: they are counted when the driver starts. A backend that runs is told of
@@ -75,13 +84,14 @@ device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_
 	int ret;
 
 	if (fd >= 0 && dev->memory.count >= most_pieces()) {
-		close(fd);
+		foreign_fd_close(&fd, 1);
 		return too_many(dev, dev->memory.count + 1);
 	}
 	ret = dma_table_add(&dev->memory, iova, size, offset, prot, fd);
 	if (ret < 0) {
-		if (fd >= 0)
-			close(fd);
+		foreign_fd_close(&fd, 1);
+		if (ret == -ENOTSUP)
+			no_memory(dev, iova);
 		return ret;
 	}
 	if (fd < 0 || !device_backend_active(dev))

@@ -11,6 +11,7 @@
 #include "device_private.h"
 #include "eventfds.h"
 #include "fdmsg.h"
+#include "foreign_fd.h"
 
 int
 device_irq_info(void *arg, uint32_t index, uint32_t *flags, uint32_t *count)
@@ -55,7 +56,7 @@ check_fds(uint32_t count, const int *fds)
 
 	for (i = 0; i < count; i++) {
 		if (fds[i] >= 0 && !eventfd_check(fds[i])) {
-			fdmsg_close(fds, count);
+			foreign_fd_close(fds, count);
 			return -EINVAL;
 		}
 	}

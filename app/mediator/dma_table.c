@@ -18,6 +18,7 @@
 
 #include "dma_copy.h"
 #include "dma_table.h"
+#include "foreign_fd.h"
 
 /* Bytes of a window; one page where pages are larger. */
 #define WINDOW_LEN (2ULL << 20)
@@ -128,8 +129,6 @@ identify(struct dma_region *region)
 	struct stat st;
 	int flags, mode;
 
-	if (fstat(region->fd, &st) < 0 || fstatfs(region->fd, &fs) < 0)
-		return -errno;
 	flags = fcntl(region->fd, F_GETFL);
 	if (flags < 0)
 		return -errno;
@@ -138,6 +137,11 @@ identify(struct dma_region *region)
 	if ((flags & O_PATH) != 0 || mode == O_WRONLY ||
 			((region->prot & PROT_WRITE) != 0 && mode != O_RDWR))
 		return -EACCES;
+	/* before it is asked anything that another file system might not answer */
+	if (!foreign_fd_is_memory(region->fd))
+		return -ENOTSUP;
+	if (fstat(region->fd, &st) < 0 || fstatfs(region->fd, &fs) < 0)
+		return -errno;
 	/* a backend would refuse others, or die of what is not there */
 	if (!S_ISREG(st.st_mode) || st.st_size < 0 ||
 			region->offset + region->size > (uint64_t)st.st_size)

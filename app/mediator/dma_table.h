@@ -64,9 +64,9 @@ void dma_table_clear(struct dma_table *table);
 
 /*
  * Add a region. The fd (-1: none) is the table's from then on if it succeeds. Returns
- * 0; -EINVAL: size 0, an address or offset that overflows, no regular file, or not all of
- * it is there; -EEXIST: overlaps one that is there; -EACCES: the fd allows less than prot;
- * -ENOSPC: too many; -ENOMEM; or what fstat(2) said.
+ * 0; -EINVAL: size 0, an address or offset that overflows, or not all of it is there;
+ * -ENOTSUP: not memory, see foreign_fd_is_memory(); -EEXIST: overlaps one that is there;
+ * -EACCES: the fd allows less than prot; -ENOSPC: too many; -ENOMEM; or what fstat(2) said.
  */
 int dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size,
 		uint64_t offset, uint32_t prot, int fd);

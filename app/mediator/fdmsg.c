@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "fdmsg.h"
+#include "foreign_fd.h"
 
 #define LISTEN_BACKLOG 8
 
@@ -58,7 +59,7 @@ fdmsg_recv(int sock, void *buf, size_t len, int *fds, unsigned int *nr_fds)
 		*nr_fds += bytes / sizeof(int);
 	}
 	if ((msg.msg_flags & MSG_CTRUNC) != 0) {
-		fdmsg_close(fds, *nr_fds);
+		foreign_fd_close(fds, *nr_fds);
 		*nr_fds = 0;
 		return -EMSGSIZE;
 	}

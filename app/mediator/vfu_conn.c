@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "foreign_fd.h"
 #include "log.h"
 #include "vfu_private.h"
 
@@ -23,7 +24,7 @@
 static void
 drop_message(struct vfu_conn *conn)
 {
-	fdmsg_close(conn->in.fds, conn->in.nr_fds);
+	foreign_fd_close(conn->in.fds, conn->in.nr_fds);
 	free(conn->in.data);
 	memset(&conn->in, 0, sizeof(conn->in));
 	conn->received = 0;
@@ -48,7 +49,7 @@ vfu_conn_drop(struct vfu_server *server)
 	if (conn->fd < 0)
 		return;
 	loop_fd_del(conn->lfd);
-	close(conn->fd);
+	foreign_fd_close_socket(conn->fd);
 	conn->fd = -1;
 	conn->attached = false;
 	conn->op = VFU_OP_NONE;
@@ -81,7 +82,7 @@ take_fds(struct vfu_message *msg, const int *fds, unsigned int nr_fds)
 	memcpy(&msg->fds[msg->nr_fds], fds, n * sizeof(*fds));
 	msg->nr_fds += n;
 	if (n < nr_fds) {
-		fdmsg_close(fds + n, nr_fds - n);
+		foreign_fd_close(fds + n, nr_fds - n);
 		msg->excess_fds = true;
 	}
 }

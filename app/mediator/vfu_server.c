@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "foreign_fd.h"
 #include "log.h"
 #include "vfu_private.h"
 
@@ -78,7 +79,7 @@ refuse(struct vfu_server *server, int fd)
 			server->refused.left_out, (int)server->conn.pid);
 		server->refused.left_out = 0;
 	}
-	close(fd);
+	foreign_fd_close_socket(fd);
 }
 
 /*
@@ -130,7 +131,7 @@ on_listener(void *arg, uint32_t events __attribute__((unused)))
 		server->conn.pid = peer_pid(fd);
 		ret = vfu_conn_open(server, fd);
 		if (ret < 0) {
-			close(fd);
+			foreign_fd_close_socket(fd);
 			pause_listener(server, -ret);
 			return;
 		}

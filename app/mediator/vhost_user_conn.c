@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "fdmsg.h"
+#include "foreign_fd.h"
 #include "log.h"
 #include "vhost_user_private.h"
 
@@ -74,7 +75,7 @@ close_sock(struct vhost_user *vu)
 	loop_fd_del(vu->watch);
 	vu->watch = NULL;
 	if (vu->sock >= 0)
-		close(vu->sock);
+		foreign_fd_close_socket(vu->sock);
 	vu->sock = -1;
 	loop_timer_cancel(&vu->settle);
 	loop_timer_cancel(&vu->fault_timer);
@@ -184,7 +185,7 @@ begin(struct vhost_user *vu, int fd)
 
 	ret = loop_fd_add(vu->loop, fd, EPOLLIN, sock_event, vu, &vu->watch);
 	if (ret < 0) {
-		close(fd);
+		foreign_fd_close_socket(fd);
 		return ret;
 	}
 	vu->sock = fd;
@@ -258,7 +259,7 @@ listener_event(void *arg, uint32_t events)
 		if (fd < 0 && errno == EAGAIN)
 			return;
 		if (fd >= 0 && vu->sock >= 0) {
-			close(fd);
+			foreign_fd_close_socket(fd);
 			continue;
 		}
 		ret = fd < 0 ? -errno : begin(vu, fd);

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 
 #include "fdmsg.h"
+#include "foreign_fd.h"
 #include "vhost_user_private.h"
 
 const char *
@@ -255,7 +256,7 @@ vu_receive(struct vhost_user *vu)
 	/* there is room: what is left of the last time is less than a reply */
 	n = fdmsg_recv(vu->sock, vu->rx + vu->rx_len, sizeof(vu->rx) - vu->rx_len, fds,
 		&nr_fds);
-	fdmsg_close(fds, nr_fds);
+	foreign_fd_close(fds, nr_fds);
 	if (n == -EAGAIN)
 		return;
 	if (n == 0 || n == -ECONNRESET) {

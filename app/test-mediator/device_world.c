@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,25 +14,12 @@
 #include "eventfds.h"
 #include "fdmsg.h"
 #include "log.h"
+#include "open_fds.h"
 #include "vfu_proto.h"
 
 struct device_world dw;
 
 static unsigned int leaks;
-
-static unsigned int
-open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	if (dir == NULL)
-		return 0;
-	while (readdir(dir) != NULL)
-		count++;
-	closedir(dir);
-	return count;
-}
 
 void
 dw_prepare(void)
@@ -46,7 +32,7 @@ dw_prepare(void)
 	eventfd_raise(warm);
 	close(warm);
 	memset(&dw, 0, sizeof(dw));
-	dw.fds = open_fds();
+	dw.fds = count_open_fds();
 	dw.sock = -1;
 	strcpy(dw.dir, "/tmp/mediator-test-XXXXXX");
 	if (mkdtemp(dw.dir) == NULL)
@@ -128,7 +114,7 @@ dw_stop(void)
 	unlink(dw.path);
 	rmdir(dw.dir);
 	log_set_level(LOG_NOTICE);
-	if (open_fds() != dw.fds)
+	if (count_open_fds() != dw.fds)
 		leaks++;
 }
 

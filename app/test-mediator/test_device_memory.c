@@ -3,7 +3,9 @@
 /* What of a device waits for the backend: resets, and the client's memory. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/resource.h>
 
 #include <linux/virtio_config.h>
@@ -11,6 +13,7 @@
 
 #include "device_world.h"
 #include "eventfds.h"
+#include "open_fds.h"
 #include "vfu_proto.h"
 
 #define V1 DW_BIT(VIRTIO_F_VERSION_1)
@@ -55,6 +58,24 @@ test_reset(void)
 	TEST_ASSERT_SUCCESS(dw_ask(VFU_DEVICE_RESET, NULL, 0, NULL, 0), "DEVICE_RESET");
 	TEST_ASSERT(dw_status() == 0 && dw.dev->run == DEVICE_STOPPED, "not reset");
 	return TEST_SUCCESS;
+}
+
+/* A file that could keep the mediator waiting gets an error, once with the remedy. */
+static int
+test_no_memory(void)
+{
+	unsigned int before = count_open_fds();
+	int fd;
+
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	TEST_ASSERT(fd >= 0, "no file");
+	TEST_ASSERT_EQUAL(dw_map(DW_IOVA, 0x1000, 0, fd), EACCES, "not writable");
+	close(fd);
+	fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	TEST_ASSERT_EQUAL(dw_map(DW_IOVA, 0x1000, 0, fd), ENOTSUP, "not memory");
+	close(fd);
+	TEST_ASSERT_EQUAL(count_open_fds(), before, "kept");
+	return dw_run(V1, 2);
 }
 
 /* A reset or an unmap that comes before the start is over waits for both. */
@@ -240,6 +261,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "mediator: device, memory and reset",
 	.unit_test_cases = {
 		TEST_CASE_ST(dw_start, dw_stop, test_reset),
+		TEST_CASE_ST(dw_start, dw_stop, test_no_memory),
 		TEST_CASE_ST(dw_start, dw_stop, test_while_starting),
 		TEST_CASE_ST(dw_start, dw_stop, test_client_gone),
 		TEST_CASE_ST(dw_start, dw_stop, test_memory),

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "fdmsg.h"
+#include "open_fds.h"
 #include "test.h"
 #include "vfu_peer.h"
 
@@ -38,7 +39,7 @@ static int
 test_fds(void)
 {
 	int fds[FDMSG_MAX_FDS + 1], got[FDMSG_MAX_FDS];
-	unsigned int i, n, nr_fds, open_fds = peer_open_fds();
+	unsigned int i, n, nr_fds, open_fds = count_open_fds();
 	char buf[8];
 
 	for (i = 0; i <= FDMSG_MAX_FDS; i++)
@@ -55,7 +56,7 @@ test_fds(void)
 		fdmsg_close(got, nr_fds);
 	}
 	TEST_ASSERT_EQUAL(fdmsg_send(pair[0], "a", 1, fds, n), -E2BIG, "%u fds", n);
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	return TEST_SUCCESS;
 }
 
@@ -102,7 +103,7 @@ static int
 test_no_room(void)
 {
 	int fds[4] = { pair[0], pair[0], pair[0], pair[0] }, got[FDMSG_MAX_FDS];
-	unsigned int nr_fds, room, open_fds = peer_open_fds();
+	unsigned int nr_fds, room, open_fds = count_open_fds();
 	struct rlimit old, limit;
 	ssize_t n;
 	char c;
@@ -120,7 +121,7 @@ test_no_room(void)
 		else
 			TEST_ASSERT(n == -EMSGSIZE && nr_fds == 0, "%zd, %u fds", n, nr_fds);
 		fdmsg_close(got, nr_fds);
-		TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+		TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	}
 	return TEST_SUCCESS;
 }

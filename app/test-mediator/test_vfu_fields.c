@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <sys/eventfd.h>
 
+#include "open_fds.h"
 #include "test.h"
 #include "vfu_peer.h"
 
@@ -213,7 +214,7 @@ find_message(uint16_t command)
 static int
 test_fields(void)
 {
-	const unsigned int open_fds = peer_open_fds();
+	const unsigned int open_fds = count_open_fds();
 	const struct field *field;
 	unsigned int i, m, before;
 	uint8_t data[64];
@@ -234,7 +235,7 @@ test_fields(void)
 			(unsigned long long)field->value, field->at);
 	}
 	peer_recv();
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	printf("    %u messages with one other field\n", i);
 	return TEST_SUCCESS;
 }
@@ -272,7 +273,7 @@ test_fds(void)
 	fds[0] = eventfd(0, EFD_CLOEXEC);
 	for (i = 1; i < RTE_DIM(fds); i++)
 		fds[i] = fds[0];
-	open_fds = peer_open_fds();
+	open_fds = count_open_fds();
 	for (i = 0; i < RTE_DIM(messages); i++) {
 		for (nr_fds = 1; nr_fds <= RTE_DIM(fds); nr_fds++, n++) {
 			error = peer_ask(messages[i].command, messages[i].data,
@@ -283,7 +284,7 @@ test_fds(void)
 	}
 	peer_recv();
 	peer_forget_fds();
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	close(fds[0]);
 	printf("    %u messages with fds that they do not have\n", n);
 	return TEST_SUCCESS;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <sys/eventfd.h>
 
+#include "open_fds.h"
 #include "test.h"
 #include "vfu_peer.h"
 
@@ -97,7 +98,7 @@ static int
 test_eventfds(void)
 {
 	const uint32_t flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-	unsigned int open_fds = peer_open_fds();
+	unsigned int open_fds = count_open_fds();
 	uint32_t start, count;
 
 	for (start = 0; start < PEER_MSIX; start += count) {
@@ -124,7 +125,7 @@ test_eventfds(void)
 		VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0, NULL, 0),
 		"not disabled");
 	TEST_ASSERT(nr_set() == 0 && peer.triggered == 0, "%u are set", nr_set());
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	return TEST_SUCCESS;
 }
 

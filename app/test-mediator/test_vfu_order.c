@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "fdmsg.h"
+#include "open_fds.h"
 #include "test.h"
 #include "vfu_peer.h"
 
@@ -298,7 +299,7 @@ static int
 test_slow_reader_fds(void)
 {
 	const struct vfio_region_info info = { .argsz = 256 };
-	unsigned int i, n, infos, open_fds = peer_open_fds();
+	unsigned int i, n, infos, open_fds = count_open_fds();
 	struct stat old, st;
 
 	n = send_and_read_not(VFU_DEVICE_GET_REGION_INFO, &info, sizeof(info));
@@ -314,7 +315,7 @@ test_slow_reader_fds(void)
 			"reply %u of %u, %u of which were made before", i, n, infos);
 	}
 	peer_recv();
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	printf("    %u messages waited\n", n);
 	/* and what it has not read ends with the connection */
 	TEST_ASSERT(send_and_read_not(VFU_DEVICE_GET_REGION_INFO, &info, sizeof(info)) > 0,
@@ -323,7 +324,7 @@ test_slow_reader_fds(void)
 	peer_close();
 	peer.sock = peer_connect();
 	TEST_ASSERT_SUCCESS(peer_version(VFU_MAJOR, VFU_MINOR, NULL), "VERSION");
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	return TEST_SUCCESS;
 }
 

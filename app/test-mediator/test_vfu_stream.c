@@ -12,6 +12,7 @@
 
 #include "fdmsg.h"
 #include "log.h"
+#include "open_fds.h"
 #include "test.h"
 #include "vfu_peer.h"
 
@@ -72,7 +73,7 @@ test_garbage(void)
 	uint32_t state = 1;
 
 	reconnect(false);
-	open_fds = peer_open_fds();
+	open_fds = count_open_fds();
 	peer_log_begin();
 	for (i = 0; i < 3000; i++) {
 		for (k = 0; k < sizeof(bytes); k++) {
@@ -97,7 +98,7 @@ test_garbage(void)
 	reconnect(false);
 	peer_log_end();
 	peer_recv();
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	TEST_ASSERT(peer.attached == 1500 && peer.detached == 1500,
 		"attached %u times, detached %u times", peer.attached, peer.detached);
 	return TEST_SUCCESS;
@@ -114,7 +115,7 @@ test_pieces(void)
 	memcpy(bytes, &header, sizeof(header));
 	memcpy(bytes + sizeof(header), &map, sizeof(map));
 	TEST_ASSERT_SUCCESS(reconnect(true), "not connected");
-	open_fds = peer_open_fds();
+	open_fds = count_open_fds();
 	for (i = 0; i <= sizeof(bytes); i++) {
 		for (k = 0; k < i; k++)
 			TEST_ASSERT_EQUAL(peer_send_raw(peer.sock, &bytes[k], 1, &peer.memfd,
@@ -127,7 +128,7 @@ test_pieces(void)
 				strcmp(peer.call.op, "dma_map with fd") == 0, "not done");
 		TEST_ASSERT_SUCCESS(reconnect(true), "not connected");
 		TEST_ASSERT_EQUAL(peer.detached, i + 1, "detached %u times", peer.detached);
-		TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "an fd was lost");
+		TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "an fd was lost");
 	}
 	return TEST_SUCCESS;
 }
@@ -145,16 +146,16 @@ test_fd_flood(void)
 	for (i = 0; i < RTE_DIM(fds); i++)
 		fds[i] = peer.memfd;
 	TEST_ASSERT_SUCCESS(reconnect(true), "not connected");
-	open_fds = peer_open_fds();
+	open_fds = count_open_fds();
 	peer_send_raw(peer.sock, &header, sizeof(header), fds, RTE_DIM(fds));
 	for (i = 0; i < 100; i++)
 		TEST_ASSERT_EQUAL(peer_send_raw(peer.sock, zeros, 1, fds, RTE_DIM(fds)), 1u,
 			"not sent");
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds + VFU_MAX_FDS, "%u fds are kept",
-		peer_open_fds() - open_fds);
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds + VFU_MAX_FDS, "%u fds are kept",
+		count_open_fds() - open_fds);
 	peer_send_raw(peer.sock, zeros, VFU_MAX_MESSAGE - sizeof(header) - i, NULL, 0);
 	TEST_ASSERT(peer_recv() == 1 && peer_reply.header.error == EINVAL, "taken");
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	TEST_ASSERT_SUCCESS(peer_ask(VFU_DEVICE_RESET, NULL, 0, NULL, 0), "no reply");
 	return TEST_SUCCESS;
 }
@@ -196,7 +197,7 @@ test_second(void)
 	int sock;
 
 	TEST_ASSERT_SUCCESS(reconnect(true), "not connected");
-	open_fds = peer_open_fds();
+	open_fds = count_open_fds();
 	log_set_level(LOG_INFO);
 	peer_log_begin();
 	for (i = 0; i < 1000; i++) {
@@ -209,7 +210,7 @@ test_second(void)
 	log_set_level(LOG_NOTICE);
 	TEST_ASSERT_EQUAL(i, 1000u, "client %u is served", i);
 	TEST_ASSERT_EQUAL(lines, 1u, "%u lines of log", lines);
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	TEST_ASSERT_SUCCESS(peer_ask(VFU_DEVICE_RESET, NULL, 0, NULL, 0), "the first one");
 	TEST_ASSERT(peer.attached == 1 && peer.detached == 0, "attached again");
 	return TEST_SUCCESS;
@@ -323,7 +324,7 @@ static int
 test_create_fails(void)
 {
 	struct vfu_server *server;
-	unsigned int lines, open_fds = peer_open_fds();
+	unsigned int lines, open_fds = count_open_fds();
 	char name[200];
 
 	memset(name, 'x', sizeof(name));
@@ -340,7 +341,7 @@ test_create_fails(void)
 		NULL, &server), -ENOENT, "no folder");
 	lines = peer_log_end();
 	TEST_ASSERT_EQUAL(lines, 4u, "%u lines of log", lines);
-	TEST_ASSERT_EQUAL(peer_open_fds(), open_fds, "fds were lost");
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "fds were lost");
 	return TEST_SUCCESS;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "open_fds.h"
 #include "vhost_user_world.h"
 
 static const char * const mischiefs[MISCHIEF_COUNT] = {
@@ -210,7 +211,7 @@ test_unasked(void)
 static int
 deaf(bool ack)
 {
-	const unsigned int fds = world_open_fds();
+	const unsigned int fds = count_open_fds();
 	struct vu_times times = world_times;
 	unsigned int i;
 
@@ -229,8 +230,8 @@ deaf(bool ack)
 			"enable");
 		loop_once(world.loop, 0);
 	}
-	TEST_ASSERT(world_open_fds() <= fds + 8, "%u fds are held",
-		world_open_fds() - fds);
+	TEST_ASSERT(count_open_fds() <= fds + 8, "%u fds are held",
+		count_open_fds() - fds);
 	TEST_ASSERT_SUCCESS(vhost_user_set_call(world.vu, 0, -1), "call");
 	world.backend.deaf = false;
 	world_settle();

@@ -2,7 +2,6 @@
 
 /* The raw client, and what it shares with the device. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -178,20 +177,6 @@ peer_is_closed(int sock)
 
 	peer_pump();
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0;
-}
-
-unsigned int
-peer_open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	if (dir == NULL)
-		return 0;
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
 }
 
 void

@@ -121,6 +121,5 @@ unsigned int peer_log_end(void);
 void peer_path(char *path, size_t size, const char *name);
 
 /* How many fds this process has open. */
-unsigned int peer_open_fds(void);
 
 #endif /* TEST_MEDIATOR_VFU_PEER_H */

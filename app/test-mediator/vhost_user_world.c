@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "log.h"
+#include "open_fds.h"
 #include "vhost_user_world.h"
 
 struct world world;
@@ -22,20 +22,6 @@ const struct vu_times world_times = {
 
 static int captured = -1, saved = -1;
 static unsigned int leaks;
-
-unsigned int
-world_open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	if (dir == NULL)
-		return 0;
-	while (readdir(dir) != NULL)
-		count++;
-	closedir(dir);
-	return count;
-}
 
 static void
 event(enum world_event what)
@@ -120,7 +106,7 @@ static int
 begin(bool listens)
 {
 	memset(&world, 0, sizeof(world));
-	world.fds = world_open_fds();
+	world.fds = count_open_fds();
 	world.times = world_times;
 	world.destroy_at = -1;
 	strcpy(world.dir, "/tmp/mediator-test-XXXXXX");
@@ -164,7 +150,7 @@ world_stop(void)
 	unlink(world.path);
 	rmdir(world.dir);
 	log_set_level(LOG_NOTICE);
-	if (world_open_fds() != world.fds)
+	if (count_open_fds() != world.fds)
 		leaks++;
 }
 

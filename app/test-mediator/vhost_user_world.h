@@ -60,7 +60,6 @@ void world_round(void);
 /* Until neither has anything to do. */
 void world_settle(void);
 
-unsigned int world_open_fds(void);
 /* Lines on stderr from here on are kept instead. */
 void world_capture(void);
 /* How many there were with a text. */
