@@ -86,13 +86,14 @@ ctrl_queue_stop(struct ctrl_queue *cq)
 {
 	cq->started = false;
 	cq->broken = false;
+	cq->waits = false;
 }
 
 static void
 chain_reset(struct ctrl_chain *chain)
 {
 	chain->count = 0;
-	chain->slots = 0;
+	chain->held.slots = 0;
 	chain->writable = false;
 	chain->has_ack = false;
 	chain->too_long = false;
@@ -115,7 +116,7 @@ ctrl_chain_add(struct ctrl_queue *cq, struct ctrl_chain *chain, uint64_t addr,
 	if (writable) {
 		if (!chain->has_ack && len > 0) {
 			chain->has_ack = true;
-			chain->ack = addr;
+			chain->held.ack = addr;
 		}
 		chain->writable = true;
 		return 0;
@@ -142,7 +143,22 @@ do_command(struct ctrl_queue *cq, const struct ctrl_chain *chain)
 	return cq->command(cq->arg, bytes[0], bytes[1], bytes + 2, chain->len - 2);
 }
 
-/* One command. 1; 0: there was none, or the queue was stopped by it; -EPROTO. */
+/* Answer a command. 1 or -EPROTO. */
+static int
+answer(struct ctrl_queue *cq, const struct ctrl_held *held, uint8_t ack)
+{
+	int ret;
+
+	if (dma_write(cq->memory, held->ack, &ack, sizeof(ack)) < 0)
+		return -EPROTO;
+	ret = ring_ops(cq)->used(cq, held, sizeof(ack));
+	return ret < 0 ? ret : 1;
+}
+
+/*
+ * One command. 1; 0: there was none, it is not over, or the queue was stopped by it;
+ * -EPROTO.
+ */
 static int
 serve(struct ctrl_queue *cq, struct ctrl_chain *chain)
 {
@@ -158,21 +174,20 @@ serve(struct ctrl_queue *cq, struct ctrl_chain *chain)
 	ack = do_command(cq, chain);
 	if (!cq->started)
 		return 0;
-	if (dma_write(cq->memory, chain->ack, &ack, sizeof(ack)) < 0)
-		return -EPROTO;
-	ret = ring_ops(cq)->used(cq, chain, sizeof(ack));
-	return ret < 0 ? ret : 1;
+	if (ack != CTRL_QUEUE_LATER)
+		return answer(cq, &chain->held, ack);
+	cq->held = chain->held;
+	cq->waits = true;
+	return 0;
 }
 
-int
-ctrl_queue_run(struct ctrl_queue *cq)
+/* served: commands that were answered, and whose interrupt is still due. */
+static int
+run(struct ctrl_queue *cq, unsigned int served)
 {
 	struct ctrl_chain chain;
-	unsigned int served = 0;
 	int ret = 1;
 
-	if (!cq->started || cq->broken)
-		return 0;
 	chain.budget = MAX_RUN_DESCS;
 	while (ret > 0 && served < cq->conf.size) {
 		ret = serve(cq, &chain);
@@ -187,4 +202,22 @@ ctrl_queue_run(struct ctrl_queue *cq)
 	if (ret < 0)
 		cq->broken = true;
 	return ret;
+}
+
+int
+ctrl_queue_run(struct ctrl_queue *cq)
+{
+	return cq->started && !cq->broken && !cq->waits ? run(cq, 0) : 0;
+}
+
+int
+ctrl_queue_done(struct ctrl_queue *cq, uint8_t ack)
+{
+	if (!cq->waits)
+		return 0;
+	cq->waits = false;
+	if (answer(cq, &cq->held, ack) > 0)
+		return run(cq, 1);
+	cq->broken = true;
+	return -EPROTO;
 }

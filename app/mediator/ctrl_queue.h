@@ -20,9 +20,13 @@
  */
 #define CTRL_QUEUE_MAX_COMMAND 4096
 
+/* The command is not over: ctrl_queue_done() will say. No answer of a command. */
+#define CTRL_QUEUE_LATER 0xff
+
 /*
  * Do a command (VIRTIO 1.2 s. 5.1.6.5), whose data follows class and command; returns
- * VIRTIO_NET_OK or VIRTIO_NET_ERR. It may stop the queue, but not start it.
+ * VIRTIO_NET_OK, VIRTIO_NET_ERR or CTRL_QUEUE_LATER. It may stop the queue, but not
+ * start it.
  */
 typedef uint8_t (ctrl_queue_command)(void *arg, uint8_t class, uint8_t command,
 		const uint8_t *data, uint32_t len);
@@ -41,6 +45,11 @@ struct ctrl_queue {
 	struct ctrl_queue_conf conf;
 	bool started;
 	bool broken;             /* until it is started again */
+	bool waits;              /* for the end of a command, whose chain is this: */
+	struct ctrl_held {
+		uint16_t id, slots;
+		uint64_t ack;
+	} held;
 	uint16_t avail_idx, used_idx; /* packed: avail_idx is the place in the ring */
 	bool wrap;               /* packed: the wrap counter */
 };
@@ -51,9 +60,12 @@ void ctrl_queue_init(struct ctrl_queue *cq, struct dma_table *memory,
 int ctrl_queue_start(struct ctrl_queue *cq, const struct ctrl_queue_conf *conf);
 void ctrl_queue_stop(struct ctrl_queue *cq);
 /*
- * Do the commands that wait, one ring full of them at most. 1: and the driver wants an
- * interrupt; 0; -EPROTO, once: the ring makes no sense, and is not used any more.
+ * Do the commands that wait, one ring full of them at most, and none behind one that is
+ * not over. 1: and the driver wants an interrupt; 0; -EPROTO, once: the ring makes no
+ * sense, and is not used any more.
  */
 int ctrl_queue_run(struct ctrl_queue *cq);
+/* Answer the one that was not over, and go on; returns the same. 0 if there is none. */
+int ctrl_queue_done(struct ctrl_queue *cq, uint8_t answer);
 
 #endif /* MEDIATOR_CTRL_QUEUE_H */

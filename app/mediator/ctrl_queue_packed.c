@@ -90,7 +90,7 @@ gather_one(struct ctrl_queue *cq, struct ctrl_chain *chain,
 		return ctrl_chain_add(cq, chain, desc->addr, desc->len,
 				(desc->flags & VRING_DESC_F_WRITE) != 0);
 	/* s. 2.8.19: neither without the feature nor in a chain */
-	if (!cq->conf.indirect || chain->slots > 1 ||
+	if (!cq->conf.indirect || chain->held.slots > 1 ||
 			(desc->flags & VRING_DESC_F_NEXT) != 0)
 		return -EPROTO;
 	return gather_table(cq, chain, desc);
@@ -108,7 +108,7 @@ gather(struct ctrl_queue *cq, struct ctrl_chain *chain)
 		if (read_desc(cq, desc_addr(cq, index), &desc) < 0 ||
 				!is_available(desc.flags, wrap))
 			return -EPROTO;
-		chain->slots++;
+		chain->held.slots++;
 		/* ends the chain that is too long */
 		if (gather_one(cq, chain, &desc) < 0)
 			return -EPROTO;
@@ -117,7 +117,7 @@ gather(struct ctrl_queue *cq, struct ctrl_chain *chain)
 			wrap = !wrap;
 		}
 	} while ((desc.flags & VRING_DESC_F_NEXT) != 0);
-	chain->id = desc.id; /* s. 2.8.6: of the last one */
+	chain->held.id = desc.id; /* s. 2.8.6: of the last one */
 	return 1;
 }
 
@@ -137,7 +137,7 @@ packed_next(struct ctrl_queue *cq, struct ctrl_chain *chain)
 }
 
 static int
-packed_used(struct ctrl_queue *cq, const struct ctrl_chain *chain, uint32_t len)
+packed_used(struct ctrl_queue *cq, const struct ctrl_held *held, uint32_t len)
 {
 	uint64_t addr = desc_addr(cq, cq->avail_idx);
 	uint16_t flags = VRING_DESC_F_WRITE; /* s. 2.8.4: len counts */
@@ -147,7 +147,7 @@ packed_used(struct ctrl_queue *cq, const struct ctrl_chain *chain, uint32_t len)
 	if (ctrl_ring_write32(cq, addr + offsetof(struct vring_packed_desc, len),
 			len) < 0 ||
 	    ctrl_ring_write16(cq, addr + offsetof(struct vring_packed_desc, id),
-			chain->id) < 0)
+			held->id) < 0)
 		return -EPROTO;
 	/* the answer, len and id come before the flags (s. 2.8.2) */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -155,7 +155,7 @@ packed_used(struct ctrl_queue *cq, const struct ctrl_chain *chain, uint32_t len)
 			flags) < 0)
 		return -EPROTO;
 	/* one used descriptor stands for all of the chain (s. 2.8.6) */
-	cq->avail_idx += chain->slots;
+	cq->avail_idx += held->slots;
 	if (cq->avail_idx >= cq->conf.size) {
 		cq->avail_idx -= cq->conf.size;
 		cq->wrap = !cq->wrap;

@@ -11,12 +11,14 @@
 struct ctrl_chain {
 	uint32_t budget;    /* descriptors that this run may still look at */
 	uint32_t count;     /* descriptors of the chain */
-	uint16_t id;        /* split: of the first descriptor; packed: of the buffer */
-	uint16_t slots;     /* packed: places of the ring */
+	/*
+	 * What its answer needs. id: split: of the first descriptor; packed: of the buffer;
+	 * slots: packed: places of the ring; ack: the address of the answer.
+	 */
+	struct ctrl_held held;
 	bool writable;      /* the device-writable part has begun */
-	bool has_ack;       /* and has a first byte */
+	bool has_ack;       /* and has a first byte, the answer */
 	bool too_long;      /* there was more than there is room for */
-	uint64_t ack;       /* the address of that byte */
 	uint32_t len;
 	uint8_t bytes[CTRL_QUEUE_MAX_COMMAND];
 };
@@ -28,7 +30,7 @@ struct ctrl_ring_ops {
 	/* Gather the next chain. 1, or 0 if there is none. */
 	int (*next)(struct ctrl_queue *cq, struct ctrl_chain *chain);
 	/* Return it to the driver, with so many bytes written. */
-	int (*used)(struct ctrl_queue *cq, const struct ctrl_chain *chain, uint32_t len);
+	int (*used)(struct ctrl_queue *cq, const struct ctrl_held *held, uint32_t len);
 	/* 1 if the driver wants to hear of it, or 0. */
 	int (*wants_interrupt)(struct ctrl_queue *cq);
 };

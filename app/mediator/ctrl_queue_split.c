@@ -100,16 +100,16 @@ split_next(struct ctrl_queue *cq, struct ctrl_chain *chain)
 			cq->avail_idx % cq->conf.size * sizeof(head), &head) < 0 ||
 			gather(cq, chain, head) < 0)
 		return -EPROTO;
-	chain->id = head;
+	chain->held.id = head;
 	cq->avail_idx++;
 	return 1;
 }
 
 static int
-split_used(struct ctrl_queue *cq, const struct ctrl_chain *chain, uint32_t len)
+split_used(struct ctrl_queue *cq, const struct ctrl_held *held, uint32_t len)
 {
 	const uint64_t used = cq->conf.used;
-	struct vring_used_elem elem = { .id = htole32(chain->id), .len = htole32(len) };
+	struct vring_used_elem elem = { .id = htole32(held->id), .len = htole32(len) };
 
 	if (dma_write(cq->memory, used + offsetof(struct vring_used, ring) +
 			cq->used_idx % cq->conf.size * sizeof(elem), &elem,

@@ -165,7 +165,8 @@ device_get_status(const struct device *dev, struct device_status *status)
 	*status = (struct device_status){
 		.client = vfu_server_client(dev->server),
 		.backend = vhost_user_is_up(dev->vu),
-		.started = dev->run == DEVICE_STARTED || dev->run == DEVICE_REMAPPING,
+		.started = dev->run == DEVICE_STARTED || dev->run == DEVICE_REMAPPING ||
+			dev->run == DEVICE_PAIRING,
 		.packed = virtio_regs_has(regs, VIRTIO_F_RING_PACKED),
 		.pairs = virtio_regs_live(regs) ? dev->ctrl.pairs : 0,
 		.offered = regs->offered,

@@ -21,7 +21,7 @@
 /* A fresh packed ring: index 0 and wrap counter 1, available and used (s. 2.8.1). */
 #define PACKED_BASE 0x80008000u
 
-/* A stop for which there is no memory is tried again. */
+/* What there is no memory or no fd for is tried again. */
 #define RETRY_MS 100
 
 /* Receive queues have even numbers, transmit queues odd ones (s. 5.1.2). */
@@ -31,7 +31,17 @@ bool
 device_backend_active(const struct device *dev)
 {
 	return dev->run == DEVICE_STARTING || dev->run == DEVICE_STARTED ||
-		dev->run == DEVICE_REMAPPING;
+		dev->run == DEVICE_REMAPPING || dev->run == DEVICE_PAIRING;
+}
+
+/* Nothing is wrong with the driver or the backend, and time may mend it. */
+static bool
+will_pass(struct device *dev, int ret)
+{
+	if (ret != -ENOMEM && ret != -EMFILE && ret != -ENFILE && ret != -ENOBUFS)
+		return false;
+	loop_timer_set(&dev->retry, RETRY_MS);
+	return true;
 }
 
 static bool
@@ -157,7 +167,7 @@ start(struct device *dev)
 	ret = vhost_user_start(dev->vu, features, ranges, nr_ranges, vrings, count,
 		(features >> VIRTIO_NET_F_MTU & 1) != 0 ? dev->conf.mtu : 0);
 	if (ret < 0) { /* it said why */
-		dev->refused = true;
+		dev->refused = !will_pass(dev, ret);
 		set_link(dev, false);
 		return;
 	}
@@ -181,8 +191,25 @@ remap(struct device *dev)
 		dev->run = DEVICE_REMAPPING;
 		return;
 	}
+	if (will_pass(dev, ret))
+		return;
 	device_needs_reset(dev, "the backend cannot be told of the application's memory (%s): restart the application",
 		strerror(-ret));
+}
+
+/* s. 5.1.6.5.5 */
+static void
+tell_pairs(struct device *dev)
+{
+	int ret;
+
+	ret = vhost_user_enable(dev->vu, 2 * dev->ctrl.pairs);
+	if (ret < 0 && will_pass(dev, ret))
+		return;
+	/* one that cannot be told has one pair, and there is nothing to tell */
+	dev->told_pairs = dev->ctrl.pairs;
+	if (ret == 0)
+		dev->run = DEVICE_PAIRING;
 }
 
 static void
@@ -215,17 +242,37 @@ client_must_wait(const struct device *dev)
 		dev->run == DEVICE_STOPPING;
 }
 
-void
-device_settle(struct device *dev)
+bool
+device_backend_pairs_wait(const struct device *dev)
+{
+	return dev->run == DEVICE_PAIRING || (device_backend_active(dev) &&
+		dev->told_pairs != dev->ctrl.pairs);
+}
+
+/* The next step, if the last one is over. */
+static void
+advance(struct device *dev)
 {
 	if (dev->run == DEVICE_STARTED) {
 		if (!virtio_regs_live(&dev->regs))
 			stop(dev);
 		else if (dev->remap)
 			remap(dev);
+		else if (dev->told_pairs != dev->ctrl.pairs)
+			tell_pairs(dev);
 	}
 	if (dev->run == DEVICE_STOPPED)
 		settle_stopped(dev);
+}
+
+void
+device_settle(struct device *dev)
+{
+	advance(dev);
+	if (dev->cq.waits && !device_backend_pairs_wait(dev)) {
+		device_ctrl_done(dev);
+		advance(dev); /* the command behind it may want pairs, too */
+	}
 	/* last, as the client's next messages may be served in it */
 	if (dev->later && !client_must_wait(dev)) {
 		dev->later = false;
@@ -358,19 +405,4 @@ device_backend_set_call(struct device *dev, uint16_t queue)
 	if (device_backend_active(dev) && dev->queues[queue].enabled)
 		vhost_user_set_call(dev->vu, queue,
 			device_irq_fd(dev, dev->queues[queue].vector));
-}
-
-/* s. 5.1.6.5.5 */
-void
-device_backend_set_pairs(struct device *dev, uint16_t pairs)
-{
-	uint16_t i;
-
-	if (!device_backend_active(dev) || pairs == dev->told_pairs)
-		return; /* or the start will tell */
-	for (i = 0; i < device_data_queues(dev); i++) {
-		if (dev->queues[i].enabled && (i / 2 < pairs) != (i / 2 < dev->told_pairs))
-			vhost_user_set_enable(dev->vu, i, i / 2 < pairs);
-	}
-	dev->told_pairs = pairs;
 }

@@ -78,22 +78,49 @@ device_needs_reset(struct device *dev, const char *format, ...)
 	device_settle(dev);
 }
 
-void
-device_ctrl_run(struct device *dev)
+/*
+ * s. 5.1.6.5.5: no packets come to other queues once the command has its answer, so the
+ * backend has to know first.
+ */
+static uint8_t
+ctrl_command(void *arg, uint8_t class, uint8_t command, const uint8_t *data,
+		uint32_t len)
 {
-	int ret;
+	struct device *dev = arg;
+	uint8_t ack = net_ctrl_command(&dev->ctrl, class, command, data, len);
 
-	if (!dev->cq.started || !virtio_regs_live(&dev->regs))
-		return;
-	ret = ctrl_queue_run(&dev->cq);
-	/* once, however many commands there were: each is many messages */
-	device_backend_set_pairs(dev, dev->ctrl.pairs);
+	return ack == VIRTIO_NET_OK && device_backend_pairs_wait(dev) ?
+		CTRL_QUEUE_LATER : ack;
+}
+
+static void
+ctrl_ran(struct device *dev, int ret)
+{
 	if (ret < 0) {
 		device_needs_reset(dev, "the control queue makes no sense: correct its driver");
 	} else if (ret == 1) {
 		virtio_pci_set_isr(&dev->pci, 1); /* s. 4.1.4.5: a queue's */
 		device_irq_raise(dev, dev->queues[ctrl_index(dev)].vector);
 	}
+}
+
+void
+device_ctrl_run(struct device *dev)
+{
+	if (!dev->cq.started || !virtio_regs_live(&dev->regs))
+		return;
+	ctrl_ran(dev, ctrl_queue_run(&dev->cq));
+	if (dev->cq.waits)
+		device_settle(dev);
+}
+
+/* Once for each command, so that one who sends many makes no more messages than these. */
+void
+device_ctrl_done(struct device *dev)
+{
+	if (!dev->cq.waits || !virtio_regs_live(&dev->regs))
+		return;
+	ctrl_ran(dev, ctrl_queue_done(&dev->cq, VIRTIO_NET_OK));
 }
 
 static void
@@ -286,7 +313,7 @@ device_model_init(struct device *dev)
 	regs->nr_vectors = dev->nr_vectors;
 	dev->ctrl.announced = announced;
 	dev->ctrl.arg = dev;
-	ctrl_queue_init(&dev->cq, &dev->memory, net_ctrl_command, &dev->ctrl);
+	ctrl_queue_init(&dev->cq, &dev->memory, ctrl_command, dev);
 	return virtio_pci_init(&dev->pci, regs, PCI_DEVICE_ID_NET, PCI_CLASS_ETHERNET,
 		&pci_ops, dev);
 }

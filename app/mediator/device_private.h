@@ -26,6 +26,7 @@ enum device_run {
 	DEVICE_STARTING,
 	DEVICE_STARTED,
 	DEVICE_REMAPPING,        /* is being given other memory */
+	DEVICE_PAIRING,          /* is being told of other queue pairs */
 	DEVICE_STOPPING,
 };
 
@@ -79,6 +80,8 @@ void device_model_offer(struct device *dev);
 void device_model_reset(struct device *dev);
 /* The control queue's doorbell rang. */
 void device_ctrl_run(struct device *dev);
+/* What a command has waited for is over. */
+void device_ctrl_done(struct device *dev);
 /* Queues that move packets, by the features of now. */
 uint16_t device_data_queues(const struct device *dev);
 /* Link, announcement or status have changed (VIRTIO 1.2 s. 2.5.1, 4.1.5.4). */
@@ -135,7 +138,8 @@ void device_settle(struct device *dev);
 /* And say what the client is answered with: 0, or VFU_LATER until it is there. */
 int device_settle_for_client(struct device *dev);
 void device_backend_retry(void *arg);
-void device_backend_set_pairs(struct device *dev, uint16_t pairs);
+/* The backend is still to learn of the queue pairs in use: device_ctrl_done() follows. */
+bool device_backend_pairs_wait(const struct device *dev);
 /* The eventfd of a queue's interrupts has changed. */
 void device_backend_set_call(struct device *dev, uint16_t queue);
 

@@ -166,8 +166,6 @@ set_pairs(struct net_ctrl *ctrl, const uint8_t *data, uint32_t len)
 	if (pairs < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN || pairs > ctrl->max_pairs)
 		return false;
 	ctrl->pairs = pairs;
-	if (ctrl->set_pairs != NULL)
-		ctrl->set_pairs(ctrl->arg, pairs);
 	return true;
 }
 

@@ -23,7 +23,6 @@ struct net_ctrl_macs {
 struct net_ctrl {
 	/* set by its user before net_ctrl_reset() */
 	uint16_t max_pairs;
-	void (*set_pairs)(void *arg, uint16_t pairs);
 	void (*announced)(void *arg);  /* the driver has announced itself */
 	void *arg;
 	/* set by commands */

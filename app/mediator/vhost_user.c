@@ -165,6 +165,7 @@ note_vrings(struct vhost_user *vu, uint64_t features,
 	for (i = 0; i < 2u * vu->conf.max_pairs; i++) {
 		ring = &vu->rings[i];
 		ring->started = i < nr_vrings && vu_ring_is_used(vu, &vrings[i]);
+		ring->enabled = ring->started && vrings[i].enabled;
 		if (ring->started)
 			vu_ring_spans(&vrings[i], packed, ring->spans);
 	}
@@ -249,6 +250,29 @@ vhost_user_set_memory(struct vhost_user *vu, const struct dma_range *ranges,
 	return vu_batch_operation(&batch, VU_OP_MEMORY);
 }
 
+int
+vhost_user_enable(struct vhost_user *vu, unsigned int nr_vrings)
+{
+	struct vu_batch batch;
+	unsigned int i;
+	int ret;
+
+	ret = ready_for(vu, true);
+	if (ret == 0 && (vu->offered & VU_BIT(VU_F_PROTOCOL_FEATURES)) == 0)
+		ret = -ENOTSUP;
+	if (ret < 0)
+		return ret;
+	vu_batch_init(&batch, vu);
+	for (i = 0; i < 2u * vu->conf.max_pairs; i++) {
+		if (vu->rings[i].started && vu->rings[i].enabled != (i < nr_vrings))
+			vu_add_state(&batch, VU_SET_VRING_ENABLE, i, i < nr_vrings);
+	}
+	ret = vu_batch_operation(&batch, VU_OP_ENABLE);
+	for (i = 0; ret == 0 && i < 2u * vu->conf.max_pairs; i++)
+		vu->rings[i].enabled = i < nr_vrings;
+	return ret;
+}
+
 static int
 ring_is_started(const struct vhost_user *vu, unsigned int index)
 {
@@ -272,18 +296,3 @@ vhost_user_set_call(struct vhost_user *vu, unsigned int index, int fd)
 	return vu_batch_replace(&batch);
 }
 
-int
-vhost_user_set_enable(struct vhost_user *vu, unsigned int index, bool enable)
-{
-	struct vu_batch batch;
-	int ret;
-
-	ret = ring_is_started(vu, index);
-	if (ret == 0 && (vu->offered & VU_BIT(VU_F_PROTOCOL_FEATURES)) == 0)
-		ret = -ENOTSUP;
-	if (ret < 0)
-		return ret;
-	vu_batch_init(&batch, vu);
-	vu_add_state(&batch, VU_SET_VRING_ENABLE, index, enable);
-	return vu_batch_replace(&batch);
-}

@@ -86,10 +86,14 @@ uint32_t vhost_user_base(const struct vhost_user *vu, unsigned int index);
 int vhost_user_set_memory(struct vhost_user *vu, const struct dma_range *ranges,
 		unsigned int nr_ranges);
 /*
+ * Enable the first so many rings of those that were started, and none of the others. Once
+ * done() is called it serves no others. -ENOTSUP: the backend's rings are always enabled.
+ */
+int vhost_user_enable(struct vhost_user *vu, unsigned int nr_vrings);
+/*
  * While it is started, also by a start that is not over; no done(). -EINVAL: not a ring
- * that was started; -ENOTSUP: the backend's rings are always enabled.
+ * that was started.
  */
 int vhost_user_set_call(struct vhost_user *vu, unsigned int index, int fd);
-int vhost_user_set_enable(struct vhost_user *vu, unsigned int index, bool enable);
 
 #endif /* MEDIATOR_VHOST_USER_H */

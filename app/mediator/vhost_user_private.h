@@ -138,6 +138,7 @@ enum vu_op {
 	VU_OP_START,
 	VU_OP_STOP,
 	VU_OP_MEMORY,
+	VU_OP_ENABLE,
 };
 
 struct vu_span {
@@ -148,6 +149,7 @@ struct vu_span {
 
 struct vu_ring {
 	bool started;
+	bool enabled;        /* as the backend was told last */
 	uint32_t base;       /* where it stopped */
 	struct vu_span spans[VU_RING_PARTS];
 };

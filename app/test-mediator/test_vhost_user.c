@@ -187,7 +187,7 @@ test_start_plain(void)
 		"SET_VRING_ADDR 1 0x7f0000002000 0x7f0000003000 0x7f0000003400",
 		"SET_VRING_KICK 0x1 fds 1",
 		"GET_FEATURES");
-	TEST_ASSERT_EQUAL(vhost_user_set_enable(world.vu, 1, false), -ENOTSUP,
+	TEST_ASSERT_EQUAL(vhost_user_enable(world.vu, 0), -ENOTSUP,
 		"a backend without that is told");
 	TEST_ASSERT_EQUAL(vhost_user_set_call(world.vu, 0, -1), -EINVAL,
 		"a ring that it does not know");
@@ -376,22 +376,49 @@ test_changes(void)
 	TEST_ASSERT_EQUAL(vhost_user_set_call(world.vu, 0, -1), -EINVAL, "not started");
 	world.backend.nr_seen = 0;
 	TEST_ASSERT_SUCCESS(world_start(1), "not started");
-	ok = vhost_user_set_call(world.vu, 0, fd) == 0 &&
-		vhost_user_set_enable(world.vu, 0, false) == 0;
+	ok = vhost_user_set_call(world.vu, 0, fd) == 0;
 	close(fd);
 	TEST_ASSERT(ok, "not changed");
 	TEST_ASSERT_EQUAL(vhost_user_set_call(world.vu, 1, -1), -EINVAL, "no such ring");
-	TEST_ASSERT_EQUAL(vhost_user_set_enable(world.vu, 4, true), -EINVAL,
-		"no such ring");
+	TEST_ASSERT_EQUAL(vhost_user_enable(world.vu, 0), -EBUSY, "within a start");
 	WORLD_UNTIL(STARTED);
 	world_settle();
-	TEST_ASSERT_SUCCESS(vhost_user_set_enable(world.vu, 0, true), "not enabled");
 	TEST_ASSERT_SUCCESS(vhost_user_set_call(world.vu, 0, -1), "not changed");
 	world_settle();
 	TEST_TOLD(9, "SET_STATUS 0xf ack", "SET_VRING_CALL 0 fds 1 ack",
-		"SET_VRING_ENABLE 0 0 ack", "SET_VRING_ENABLE 0 1 ack",
 		"SET_VRING_CALL 0x100 ack");
 	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 1u, "done without an operation");
+	return TEST_SUCCESS;
+}
+
+/* Only what changes is told, and it is an operation: over when the backend has answered. */
+static int
+test_enable(void)
+{
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	world.vrings[2].enabled = world.vrings[3].enabled = false;
+	TEST_ASSERT_SUCCESS(world_start(4), "not started");
+	WORLD_UNTIL(STARTED);
+	world_settle();
+	world.backend.nr_seen = 0;
+	world.backend.deaf = true;
+	TEST_ASSERT_SUCCESS(vhost_user_enable(world.vu, 4), "not enabled");
+	world_settle();
+	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 1u, "done before it is told");
+	world.backend.deaf = false;
+	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
+	TEST_TOLD(0, "SET_VRING_ENABLE 2 1 ack", "SET_VRING_ENABLE 3 1 ack");
+	/* nothing to tell ends as well */
+	world.backend.nr_seen = 0;
+	TEST_ASSERT_SUCCESS(vhost_user_enable(world.vu, 200), "not enabled");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 3);
+	TEST_TOLD(0, "GET_FEATURES");
+	world.backend.nr_seen = 0;
+	TEST_ASSERT_SUCCESS(vhost_user_enable(world.vu, 1), "not enabled");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 4);
+	TEST_TOLD(0, "SET_VRING_ENABLE 1 0 ack", "SET_VRING_ENABLE 2 0 ack",
+		"SET_VRING_ENABLE 3 0 ack");
+	TEST_ASSERT_EQUAL(world.ret, 0, "%d", world.ret);
 	return TEST_SUCCESS;
 }
 
@@ -421,7 +448,6 @@ test_many_rings(void)
 	close(call);
 	TEST_ASSERT(i, "not started");
 	TEST_ASSERT_SUCCESS(vhost_user_set_call(world.vu, 255, -1), "call");
-	TEST_ASSERT_SUCCESS(vhost_user_set_enable(world.vu, 255, false), "enable");
 	WORLD_UNTIL(STARTED);
 	TEST_ASSERT_EQUAL(world.backend.nr_seen, 5 + 3 + 6 * 256u, "%u messages",
 		world.backend.nr_seen);
@@ -443,10 +469,11 @@ test_states(void)
 	TEST_ASSERT_EQUAL(vhost_user_stop(world.vu), -ENOTCONN, "stop");
 	TEST_ASSERT_EQUAL(vhost_user_set_memory(world.vu, NULL, 0), -ENOTCONN, "memory");
 	TEST_ASSERT_EQUAL(vhost_user_set_call(world.vu, 0, -1), -ENOTCONN, "call");
-	TEST_ASSERT_EQUAL(vhost_user_set_enable(world.vu, 0, true), -ENOTCONN, "enable");
+	TEST_ASSERT_EQUAL(vhost_user_enable(world.vu, 2), -ENOTCONN, "enable");
 	WORLD_UNTIL(vhost_user_is_up(world.vu));
 	TEST_ASSERT_EQUAL(vhost_user_stop(world.vu), -EINVAL, "stop");
 	TEST_ASSERT_EQUAL(vhost_user_set_memory(world.vu, NULL, 0), -EINVAL, "memory");
+	TEST_ASSERT_EQUAL(vhost_user_enable(world.vu, 2), -EINVAL, "enable");
 	TEST_ASSERT_SUCCESS(world_start(2), "not started");
 	TEST_ASSERT_EQUAL(world_start(2), -EBUSY, "start");
 	WORLD_UNTIL(STARTED);
@@ -592,6 +619,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_other_memory),
 		TEST_CASE_ST(world_connects, world_stop, test_other_page),
 		TEST_CASE_ST(world_connects, world_stop, test_changes),
+		TEST_CASE_ST(world_connects, world_stop, test_enable),
 		TEST_CASE_ST(world_connects, world_stop, test_many_rings),
 		TEST_CASE_ST(world_connects, world_stop, test_states),
 		TEST_CASE_ST(world_connects, world_stop, test_wrong),

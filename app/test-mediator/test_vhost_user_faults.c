@@ -67,7 +67,7 @@ go_on(void)
 	const unsigned int down = world.count[WORLD_DOWN];
 	unsigned int rounds = 0, done = world.count[WORLD_DONE], step = 0;
 
-	while (step < 5 && !world.backend.did_it && down == world.count[WORLD_DOWN] &&
+	while (step < 6 && !world.backend.did_it && down == world.count[WORLD_DOWN] &&
 			rounds++ < 2000) {
 		world_round();
 		if (!vhost_user_is_up(world.vu) || (step > 0 &&
@@ -79,10 +79,11 @@ go_on(void)
 			world_start(2);
 		else if (step == 2)
 			vhost_user_set_memory(world.vu, world.ranges, 1);
-		else if (step == 3 && vhost_user_set_call(world.vu, 0, world.call) == 0 &&
-				vhost_user_set_enable(world.vu, 1, false) == 0)
-			vhost_user_stop(world.vu);
+		else if (step == 3 && vhost_user_set_call(world.vu, 0, world.call) == 0)
+			vhost_user_enable(world.vu, 1);
 		else if (step == 4)
+			vhost_user_stop(world.vu);
+		else if (step == 5)
 			world_start(2);
 	}
 }
@@ -226,8 +227,6 @@ deaf(bool ack)
 	for (i = 0; i < 3000; i++) {
 		TEST_ASSERT_SUCCESS(vhost_user_set_call(world.vu, i % 2, world.call),
 			"call");
-		TEST_ASSERT_SUCCESS(vhost_user_set_enable(world.vu, i % 2, i % 4 < 2),
-			"enable");
 		loop_once(world.loop, 0);
 	}
 	TEST_ASSERT(count_open_fds() <= fds + 8, "%u fds are held",

@@ -46,12 +46,6 @@ static uint8_t *memory;
 static struct net_ctrl ctrl;
 static unsigned int commands;
 
-static void
-set_pairs(void *arg, uint16_t pairs)
-{
-	FUZZ_CHECK(arg == &ctrl && pairs > 0 && pairs <= MAX_PAIRS);
-}
-
 /* In a copy of exactly that length, for ASan. */
 static uint8_t
 command(void *arg, uint8_t class, uint8_t cmd, const uint8_t *data, uint32_t len)
@@ -158,8 +152,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(memory, 0, MEMORY);
 	memset(&ctrl, 0, sizeof(ctrl));
 	ctrl.max_pairs = MAX_PAIRS;
-	ctrl.set_pairs = set_pairs;
-	ctrl.arg = &ctrl;
 	ctrl.features = (uint64_t)config.features << VIRTIO_NET_F_CTRL_RX;
 	net_ctrl_reset(&ctrl, mac);
 	conf.packed = (config.flags & CONFIG_PACKED) != 0;
