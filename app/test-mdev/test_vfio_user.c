@@ -93,12 +93,14 @@ test_by_path(void)
 static int
 test_not_there(void)
 {
-	char missing[96], file[96], dangling[96];
+	char missing[96], file[96], dangling[96], folder[96];
 	const struct { const char *base; int ret; const char *word; } cases[] = {
 		{ missing, -ENODEV, "there is no socket" },
 		{ file, -ENOTSOCK, "is not a socket" },
 		{ dangling, -ENODEV, "there is no socket" },
 		{ fake_user.path, -ENODEV, "nobody listens" },
+		/* a list of devices that is gone is no socket that is missing */
+		{ folder, -ENODEV, "not listed" },
 	};
 	unsigned int i;
 	FILE *made;
@@ -107,6 +109,7 @@ test_not_there(void)
 	snprintf(missing, sizeof(missing), "%s/missing", fake_user.folder);
 	snprintf(file, sizeof(file), "%s/file", fake_user.folder);
 	snprintf(dangling, sizeof(dangling), "%s/dangling", fake_user.folder);
+	snprintf(folder, sizeof(folder), "%s/devices", fake_user.folder);
 	made = fopen(file, "w");
 	TEST_ASSERT(made != NULL && fclose(made) == 0 && symlink(missing, dangling) == 0,
 		"no file");

@@ -18,6 +18,15 @@
 
 RTE_LOG_REGISTER_DEFAULT(vfio_user_logtype, NOTICE)
 
+/* The name that all folders of devices have, in sysfs and elsewhere. */
+static bool
+names_folder(const char *base)
+{
+	const char *name = strrchr(base, '/');
+
+	return name != NULL && strcmp(name, "/devices") == 0;
+}
+
 /*
  * Where a device's socket is: listed in a folder of devices, or alone. 0, or -ENOENT for
  * what is none of ours.
@@ -26,9 +35,13 @@ static int
 socket_path(const char *base, const char *addr, char *path, size_t room)
 {
 	struct stat st;
+	int ret;
 
 	/* one alone, or what was meant to be: only a folder of devices is a folder */
-	if (stat(base, &st) < 0 || !S_ISDIR(st.st_mode))
+	ret = stat(base, &st);
+	if (ret < 0 && names_folder(base))
+		return -ENOENT;
+	if (ret < 0 || !S_ISDIR(st.st_mode))
 		return snprintf(path, room, "%s", base) < (int)room ? 0 : -ENOENT;
 	if (snprintf(path, room, "%s/%s/socket", base, addr) >= (int)room)
 		return -ENOENT;
