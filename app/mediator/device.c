@@ -58,6 +58,9 @@ alloc_fds(struct device *dev)
 	/* one for each queue, one for the configuration */
 	dev->nr_vectors = kicks + 1;
 	dev->req_fd = dev->page_fd = -1;
+	dev->irq_pending = calloc(dev->nr_vectors, sizeof(*dev->irq_pending));
+	if (dev->irq_pending == NULL)
+		return -ENOMEM;
 	dev->irq_fds = malloc(dev->nr_vectors * sizeof(*dev->irq_fds));
 	if (dev->irq_fds == NULL)
 		return -ENOMEM;
@@ -147,6 +150,7 @@ device_destroy(struct device *dev)
 	dma_table_clear(&dev->memory);
 	device_model_uninit(dev);
 	free(dev->irq_fds);
+	free(dev->irq_pending);
 	free(dev->kick_fds);
 	free(dev);
 }

@@ -173,6 +173,7 @@ start(struct device *dev)
 	}
 	dev->resumed = !dev->fresh;
 	dev->fresh = false;
+	dev->recall = false;
 	dev->told_pairs = dev->ctrl.pairs;
 	dev->run = DEVICE_STARTING;
 }
@@ -290,12 +291,6 @@ device_settle_for_client(struct device *dev)
 	return VFU_LATER;
 }
 
-void
-device_backend_retry(void *arg)
-{
-	device_settle(arg);
-}
-
 static void
 up(void *arg)
 {
@@ -332,6 +327,7 @@ down(void *arg)
 	struct device *dev = arg;
 
 	loop_timer_cancel(&dev->retry);
+	dev->recall = false;
 	if (device_backend_active(dev)) {
 		dev->losses++;
 		dev->lost_frames += count_lost(dev);
@@ -393,16 +389,48 @@ done(void *arg, int ret)
 	device_settle(dev);
 }
 
+/* What it had to say meanwhile went to the last eventfd, or nowhere. */
+static void
+called(void *arg, unsigned int queue)
+{
+	struct device *dev = arg;
+
+	if (device_backend_active(dev))
+		device_irq_raise(dev, dev->queues[queue].vector);
+}
+
 const struct vhost_user_ops device_backend_ops = {
 	.up = up,
 	.down = down,
 	.done = done,
+	.called = called,
 };
 
 void
 device_backend_set_call(struct device *dev, uint16_t queue)
 {
-	if (device_backend_active(dev) && dev->queues[queue].enabled)
-		vhost_user_set_call(dev->vu, queue,
-			device_irq_fd(dev, dev->queues[queue].vector));
+	int ret;
+
+	if (!device_backend_active(dev) || !dev->queues[queue].enabled)
+		return;
+	ret = vhost_user_set_call(dev->vu, queue,
+		device_irq_fd(dev, dev->queues[queue].vector));
+	if (ret == 1)
+		called(dev, queue);
+	else if (ret < 0 && will_pass(dev, ret))
+		dev->recall = true;
+}
+
+void
+device_backend_retry(void *arg)
+{
+	struct device *dev = arg;
+	uint16_t i;
+
+	if (dev->recall) {
+		dev->recall = false;
+		for (i = 0; i < device_data_queues(dev); i++)
+			device_backend_set_call(dev, i);
+	}
+	device_settle(dev);
 }

@@ -74,7 +74,7 @@ open_eventfds(struct device *dev)
 		ctrl_kicked, dev, &dev->ctrl_watch);
 }
 
-void
+int
 device_doorbell_open(struct device *dev)
 {
 	int ret = 0;
@@ -84,11 +84,12 @@ device_doorbell_open(struct device *dev)
 	if (ret == 0)
 		ret = open_eventfds(dev);
 	if (ret == 0)
-		return;
+		return 0;
 	if (log_may(&dev->log_limit, dev->name))
-		LOG(ERR, "%s: cannot make doorbells: %s: raise the limit of open files (ulimit -n) and start the application again",
+		LOG(ERR, "%s: an application is turned away, as there are no doorbells for it: %s: raise the limit of open files (LimitNOFILE= of systemd, ulimit -n) and start it again",
 			dev->name, strerror(-ret));
 	device_doorbell_close(dev);
+	return ret;
 }
 
 void

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "device_private.h"
@@ -47,6 +48,8 @@ device_irq_raise(struct device *dev, uint16_t vector)
 
 	if (fd >= 0)
 		eventfd_raise(fd);
+	else if (vector < dev->nr_vectors)
+		dev->irq_pending[vector] = true;
 }
 
 static int
@@ -63,19 +66,33 @@ check_fds(uint32_t count, const int *fds)
 	return 0;
 }
 
+/*
+ * An interrupt that came while there was no eventfd, or to one that nobody reads any more,
+ * comes now: one that is for nothing is no fault, one that is missing is.
+ */
+static void
+set_vector(struct device *dev, uint32_t vector, int fd)
+{
+	int old = dev->irq_fds[vector];
+
+	dev->irq_fds[vector] = fd;
+	if (fd >= 0 && (dev->irq_pending[vector] ||
+			(old >= 0 && virtio_regs_live(&dev->regs)))) {
+		dev->irq_pending[vector] = false;
+		eventfd_raise(fd);
+	}
+	if (old >= 0)
+		close(old);
+}
+
 static int
 set_vectors(struct device *dev, uint32_t start, uint32_t count, const int *fds)
 {
 	uint16_t queue;
 	uint32_t i;
-	int old;
 
-	for (i = 0; i < count; i++) {
-		old = dev->irq_fds[start + i];
-		dev->irq_fds[start + i] = fds[i];
-		if (old >= 0)
-			close(old);
-	}
+	for (i = 0; i < count; i++)
+		set_vector(dev, start + i, fds[i]);
 	for (queue = 0; queue < device_data_queues(dev); queue++) {
 		if (dev->queues[queue].vector >= start &&
 				dev->queues[queue].vector - start < count)
@@ -122,6 +139,12 @@ device_irq_mask(void *arg __attribute__((unused)),
 }
 
 void
+device_irq_forget(struct device *dev)
+{
+	memset(dev->irq_pending, 0, dev->nr_vectors * sizeof(*dev->irq_pending));
+}
+
+void
 device_irq_clear(struct device *dev)
 {
 	uint16_t i;
@@ -129,6 +152,7 @@ device_irq_clear(struct device *dev)
 	fdmsg_close(dev->irq_fds, dev->nr_vectors);
 	for (i = 0; i < dev->nr_vectors; i++)
 		dev->irq_fds[i] = -1;
+	device_irq_forget(dev);
 	fdmsg_close(&dev->req_fd, 1);
 	dev->req_fd = -1;
 }

@@ -295,6 +295,7 @@ device_model_reset(struct device *dev)
 	dev->ctrl.features = 0;
 	dev->announce = false;
 	dev->refused = false;
+	device_irq_forget(dev);
 	dev->link = vhost_user_is_up(dev->vu);
 }
 

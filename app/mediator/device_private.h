@@ -50,6 +50,7 @@ struct device {
 	/* the client's */
 	struct dma_table memory;
 	int *irq_fds;            /* by vector; -1: none */
+	bool *irq_pending;       /* it was raised when it had none */
 	uint16_t nr_vectors;
 	int req_fd;
 
@@ -66,6 +67,7 @@ struct device {
 	bool resumed;            /* another one has, before the one of now */
 	bool refused;            /* the one that is there cannot serve the driver */
 	uint16_t told_pairs;     /* that are enabled at the backend */
+	bool recall;             /* it does not know all interrupts of now */
 	struct loop_timer retry;
 	uint64_t losses, lost_frames;
 };
@@ -104,6 +106,8 @@ int device_irq_set(void *arg, uint32_t index, uint32_t start, uint32_t count,
 		const int *fds);
 int device_irq_trigger(void *arg, uint32_t index, uint32_t vector);
 int device_irq_mask(void *arg, uint32_t index, uint32_t start, uint32_t count, bool mask);
+/* Forget interrupts that nobody has heard of. */
+void device_irq_forget(struct device *dev);
 void device_irq_clear(struct device *dev);
 /* The eventfd of a vector; -1: none. */
 int device_irq_fd(const struct device *dev, uint16_t vector);
@@ -120,7 +124,8 @@ int device_dma_check(struct device *dev);
 int device_dma_stray_queue(const struct device *dev);
 
 /* device_doorbell.c */
-void device_doorbell_open(struct device *dev);
+/* 0 or a negative errno, logged: without doorbells packets would never move. */
+int device_doorbell_open(struct device *dev);
 void device_doorbell_close(struct device *dev);
 void device_doorbell_region(const struct device *dev, struct vfu_region *region);
 int device_doorbell_io_fds(const struct device *dev, struct vfu_io_fd *fds);
@@ -140,7 +145,7 @@ int device_settle_for_client(struct device *dev);
 void device_backend_retry(void *arg);
 /* The backend is still to learn of the queue pairs in use: device_ctrl_done() follows. */
 bool device_backend_pairs_wait(const struct device *dev);
-/* The eventfd of a queue's interrupts has changed. */
+/* The eventfd of a queue's interrupts has changed: one that was missed is raised. */
 void device_backend_set_call(struct device *dev, uint16_t queue);
 
 #endif /* MEDIATOR_DEVICE_PRIVATE_H */

@@ -6,10 +6,10 @@
 
 #include "device_private.h"
 
-static void
+static int
 attached(void *arg)
 {
-	device_doorbell_open(arg);
+	return device_doorbell_open(arg);
 }
 
 /*

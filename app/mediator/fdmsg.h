@@ -7,6 +7,7 @@
  * Bytes and fds over stream sockets of unix(7), without waiting.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,9 @@ ssize_t fdmsg_send(int sock, const void *buf, size_t len, const int *fds,
 
 /* Close fds, those that are not negative. */
 void fdmsg_close(const int *fds, unsigned int nr_fds);
+
+/* Whether the other end has hung up; what it sent before may still be there. */
+bool fdmsg_hung_up(int sock);
 
 /*
  * A socket that listens at a path, which only its owner may connect to (mode 0600), or

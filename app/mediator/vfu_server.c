@@ -3,7 +3,6 @@
 /* One listening socket, one client at a time. */
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -58,18 +57,6 @@ peer_pid(int fd)
 	return cred.pid;
 }
 
-/*
- * The client has hung up, and its own event is still to come: what it sent last, then the
- * end. Whoever connects meanwhile is not a second one.
- */
-static bool
-client_leaves(const struct vfu_conn *conn)
-{
-	struct pollfd pfd = { .fd = conn->fd };
-
-	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR)) != 0;
-}
-
 static void
 refuse(struct vfu_server *server, int fd)
 {
@@ -116,7 +103,11 @@ on_listener(void *arg, uint32_t events __attribute__((unused)))
 	int fd, ret;
 
 	for (i = 0; i < ACCEPT_BURST; i++) {
-		if (server->conn.fd >= 0 && client_leaves(&server->conn))
+		/*
+		 * The client has hung up, and its own event is still to come: what it sent
+		 * last, then the end. Whoever connects meanwhile is not a second one.
+		 */
+		if (server->conn.fd >= 0 && fdmsg_hung_up(server->conn.fd))
 			return;
 		fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {

@@ -53,8 +53,8 @@ struct vfu_ops {
 	uint32_t nr_regions;
 	uint32_t nr_irqs;
 
-	/* A client has agreed on a version. */
-	void (*attached)(void *arg);
+	/* A client has agreed on a version. It is turned away if this fails. */
+	int (*attached)(void *arg);
 	/*
 	 * The client is gone: forget its eventfds and its memory. An operation that was
 	 * not over has nobody to be reported to any more, and is not to be.

@@ -265,7 +265,7 @@ vfu_version(struct vfu_server *server, struct vfu_message *msg, struct vfu_reply
 	unsigned int max_fds = 1;
 	char json[256];
 	uint8_t *room;
-	int len;
+	int len, ret;
 
 	memcpy(&version, msg->data, sizeof(version));
 	if (version.major != VFU_MAJOR) {
@@ -288,7 +288,7 @@ vfu_version(struct vfu_server *server, struct vfu_message *msg, struct vfu_reply
 	memcpy(room, &version, sizeof(version));
 	memcpy(room + sizeof(version), json, len + 1);
 	server->conn.max_fds = max_fds;
-	server->conn.attached = true;
-	server->ops->attached(server->arg);
-	return 0;
+	ret = server->ops->attached(server->arg);
+	server->conn.attached = ret == 0;
+	return ret;
 }

@@ -293,6 +293,7 @@ vhost_user_set_call(struct vhost_user *vu, unsigned int index, int fd)
 		return ret;
 	vu_batch_init(&batch, vu);
 	vu_add_fd(&batch, VU_SET_VRING_CALL, index, fd);
-	return vu_batch_replace(&batch);
+	ret = vu_batch_replace(&batch);
+	return ret == 0 && !vu_agreed(vu, VU_PROTOCOL_F_REPLY_ACK) ? 1 : ret;
 }
 

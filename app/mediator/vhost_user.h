@@ -34,6 +34,8 @@ struct vhost_user_ops {
 	void (*down)(void *arg);
 	/* The operation under way is over: 0 or a negative errno. */
 	void (*done)(void *arg, int ret);
+	/* The backend has the eventfd of vhost_user_set_call(), and uses no other. */
+	void (*called)(void *arg, unsigned int index);
 };
 
 /* A virtqueue, by addresses of the memory that the backend is given. */
@@ -91,8 +93,9 @@ int vhost_user_set_memory(struct vhost_user *vu, const struct dma_range *ranges,
  */
 int vhost_user_enable(struct vhost_user *vu, unsigned int nr_vrings);
 /*
- * While it is started, also by a start that is not over; no done(). -EINVAL: not a ring
- * that was started.
+ * While it is started, also by a start that is not over; no done(). Returns 0, and
+ * called() follows; 1 if this backend does not say when it has it; -EINVAL: not a ring
+ * that was started; or another negative errno, logged.
  */
 int vhost_user_set_call(struct vhost_user *vu, unsigned int index, int fd);
 

@@ -253,6 +253,12 @@ listener_event(void *arg, uint32_t events)
 
 	(void)events;
 	for (i = 0; i < ACCEPTS; i++) {
+		/*
+		 * The last one has hung up, and its own event is still to come: who waits
+		 * here is the next one.
+		 */
+		if (vu->sock >= 0 && fdmsg_hung_up(vu->sock))
+			return;
 		fd = accept4(vu->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;

@@ -120,6 +120,8 @@ vu_replied(struct vhost_user *vu, const struct vu_expect *expect, const void *pa
 		now_up(vu, value);
 	else if (expect->request == VU_GET_VRING_BASE)
 		heard_base(vu, expect->index, &state);
+	else if (expect->request == VU_SET_VRING_CALL && vu->op != VU_OP_START)
+		vu->ops->called(vu->arg, expect->index);
 	if (expect->last && vu->sock >= 0)
 		operation_done(vu);
 }

@@ -76,13 +76,21 @@ backend_close(struct backend *b)
 	b->seen = NULL;
 }
 
+void
+backend_take(struct backend *b, int fd)
+{
+	b->sock = fd;
+	b->connections++;
+}
+
 int
 backend_connect(struct backend *b)
 {
-	b->sock = fdmsg_connect(b->path);
-	if (b->sock < 0)
+	int fd = fdmsg_connect(b->path);
+
+	if (fd < 0)
 		return -1;
-	b->connections++;
+	backend_take(b, fd);
 	return 0;
 }
 
@@ -96,8 +104,7 @@ accept_one(struct backend *b)
 	fd = accept4(b->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return false;
-	b->sock = fd;
-	b->connections++;
+	backend_take(b, fd);
 	return true;
 }
 

@@ -95,6 +95,8 @@ void backend_close(struct backend *b);
 void backend_hang_up(struct backend *b);
 /* 0 or -1. */
 int backend_connect(struct backend *b);
+/* Go on with a connection that was made already; the fd is its own then. */
+void backend_take(struct backend *b, int fd);
 /* Do what there is to do. Whether there was something. */
 bool backend_step(struct backend *b);
 

@@ -333,11 +333,14 @@ test_interrupts(void)
 		"SET_IRQS");
 	dw_settle();
 	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_VRING_CALL), 1u, "the backend is not told");
+	/* what may have been missed meanwhile */
+	TEST_ASSERT(dw_interrupts(5) >= 1, "no interrupt");
 	TEST_ASSERT(ring(dw.backend.call[0]) && dw_interrupts(5) == 1, "another eventfd");
 	/* and then another vector */
 	dw_set_common(VIRTIO_PCI_COMMON_Q_SELECT, 2, 0);
 	dw_set_common(VIRTIO_PCI_COMMON_Q_MSIX, 2, 3);
 	dw_settle();
+	TEST_ASSERT(dw_interrupts(3) >= 1, "no interrupt");
 	TEST_ASSERT(ring(dw.backend.call[0]) && dw_interrupts(3) == 1, "another vector");
 	TEST_ASSERT_SUCCESS(set_irq(VFIO_PCI_MSIX_IRQ_INDEX, 3, -1), "taken away");
 	dw_settle();

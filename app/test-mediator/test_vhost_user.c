@@ -388,6 +388,26 @@ test_changes(void)
 	TEST_TOLD(9, "SET_STATUS 0xf ack", "SET_VRING_CALL 0 fds 1 ack",
 		"SET_VRING_CALL 0x100 ack");
 	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 1u, "done without an operation");
+	TEST_ASSERT_EQUAL(world.called, 2u, "%u answers", world.called);
+	return TEST_SUCCESS;
+}
+
+/* The eventfds of the start are not told of, a later one is once the backend has it. */
+static int
+test_called(void)
+{
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	TEST_ASSERT_SUCCESS(world_start(2), "not started");
+	WORLD_UNTIL(STARTED);
+	world_settle();
+	TEST_ASSERT_EQUAL(world.called, 0u, "told of the start");
+	world.backend.deaf = true;
+	TEST_ASSERT_SUCCESS(vhost_user_set_call(world.vu, 1, world.call), "not changed");
+	world_settle();
+	TEST_ASSERT_EQUAL(world.called, 0u, "before the backend has it");
+	world.backend.deaf = false;
+	WORLD_UNTIL(world.called == 1);
+	TEST_ASSERT_EQUAL(world.called_index, 1u, "ring %u", world.called_index);
 	return TEST_SUCCESS;
 }
 
@@ -619,6 +639,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_other_memory),
 		TEST_CASE_ST(world_connects, world_stop, test_other_page),
 		TEST_CASE_ST(world_connects, world_stop, test_changes),
+		TEST_CASE_ST(world_connects, world_stop, test_called),
 		TEST_CASE_ST(world_connects, world_stop, test_enable),
 		TEST_CASE_ST(world_connects, world_stop, test_many_rings),
 		TEST_CASE_ST(world_connects, world_stop, test_states),

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "fdmsg.h"
+#include "open_fds.h"
 #include "vhost_user_world.h"
 
 static int
@@ -137,29 +138,22 @@ test_listen(void)
 	return TEST_SUCCESS;
 }
 
-/* Take all fds that this process may have; returns how many, or -1. */
+/* One that waits is taken, although the loop hears of it before it hears of the end. */
 static int
-take_fds(int *fds, unsigned int room, struct rlimit *before)
+test_next(void)
 {
-	struct rlimit limit;
-	unsigned int count = 0;
+	int next;
 
-	if (getrlimit(RLIMIT_NOFILE, before) < 0)
-		return -1;
-	limit = *before;
-	limit.rlim_cur = room;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return -1;
-	while (count < room && (fds[count] = dup(STDERR_FILENO)) >= 0)
-		count++;
-	return count;
-}
-
-static void
-give_fds(const int *fds, int count, const struct rlimit *before)
-{
-	fdmsg_close(fds, count);
-	setrlimit(RLIMIT_NOFILE, before);
+	TEST_ASSERT_SUCCESS(backend_connect(&world.backend), "not connected");
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	world_settle();
+	next = fdmsg_connect(world.path);
+	TEST_ASSERT(next >= 0, "not connected");
+	backend_hang_up(&world.backend);
+	backend_take(&world.backend, next);
+	WORLD_UNTIL(world.count[WORLD_UP] == 2);
+	TEST_ASSERT_EQUAL(world.count[WORLD_DOWN], 1u, "lost twice");
+	return TEST_SUCCESS;
 }
 
 static int
@@ -350,6 +344,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_comes_later),
 		TEST_CASE_ST(world_connects, world_stop, test_path),
 		TEST_CASE_ST(world_listens, world_stop, test_listen),
+		TEST_CASE_ST(world_listens, world_stop, test_next),
 		TEST_CASE_ST(world_listens, world_stop, test_accept_no_fds),
 		TEST_CASE_ST(world_connects, world_stop, test_start_no_fds),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_within),

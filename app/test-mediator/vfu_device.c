@@ -20,12 +20,13 @@ called(struct peer *p, const char *op, uint32_t index, uint64_t a, uint64_t b, u
 	return p->ret;
 }
 
-static void
+static int
 dev_attached(void *arg)
 {
 	struct peer *p = arg;
 
 	p->attached++;
+	return 0;
 }
 
 static void

@@ -54,6 +54,13 @@ on_done(void *arg __rte_unused, int ret)
 	event(WORLD_DONE);
 }
 
+static void
+on_called(void *arg __rte_unused, unsigned int index)
+{
+	world.called++;
+	world.called_index = index;
+}
+
 int
 world_create(uint16_t max_pairs, bool listens)
 {
@@ -61,6 +68,7 @@ world_create(uint16_t max_pairs, bool listens)
 		.up = on_up,
 		.down = on_down,
 		.done = on_done,
+		.called = on_called,
 	};
 	const struct vhost_user_conf conf = {
 		.name = "mdev:test",

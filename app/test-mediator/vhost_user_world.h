@@ -22,6 +22,8 @@ struct world {
 	struct vu_times times;
 	char dir[64], path[96];
 	unsigned int count[WORLD_EVENTS];
+	unsigned int called;             /* how often, and */
+	unsigned int called_index;       /* of the last one */
 	int ret;                         /* of the last done() */
 	int destroy_at;                  /* enum world_event; -1: never */
 	int memory;                      /* memfd */
