@@ -251,7 +251,7 @@ vfio_user_negotiate(struct vfio_user_conn *conn, struct vfio_user_caps *caps)
 	ret = vfio_user_request_alone(conn, &req);
 	if (ret < 0) {
 		if (conn->broken == 0)
-			VFIO_USER_LOG(ERR, "%s: its server refused the version of the protocol: %s: update its mediator",
+			VFIO_USER_LOG(ERR, "%s: its server turned us away: %s: its own messages say why; raise its limit of open files, or update it",
 				conn->name, strerror(-ret));
 		return ret;
 	}
