@@ -9,40 +9,13 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "config.h"
-#include "ctl.h"
-#include "ctl_format.h"
+#include "ctl_private.h"
 #include "fdmsg.h"
 #include "log.h"
-#include "text.h"
 
 #define ACCEPT_AGAIN_MS 100
 /* What the kernel keeps for somebody who does not read. */
 #define SEND_BUF_LEN 4096
-
-struct client {
-	TAILQ_ENTRY(client) next;
-	struct ctl *ctl;
-	int fd;
-	struct loop_fd *lfd;
-	struct loop_timer limit;  /* for all that it does */
-	size_t received;
-	char request[CTL_REQUEST_LEN];
-	char *answer;             /* NULL: not asked yet */
-	size_t len, sent;
-};
-
-struct ctl {
-	struct mediator *mediator;
-	char path[PUBLISH_PATH_LEN];
-	uint32_t limit_ms;
-	int fd;
-	struct loop_fd *lfd;
-	int spare; /* given up to serve a client when there are no more fds; -1 then */
-	struct loop_timer again; /* accepts once more when there may be memory or fds */
-	TAILQ_HEAD(, client) clients;
-	unsigned int count;
-};
 
 static void
 open_spare(struct ctl *ctl)
@@ -51,12 +24,13 @@ open_spare(struct ctl *ctl)
 		ctl->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void
-client_close(struct client *client)
+void
+ctl_client_close(struct client *client)
 {
 	struct ctl *ctl = client->ctl;
 
 	loop_timer_cancel(&client->limit);
+	loop_timer_cancel(&client->look);
 	loop_fd_del(client->lfd);
 	close(client->fd);
 	TAILQ_REMOVE(&ctl->clients, client, next);
@@ -71,12 +45,11 @@ client_close(struct client *client)
 static void
 client_late(void *arg)
 {
-	client_close(arg);
+	ctl_client_close(arg);
 }
 
-/* Send on; when all is sent, or nobody reads it any more, this was all. */
-static void
-client_send(struct client *client)
+void
+ctl_client_send(struct client *client)
 {
 	ssize_t n;
 
@@ -94,171 +67,7 @@ client_send(struct client *client)
 			break;
 		client->sent += n;
 	}
-	client_close(client);
-}
-
-static void
-answer_error(struct client *client, const char *text)
-{
-	char shown[CONFIG_ERROR_LEN];
-	int len;
-
-	text_printable(text, shown, sizeof(shown));
-	len = asprintf(&client->answer, CTL_ERROR "%s\n", shown);
-	if (len < 0)
-		client->answer = NULL;
-	else
-		client->len = len;
-}
-
-static void
-answer_ok(struct client *client, const char *text, size_t text_len)
-{
-	int len;
-
-	len = asprintf(&client->answer, CTL_OK "%zu\n%.*s", text_len, (int)text_len,
-		text);
-	if (len < 0)
-		client->answer = NULL;
-	else
-		client->len = len;
-}
-
-static void
-command_list(struct client *client, const char *argument)
-{
-	struct mediator *mediator = client->ctl->mediator;
-	struct device_status status;
-	struct mediator_device *md;
-	char line[CTL_FORMAT_LEN], *text = NULL;
-	size_t len = 0;
-	FILE *file;
-
-	(void)argument;
-	file = open_memstream(&text, &len);
-	if (file == NULL) {
-		answer_error(client, "no memory: free some");
-		return;
-	}
-	TAILQ_FOREACH(md, &mediator->devices, next) {
-		device_get_status(md->device, &status);
-		fwrite(line, 1, ctl_format_line(device_get_conf(md->device), &status,
-			line), file);
-	}
-	if (fclose(file) == 0)
-		answer_ok(client, text, len);
-	else
-		answer_error(client, "no memory: free some");
-	free(text);
-}
-
-/* The UUID that an argument is, in lower case; or an answer that it is none. */
-static bool
-argument_uuid(struct client *client, const char *argument, char uuid[TEXT_UUID_LEN])
-{
-	char shown[TEXT_SHOWN_LEN], error[CONFIG_ERROR_LEN];
-
-	if (text_uuid(argument, uuid))
-		return true;
-	snprintf(error, sizeof(error), "%s: not a UUID: give one that ctl list shows",
-		text_printable(argument, shown, sizeof(shown)));
-	answer_error(client, error);
-	return false;
-}
-
-static void
-answer_unknown(struct client *client, const char *uuid)
-{
-	char error[CONFIG_ERROR_LEN];
-
-	snprintf(error, sizeof(error), "mdev:%s: no such device: see ctl list", uuid);
-	answer_error(client, error);
-}
-
-static void
-command_show(struct client *client, const char *argument)
-{
-	char uuid[TEXT_UUID_LEN], text[CTL_FORMAT_LEN];
-	struct device_status status;
-	struct mediator_device *md;
-	size_t len;
-
-	if (!argument_uuid(client, argument, uuid))
-		return;
-	md = mediator_find(client->ctl->mediator, uuid);
-	if (md == NULL) {
-		answer_unknown(client, uuid);
-		return;
-	}
-	device_get_status(md->device, &status);
-	len = ctl_format_all(device_get_conf(md->device), &status, md->socket, text);
-	answer_ok(client, text, len);
-}
-
-static void
-command_add(struct client *client, const char *argument)
-{
-	char error[CONFIG_ERROR_LEN] = "", text[TEXT_UUID_LEN + 1];
-	struct device_conf conf;
-	int ret, len;
-
-	ret = config_spec("ctl add", argument, &conf, error);
-	if (ret == 0) {
-		log_copy_error(error, sizeof(error));
-		ret = mediator_add(client->ctl->mediator, &conf);
-		log_copy_error(NULL, 0);
-	}
-	if (ret < 0) {
-		answer_error(client, error[0] != '\0' ? error : strerror(-ret));
-		return;
-	}
-	len = snprintf(text, sizeof(text), "%s\n", conf.uuid);
-	answer_ok(client, text, len);
-}
-
-static void
-command_remove(struct client *client, const char *argument)
-{
-	char uuid[TEXT_UUID_LEN];
-
-	if (!argument_uuid(client, argument, uuid))
-		return;
-	if (mediator_remove(client->ctl->mediator, uuid) == -ENOENT) {
-		answer_unknown(client, uuid);
-		return;
-	}
-	LOG(NOTICE, "mdev:%s: removed", uuid);
-	answer_ok(client, "", 0);
-}
-
-static const struct {
-	const char *name;
-	bool argument;
-	void (*run)(struct client *client, const char *argument);
-} commands[] = {
-	{ "list", false, command_list },
-	{ "show", true, command_show },
-	{ "add", true, command_add },
-	{ "remove", true, command_remove },
-};
-
-static void
-run_command(struct client *client)
-{
-	char *argument;
-	size_t i;
-
-	argument = strchr(client->request, ' ');
-	if (argument != NULL)
-		*argument++ = '\0';
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(client->request, commands[i].name) == 0 &&
-				commands[i].argument == (argument != NULL)) {
-			commands[i].run(client, argument);
-			return;
-		}
-	}
-	answer_error(client, "unknown request: list, show UUID, add SPEC or remove UUID");
+	ctl_client_close(client);
 }
 
 /* Receive until the end of the line; what follows it is nobody's. */
@@ -273,7 +82,7 @@ client_receive(struct client *client)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		client_close(client);
+		ctl_client_close(client);
 		return;
 	}
 	client->received += n;
@@ -281,15 +90,19 @@ client_receive(struct client *client)
 	if (end != NULL) {
 		*end = '\0';
 		if (strlen(client->request) != (size_t)(end - client->request))
-			answer_error(client, "the request has a zero byte: send text");
+			ctl_answer_error(client, "the request has a zero byte: send text");
 		else
-			run_command(client);
+			ctl_command(client);
 	} else if (client->received == sizeof(client->request)) {
-		answer_error(client, "the request is too long: shorten it");
+		ctl_answer_error(client, "the request is too long: shorten it");
 	} else {
 		return;
 	}
-	client_send(client);
+	/* what takes time is not asked again; its end is heard of all the same */
+	if (client->uuid[0] == '\0')
+		ctl_client_send(client);
+	else if (loop_fd_set(client->lfd, 0) < 0)
+		ctl_client_close(client);
 }
 
 static void
@@ -299,7 +112,9 @@ client_event(void *arg, uint32_t events)
 
 	(void)events;
 	if (client->answer != NULL)
-		client_send(client);
+		ctl_client_send(client);
+	else if (client->uuid[0] != '\0')
+		ctl_client_close(client); /* it has gone; what it asked for goes on */
 	else
 		client_receive(client);
 }
@@ -445,7 +260,7 @@ ctl_destroy(struct ctl *ctl)
 	if (ctl == NULL)
 		return;
 	while (!TAILQ_EMPTY(&ctl->clients))
-		client_close(TAILQ_FIRST(&ctl->clients));
+		ctl_client_close(TAILQ_FIRST(&ctl->clients));
 	loop_timer_cancel(&ctl->again);
 	loop_fd_del(ctl->lfd);
 	close(ctl->fd);

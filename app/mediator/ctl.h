@@ -6,20 +6,26 @@
 /*
  * The control socket: one command a connection, for the mediator's user and root.
  *
- * A request is a line, "list", "show <uuid>", "add <specification>", "remove <uuid>". The
- * answer is a line "ok <length>" and so many bytes, or a line "error: <text>"; then the
- * connection is closed. Whoever takes too long for either is disconnected.
+ * A request is a line, "list", "show <uuid>", "add <specification>", "remove <uuid>", the
+ * last one with milliseconds behind it if the client is to have another time than usual.
+ * The answer is a line "ok <length>" and so many bytes, or a line "error: <text>"; then the
+ * connection is closed. Lines "wait: <text>" come before it while it takes time. Whoever
+ * takes too long for either is disconnected.
  */
 
 #include "mediator.h"
 
 #define CTL_OK "ok "
 #define CTL_ERROR "error: "
+#define CTL_WAIT "wait: "
 
 /* Bytes of a request; connections at a time; their time as a rule. */
 #define CTL_REQUEST_LEN 1536
 #define CTL_MAX_CLIENTS 16
 #define CTL_TIME_LIMIT_MS 5000
+/* What the client of a device gets to let go of it, as a rule and at most. */
+#define CTL_REMOVE_MS 5000
+#define CTL_REMOVE_MAX_MS 3600000
 
 struct ctl;
 

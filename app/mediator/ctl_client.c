@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +34,10 @@ static const struct {
 
 /* The request for the words of the command line; false, and said, if they are none. */
 static bool
-make_request(int argc, char **argv, char request[CTL_REQUEST_LEN])
+make_request(const struct options *options, int argc, char **argv,
+		char request[CTL_REQUEST_LEN])
 {
-	char shown[TEXT_SHOWN_LEN];
+	char shown[TEXT_SHOWN_LEN], time[32] = "";
 	size_t i;
 	int len;
 
@@ -48,8 +50,14 @@ make_request(int argc, char **argv, char request[CTL_REQUEST_LEN])
 				commands[i].argument != NULL ? commands[i].argument : "");
 			return false;
 		}
-		len = snprintf(request, CTL_REQUEST_LEN, "%s%s%s\n", argv[0],
-			argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+		if (options->has_timeout && strcmp(argv[0], "remove") != 0) {
+			LOG(ERR, "ctl %s: takes no --timeout, only remove does", argv[0]);
+			return false;
+		}
+		if (options->has_timeout)
+			snprintf(time, sizeof(time), " %" PRIu64, options->timeout * 1000);
+		len = snprintf(request, CTL_REQUEST_LEN, "%s%s%s%s\n", argv[0],
+			argc > 1 ? " " : "", argc > 1 ? argv[1] : "", time);
 		if (len < CTL_REQUEST_LEN && strchr(request, '\n') == request + len - 1)
 			return true;
 		LOG(ERR, "ctl %s: %s: too long, or more than a line: shorten it",
@@ -93,6 +101,22 @@ open_ctl(const struct options *options)
 	return -1;
 }
 
+/* Lines that say what is being waited for; the rest of the answer is to come. */
+static void
+print_progress(char *answer, size_t *len)
+{
+	char shown[CTL_REQUEST_LEN], *end;
+
+	while (*len > strlen(CTL_WAIT) && memcmp(answer, CTL_WAIT, strlen(CTL_WAIT)) == 0 &&
+			(end = memchr(answer, '\n', *len)) != NULL) {
+		*end++ = '\0';
+		LOG(NOTICE, "%s", text_printable(answer + strlen(CTL_WAIT), shown,
+			sizeof(shown)));
+		*len -= end - answer;
+		memmove(answer, end, *len);
+	}
+}
+
 /* All that is answered, and a zero byte; NULL: nothing came. */
 static char *
 ask(int fd, const char *request, size_t *len)
@@ -114,6 +138,7 @@ ask(int fd, const char *request, size_t *len)
 		if (n <= 0)
 			break;
 		*len += n;
+		print_progress(answer, len);
 	}
 	answer[*len] = '\0';
 	return answer;
@@ -169,7 +194,7 @@ ctl_main(int argc, char **argv)
 		options_print_help();
 		return EXIT_SUCCESS;
 	}
-	if (!make_request(argc - options.rest, argv + options.rest, request))
+	if (!make_request(&options, argc - options.rest, argv + options.rest, request))
 		return EXIT_USAGE;
 	if (!options_root(&options))
 		return EXIT_FAILURE;

@@ -29,8 +29,44 @@ end_device(struct mediator *mediator, struct mediator_device *md)
 	device_destroy(md->device);
 	publish_remove(mediator->publish, uuid);
 	TAILQ_REMOVE(&mediator->devices, md, next);
+	loop_timer_cancel(&md->retiring);
 	mediator->count--;
 	free(md);
+}
+
+static int
+client_of(const struct mediator_device *md)
+{
+	struct device_status status;
+
+	device_get_status(md->device, &status);
+	return status.client;
+}
+
+/*
+ * Look whether its client has let go. Whoever has come instead is asked as well, and one
+ * that has forgotten it again: once a second.
+ */
+static void
+look(void *arg)
+{
+	struct mediator_device *md = arg;
+	int client = client_of(md);
+
+	if (client < 0) {
+		LOG(NOTICE, "mdev:%s: removed", md->uuid);
+		end_device(md->mediator, md);
+		return;
+	}
+	if (--md->looks_left == 0) {
+		LOG(WARNING, "mdev:%s: process %d did not let go of it in time: disconnected",
+			md->uuid, client);
+		end_device(md->mediator, md);
+		return;
+	}
+	if (md->looks_left % (1000 / MEDIATOR_LOOK_MS) == 0)
+		device_request_removal(md->device);
+	loop_timer_set(&md->retiring, MEDIATOR_LOOK_MS);
 }
 
 void
@@ -105,6 +141,8 @@ mediator_add(struct mediator *mediator, const struct device_conf *conf)
 	if (ret < 0)
 		goto no_device;
 	md->uuid = device_get_conf(md->device)->uuid;
+	md->mediator = mediator;
+	loop_timer_init(&md->retiring, mediator->loop, look, md);
 	ret = publish_show(mediator->publish, conf->uuid);
 	if (ret < 0)
 		goto not_shown;
@@ -130,4 +168,23 @@ mediator_remove(struct mediator *mediator, const char *uuid)
 		return -ENOENT;
 	end_device(mediator, md);
 	return 0;
+}
+
+int
+mediator_retire(struct mediator *mediator, const char *uuid, uint32_t ms)
+{
+	struct mediator_device *md = mediator_find(mediator, uuid);
+	uint32_t looks = ms / MEDIATOR_LOOK_MS;
+
+	if (md == NULL)
+		return -ENOENT;
+	if (looks == 0 || device_request_removal(md->device) < 0) {
+		end_device(mediator, md);
+		return 0;
+	}
+	if (md->looks_left == 0 || looks < md->looks_left)
+		md->looks_left = looks;
+	if (!loop_timer_runs(&md->retiring))
+		loop_timer_set(&md->retiring, MEDIATOR_LOOK_MS);
+	return 1;
 }

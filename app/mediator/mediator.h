@@ -17,8 +17,11 @@
 struct mediator_device {
 	TAILQ_ENTRY(mediator_device) next; /* by UUID */
 	struct device *device;
+	struct mediator *mediator;
 	const char *uuid;                  /* of its configuration */
 	char socket[PUBLISH_PATH_LEN];
+	struct loop_timer retiring;
+	uint32_t looks_left;               /* at its client; 0: it is not to be removed */
 };
 
 TAILQ_HEAD(mediator_devices, mediator_device);
@@ -44,6 +47,15 @@ void mediator_fini(struct mediator *mediator);
 int mediator_add(struct mediator *mediator, const struct device_conf *conf);
 /* End a device, whoever uses it; its client is disconnected. -ENOENT, not logged. */
 int mediator_remove(struct mediator *mediator, const char *uuid);
+/* How often a device that is to be removed is looked at; in milliseconds. */
+#define MEDIATOR_LOOK_MS 100
+/*
+ * Ask a device's client to let go, and remove the device when it has, or when so many
+ * milliseconds are over. It is removed at once if nobody uses it, its client cannot be
+ * asked, or ms is 0. Who asks again can only make it sooner. 0: removed; 1: under way;
+ * its end is logged; -ENOENT, not logged.
+ */
+int mediator_retire(struct mediator *mediator, const char *uuid, uint32_t ms);
 /* NULL: there is none. */
 struct mediator_device *mediator_find(struct mediator *mediator, const char *uuid);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl.h"
 #include "instance.h"
 #include "log.h"
 #include "options.h"
@@ -22,11 +23,12 @@ static const char help[] =
 "      --verbose          say more\n"
 "      --version\n"
 "      --help\n"
-"  dpdk-mdev-mediator ctl [--root DIR] [--name INSTANCE] COMMAND\n"
+"  dpdk-mdev-mediator ctl [--root DIR] [--name INSTANCE] [--timeout SECONDS] COMMAND\n"
 "      list               a line for each device\n"
 "      show UUID          all that is known of one\n"
 "      add SPEC           one more; prints its UUID\n"
-"      remove UUID        end one, whoever uses it\n"
+"      remove UUID        end one, whoever uses it, who has SECONDS (5) to let go;\n"
+"                         --timeout 0: at once\n"
 "\n"
 "SPEC: uuid=<uuid>|auto,backend=<vhost-user socket>[,listen][,queues=N][,ring=N]\n"
 "      [,mac=xx:xx:xx:xx:xx:xx][,mtu=N][,speed=Mbit/s][,packed=off]\n"
@@ -40,6 +42,7 @@ enum {
 	OPT_DEVICE,
 	OPT_VERBOSE,
 	OPT_VERSION,
+	OPT_TIMEOUT,
 };
 
 #define CTL_OPTIONS \
@@ -58,6 +61,7 @@ static const struct option mediator_options[] = {
 
 static const struct option ctl_options[] = {
 	CTL_OPTIONS,
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -112,6 +116,19 @@ add_devices(struct options *options, int option, const char *value)
 }
 
 static bool
+set_timeout(struct options *options, const char *value)
+{
+	char shown[TEXT_SHOWN_LEN];
+
+	options->has_timeout = true;
+	if (text_number(value, 0, CTL_REMOVE_MAX_MS / 1000, &options->timeout))
+		return true;
+	LOG(ERR, "--timeout %s: not a time: give 0 to %d seconds",
+		text_printable(value, shown, sizeof(shown)), CTL_REMOVE_MAX_MS / 1000);
+	return false;
+}
+
+static bool
 set_option(struct options *options, int option, const char *value)
 {
 	switch (option) {
@@ -128,6 +145,8 @@ set_option(struct options *options, int option, const char *value)
 	case OPT_VERSION:
 		options->version = true;
 		return true;
+	case OPT_TIMEOUT:
+		return set_timeout(options, value);
 	default:
 		return add_devices(options, option, value);
 	}

@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "config.h"
 
@@ -17,6 +18,8 @@ struct options {
 	const char *name;
 	struct config config;
 	bool verbose, version, help;
+	bool has_timeout;
+	uint64_t timeout;     /* seconds */
 	int rest;             /* index of the first that is no option */
 };
 

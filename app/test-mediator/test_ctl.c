@@ -15,132 +15,12 @@
 
 #include "config.h"
 #include "ctl.h"
+#include "ctl_world.h"
 #include "fdmsg.h"
 #include "publish_place.h"
 #include "test.h"
 
 #define IDLE "  client -        backend down  pairs 0    rings -       link down\n"
-#define NO_LIMIT 1000000
-
-static struct loop *loop;
-static struct publish *publish;
-static struct mediator mediator;
-static struct ctl *ctl;
-
-static int
-start_with(uint32_t limit_ms)
-{
-	if (place_start() != TEST_SUCCESS)
-		return TEST_FAILED;
-	loop = loop_create();
-	ctl = NULL;
-	if (loop == NULL || publish_open(place.root, "m", &publish) < 0)
-		return TEST_FAILED;
-	mediator_init(&mediator, loop, publish);
-	return ctl_create(&mediator, publish_ctl_path(publish), limit_ms, &ctl) == 0 ?
-		TEST_SUCCESS : TEST_FAILED;
-}
-
-static int
-start(void)
-{
-	return start_with(NO_LIMIT);
-}
-
-static int
-start_hasty(void)
-{
-	return start_with(1);
-}
-
-static void
-stop(void)
-{
-	ctl_destroy(ctl);
-	mediator_fini(&mediator);
-	publish_close(publish);
-	loop_destroy(loop);
-	place_stop();
-}
-
-static int
-connect_ctl(void)
-{
-	return fdmsg_connect(publish_ctl_path(publish));
-}
-
-/* Turns of the loop, each of which waits a little, before a test gives up. */
-#define TURNS 1000
-#define TURN_MS 10
-
-/* Let the mediator work until it has nothing to do any more. */
-static void
-settle(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < 1000 && loop_once(loop, 0) > 0; i++)
-		;
-}
-
-static char answer[1 << 16];
-
-/* Receive what is there; true at the end of the stream. */
-static bool
-receive(int fd, size_t *len)
-{
-	ssize_t n;
-
-	do {
-		n = recv(fd, answer + *len, sizeof(answer) - 1 - *len, MSG_DONTWAIT);
-		if (n > 0)
-			*len += n;
-	} while (n > 0);
-	answer[*len] = '\0';
-	return n == 0 || errno == ECONNRESET;
-}
-
-/* Ask, and get all of the answer; "?" if there is no end of it. */
-static const char *
-ask_bytes(const char *request, size_t request_len)
-{
-	int fd = connect_ctl();
-	size_t len = 0;
-	unsigned int i;
-	bool ended = false;
-
-	if (fd < 0 || send(fd, request, request_len, MSG_NOSIGNAL) !=
-			(ssize_t)request_len)
-		return "not connected";
-	for (i = 0; i < 1000 && !ended; i++) {
-		settle();
-		ended = receive(fd, &len);
-	}
-	close(fd);
-	return ended ? answer : "?";
-}
-
-static const char *
-ask(const char *request)
-{
-	return ask_bytes(request, strlen(request));
-}
-
-/* Serve until the stream has ended; false: it does not. */
-static bool
-receive_all(int fd, size_t *len)
-{
-	unsigned int i;
-
-	for (i = 0; i < TURNS; i++) {
-		if (receive(fd, len))
-			return true;
-		if (loop_once(loop, TURN_MS) < 0)
-			break;
-	}
-	return false;
-}
-
 static bool
 is_listed(const char *uuid)
 {
@@ -165,30 +45,31 @@ test_commands(void)
 {
 	const char *got;
 
-	got = ask("list\n");
+	got = cw_ask("list\n");
 	TEST_ASSERT(strcmp(got, "ok 0\n") == 0, "%s", got);
-	got = ask("add uuid=" UUID_B ",backend=/nowhere/b.sock\n");
+	got = cw_ask("add uuid=" UUID_B ",backend=/nowhere/b.sock\n");
 	TEST_ASSERT(strcmp(got, "ok 37\n" UUID_B "\n") == 0, "%s", got);
 	TEST_ASSERT(is_published(UUID_B), "not published");
-	got = ask("add backend=/nowhere/a.sock,uuid=00000001-ABCD-4ef0-9abc-def012345678\n");
+	got = cw_ask("add backend=/nowhere/a.sock,uuid=00000001-ABCD-4ef0-9abc-def012345678\n");
 	TEST_ASSERT(strcmp(got, "ok 37\n" UUID_A "\n") == 0, "%s", got);
-	got = ask("list\n");
+	got = cw_ask("list\n");
 	TEST_ASSERT(strcmp(got, "ok 206\n" UUID_A IDLE UUID_B IDLE) == 0, "%s", got);
-	got = ask("show 00000001-ABCD-4ef0-9abc-def012345678\n");
+	got = cw_ask("show 00000001-ABCD-4ef0-9abc-def012345678\n");
 	TEST_ASSERT(strncmp(got, "ok ", 3) == 0 && strstr(got, "\nuuid: " UUID_A "\n") &&
 		strstr(got, "\nbackend: /nowhere/a.sock\nbackend_mode: connect\n"
 		"backend_state: down\n"), "%s", got);
-	got = ask("remove 00000001-ABCD-4ef0-9abc-def012345678\n");
+	got = cw_ask("remove 00000001-ABCD-4ef0-9abc-def012345678\n");
 	TEST_ASSERT(strcmp(got, "ok 0\n") == 0, "%s", got);
 	TEST_ASSERT(!is_published(UUID_A) && is_published(UUID_B), "not the one");
-	got = ask("list\n");
+	got = cw_ask("list\n");
 	TEST_ASSERT(strcmp(got, "ok 103\n" UUID_B IDLE) == 0, "%s", got);
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 0u, "%u clients", ctl_clients(cw.ctl));
 	return TEST_SUCCESS;
 }
 
 #define UNKNOWN "error: unknown request: list, show UUID, add SPEC or remove UUID\n"
 #define NO_UUID ": not a UUID: give one that ctl list shows\n"
+#define NO_TIME "error: not a time: give milliseconds, an hour at most\n"
 
 static int
 test_bad_requests(void)
@@ -208,7 +89,10 @@ test_bad_requests(void)
 		{ "show \n", "error: " NO_UUID },
 		{ "show auto\n", "error: auto" NO_UUID },
 		{ "remove \x1b[2J\n", "error: \\x1b[2J" NO_UUID },
-		{ "remove " UUID_B " \n", "error: " UUID_B " " NO_UUID },
+		{ "remove " UUID_B " \n", NO_TIME },
+		{ "remove " UUID_B " 3600001\n", NO_TIME },
+		{ "remove " UUID_B " 1 1\n", NO_TIME },
+		{ "remove  1\n", "error: " NO_UUID },
 		{ "show " UUID_B "\n", "error: mdev:" UUID_B ": no such device: see ctl list\n" },
 		{ "remove " UUID_B "\n",
 			"error: mdev:" UUID_B ": no such device: see ctl list\n" },
@@ -221,26 +105,26 @@ test_bad_requests(void)
 	size_t i;
 	int fd;
 
-	TEST_ASSERT(strncmp(ask("add uuid=" UUID_A ",backend=/x\n"), "ok ", 3) == 0, "%s",
-		answer);
+	TEST_ASSERT(strncmp(cw_ask("add uuid=" UUID_A ",backend=/x\n"), "ok ", 3) == 0, "%s",
+		cw.answer);
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		if (cases[i].answer[0] == '\0') {
-			fd = connect_ctl();
+			fd = cw_connect();
 			TEST_ASSERT(send(fd, cases[i].request, 3, MSG_NOSIGNAL) == 3, "send");
-			settle();
+			cw_settle();
 			close(fd);
-			settle();
+			cw_settle();
 		} else {
-			got = ask(cases[i].request);
+			got = cw_ask(cases[i].request);
 			TEST_ASSERT(strcmp(got, cases[i].answer) == 0, "%zu: %s", i, got);
 		}
-		TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%zu: still connected", i);
+		TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 0u, "%zu: still connected", i);
 	}
-	got = ask_bytes("list\0\n", 6);
+	got = cw_ask_bytes("list\0\n", 6);
 	TEST_ASSERT(strcmp(got, "error: the request has a zero byte: send text\n") == 0,
 		"%s", got);
 	printf("    %zu bad requests\n", i + 1);
-	TEST_ASSERT_EQUAL(mediator.count, 1u, "%u devices", mediator.count);
+	TEST_ASSERT_EQUAL(cw.mediator.count, 1u, "%u devices", cw.mediator.count);
 	return TEST_SUCCESS;
 }
 
@@ -251,23 +135,23 @@ test_pieces(void)
 	static char endless[CTL_REQUEST_LEN];
 	const char *request = "list\nlist\n", *got;
 	size_t len = 0, i;
-	int fd = connect_ctl();
+	int fd = cw_connect();
 
 	for (i = 0; request[i] != '\n'; i++) {
 		TEST_ASSERT_EQUAL(send(fd, &request[i], 1, MSG_NOSIGNAL), 1, "send");
-		settle();
-		TEST_ASSERT(!receive(fd, &len) && len == 0, "answered early: %s", answer);
+		cw_settle();
+		TEST_ASSERT(!cw_receive(fd, &len) && len == 0, "answered early: %s", cw.answer);
 	}
 	TEST_ASSERT_EQUAL(send(fd, &request[i], 1, MSG_NOSIGNAL), 1, "send");
-	settle();
-	TEST_ASSERT(receive(fd, &len) && strcmp(answer, "ok 0\n") == 0, "%s", answer);
+	cw_settle();
+	TEST_ASSERT(cw_receive(fd, &len) && strcmp(cw.answer, "ok 0\n") == 0, "%s", cw.answer);
 	close(fd);
 	memset(endless, 'l', sizeof(endless));
-	got = ask_bytes(endless, sizeof(endless));
+	got = cw_ask_bytes(endless, sizeof(endless));
 	TEST_ASSERT(strcmp(got, "error: the request is too long: shorten it\n") == 0, "%s",
 		got);
 	endless[sizeof(endless) - 1] = '\n';
-	got = ask_bytes(endless, sizeof(endless));
+	got = cw_ask_bytes(endless, sizeof(endless));
 	TEST_ASSERT(strcmp(got, UNKNOWN) == 0, "%s", got);
 	return TEST_SUCCESS;
 }
@@ -276,15 +160,15 @@ test_pieces(void)
 static int
 test_files(void)
 {
-	int fd = connect_ctl(), pair[2];
+	int fd = cw_connect(), pair[2];
 	size_t len = 0;
 	char c;
 
 	TEST_ASSERT_SUCCESS(pipe(pair), "pipe");
 	TEST_ASSERT_EQUAL(fdmsg_send(fd, "list\n", 5, &pair[1], 1), 5, "send");
 	close(pair[1]);
-	settle();
-	TEST_ASSERT(receive(fd, &len) && strcmp(answer, "ok 0\n") == 0, "%s", answer);
+	cw_settle();
+	TEST_ASSERT(cw_receive(fd, &len) && strcmp(cw.answer, "ok 0\n") == 0, "%s", cw.answer);
 	fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	TEST_ASSERT_EQUAL(read(pair[0], &c, 1), 0, "the mediator has kept it");
 	close(pair[0]);
@@ -301,26 +185,26 @@ test_crowd(void)
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(fds); i++) {
-		fds[i] = connect_ctl();
+		fds[i] = cw_connect();
 		TEST_ASSERT(fds[i] >= 0, "%u: not connected", i);
 		TEST_ASSERT(i < CTL_MAX_CLIENTS ||
 			send(fds[i], "list\n", 5, MSG_NOSIGNAL) == 5, "send");
-		settle();
+		cw_settle();
 	}
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), (unsigned int)CTL_MAX_CLIENTS, "%u clients",
-		ctl_clients(ctl));
-	TEST_ASSERT_EQUAL(loop_once(loop, 0), 0, "those that wait keep the mediator busy");
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), (unsigned int)CTL_MAX_CLIENTS, "%u clients",
+		ctl_clients(cw.ctl));
+	TEST_ASSERT_EQUAL(loop_once(cw.loop, 0), 0, "those that wait keep the mediator busy");
 	close(fds[0]);
-	settle();
+	cw_settle();
 	for (i = CTL_MAX_CLIENTS; i < RTE_DIM(fds); i++) {
 		len = 0;
-		TEST_ASSERT(receive(fds[i], &len) && strcmp(answer, "ok 0\n") == 0,
-			"%u: %s", i, answer);
+		TEST_ASSERT(cw_receive(fds[i], &len) && strcmp(cw.answer, "ok 0\n") == 0,
+			"%u: %s", i, cw.answer);
 	}
 	for (i = 1; i < RTE_DIM(fds); i++)
 		close(fds[i]);
-	settle();
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	cw_settle();
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 0u, "%u clients", ctl_clients(cw.ctl));
 	return TEST_SUCCESS;
 }
 
@@ -332,15 +216,15 @@ test_limit(void)
 	size_t len;
 
 	for (i = 0; i < 3; i++)
-		fds[i] = connect_ctl();
+		fds[i] = cw_connect();
 	TEST_ASSERT_EQUAL(send(fds[0], "lis", 3, MSG_NOSIGNAL), 3, "send");
 	for (i = 0; i < 3; i++) {
 		len = 0;
-		TEST_ASSERT(receive_all(fds[i], &len), "%d: still connected", i);
-		TEST_ASSERT_EQUAL(len, 0u, "%s", answer);
+		TEST_ASSERT(cw_receive_all(fds[i], &len), "%d: still connected", i);
+		TEST_ASSERT_EQUAL(len, 0u, "%s", cw.answer);
 		close(fds[i]);
 	}
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 0u, "%u clients", ctl_clients(cw.ctl));
 	return TEST_SUCCESS;
 }
 
@@ -357,7 +241,7 @@ add_many(void)
 		snprintf(spec, sizeof(spec), "uuid=%08x-abcd-4ef0-9abc-def012345678,backend=/nowhere/x",
 			i);
 		TEST_ASSERT_SUCCESS(config_spec("x", spec, &conf, error), "%s", error);
-		TEST_ASSERT_SUCCESS(mediator_add(&mediator, &conf), "device %u", i);
+		TEST_ASSERT_SUCCESS(mediator_add(&cw.mediator, &conf), "device %u", i);
 	}
 	return TEST_SUCCESS;
 }
@@ -376,28 +260,28 @@ test_slow(void)
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	TEST_ASSERT_SUCCESS(add_many(), "devices");
-	fd = connect_ctl();
-	other = connect_ctl();
+	fd = cw_connect();
+	other = cw_connect();
 	TEST_ASSERT(send(fd, "list\n", 5, MSG_NOSIGNAL) == 5 &&
 		send(other, "list\n", 5, MSG_NOSIGNAL) == 5, "send");
-	settle();
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), 2u, "all was sent at once");
+	cw_settle();
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 2u, "all was sent at once");
 	for (i = 0; i < 1000; i++) {
 		before = len;
-		ended = receive(fd, &len);
+		ended = cw_receive(fd, &len);
 		pieces += len > before;
 		if (ended)
 			break;
-		settle();
+		cw_settle();
 	}
 	printf("    %zu bytes in %u pieces\n", len, pieces);
 	TEST_ASSERT(pieces > 1 && len == strlen("ok 13184\n") + MANY * strlen(UUID_A IDLE), "%zu", len);
-	TEST_ASSERT(strncmp(answer, "ok 13184\n00000000-", 18) == 0, "%s", answer);
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), 1u, "the other one was served too");
+	TEST_ASSERT(strncmp(cw.answer, "ok 13184\n00000000-", 18) == 0, "%s", cw.answer);
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 1u, "the other one was served too");
 	close(other); /* which has read nothing */
 	close(fd);
-	settle();
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	cw_settle();
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 0u, "%u clients", ctl_clients(cw.ctl));
 	return TEST_SUCCESS;
 }
 
@@ -409,14 +293,14 @@ test_no_fds(void)
 	struct rlimit old, limit;
 	const char *got;
 
-	TEST_ASSERT(strncmp(ask("add uuid=" UUID_A ",backend=/x\n"), "ok ", 3) == 0, "%s",
-		answer);
+	TEST_ASSERT(strncmp(cw_ask("add uuid=" UUID_A ",backend=/x\n"), "ok ", 3) == 0, "%s",
+		cw.answer);
 	getrlimit(RLIMIT_NOFILE, &old);
 	limit = old;
 	limit.rlim_cur = 256;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	for (i = 0; i < 2; i++)
-		client[i] = connect_ctl();
+		client[i] = cw_connect();
 	while (n < 1024 && (fds[n] = dup(0)) >= 0)
 		n++;
 	TEST_ASSERT(n < 1024 && errno == EMFILE, "fds without end");
@@ -425,24 +309,24 @@ test_no_fds(void)
 	for (i = 0; i < 2; i++) {
 		size_t len = 0;
 
-		TEST_ASSERT(receive_all(client[i], &len), "%d: not served", i);
+		TEST_ASSERT(cw_receive_all(client[i], &len), "%d: not served", i);
 		close(client[i]);
-		TEST_ASSERT(strcmp(answer, "ok 0\n") == 0, "%d: %s", i, answer);
+		TEST_ASSERT(strcmp(cw.answer, "ok 0\n") == 0, "%d: %s", i, cw.answer);
 	}
-	TEST_ASSERT_EQUAL(mediator.count, 0u, "%u devices", mediator.count);
+	TEST_ASSERT_EQUAL(cw.mediator.count, 0u, "%u devices", cw.mediator.count);
 	TEST_ASSERT(!is_listed(UUID_A), "its link is left");
 	/* a device that cannot be had is one line, and nothing else */
 	while ((fds[n] = dup(0)) >= 0)
 		n++;
 	close(fds[--n]);
-	got = ask("add uuid=" UUID_B ",backend=/x\n");
+	got = cw_ask("add uuid=" UUID_B ",backend=/x\n");
 	for (i = 0; i < n; i++)
 		close(fds[i]);
 	setrlimit(RLIMIT_NOFILE, &old);
 	TEST_ASSERT(strncmp(got, "error: mdev:" UUID_B ": ", 50) == 0 &&
 		strstr(got, "Too many open files: ") != NULL, "%s", got);
-	TEST_ASSERT(mediator.count == 0 && !is_listed(UUID_B), "half a device");
-	got = ask("add uuid=" UUID_B ",backend=/x\n");
+	TEST_ASSERT(cw.mediator.count == 0 && !is_listed(UUID_B), "half a device");
+	got = cw_ask("add uuid=" UUID_B ",backend=/x\n");
 	TEST_ASSERT(strncmp(got, "ok ", 3) == 0, "%s", got);
 	return TEST_SUCCESS;
 }
@@ -460,40 +344,40 @@ test_other_user(void)
 		return test_skip("needs root, who can be somebody else");
 	chmod(place.top, 0755);
 	chmod(place_path("m"), 0755);
-	chmod(publish_ctl_path(publish), 0666);
+	chmod(publish_ctl_path(cw.publish), 0666);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		if (setresuid(NOBODY, NOBODY, NOBODY) < 0 || (fd = connect_ctl()) < 0)
+		if (setresuid(NOBODY, NOBODY, NOBODY) < 0 || (fd = cw_connect()) < 0)
 			_exit(1);
 		/* the answer comes when the parent serves */
-		for (i = 0; i < TURNS && !receive(fd, &len); i++)
+		for (i = 0; i < TURNS && !cw_receive(fd, &len); i++)
 			usleep(1000 * TURN_MS);
-		_exit(strcmp(answer, "error: the mediator is another user's: ask as that user, or as root\n")
+		_exit(strcmp(cw.answer, "error: the mediator is another user's: ask as that user, or as root\n")
 			== 0 ? 0 : 2);
 	}
-	while (loop_once(loop, 10) >= 0 && waitpid(pid, &status, WNOHANG) == 0)
+	while (loop_once(cw.loop, 10) >= 0 && waitpid(pid, &status, WNOHANG) == 0)
 		;
 	TEST_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%#x", status);
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), 0u, "%u clients", ctl_clients(ctl));
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 0u, "%u clients", ctl_clients(cw.ctl));
 	return TEST_SUCCESS;
 }
 
 static int
 test_end(void)
 {
-	int fd = connect_ctl();
+	int fd = cw_connect();
 	size_t len = 0;
 	struct stat st;
 
-	settle();
-	TEST_ASSERT_EQUAL(ctl_clients(ctl), 1u, "%u clients", ctl_clients(ctl));
-	TEST_ASSERT(lstat(publish_ctl_path(publish), &st) == 0 &&
+	cw_settle();
+	TEST_ASSERT_EQUAL(ctl_clients(cw.ctl), 1u, "%u clients", ctl_clients(cw.ctl));
+	TEST_ASSERT(lstat(publish_ctl_path(cw.publish), &st) == 0 &&
 		(st.st_mode & 07777) == 0600, "the socket's mode");
-	ctl_destroy(ctl);
-	ctl = NULL;
-	TEST_ASSERT(receive(fd, &len) && len == 0, "not closed");
-	TEST_ASSERT(lstat(publish_ctl_path(publish), &st) < 0, "the socket is left");
+	ctl_destroy(cw.ctl);
+	cw.ctl = NULL;
+	TEST_ASSERT(cw_receive(fd, &len) && len == 0, "not closed");
+	TEST_ASSERT(lstat(publish_ctl_path(cw.publish), &st) < 0, "the socket is left");
 	close(fd);
 	return TEST_SUCCESS;
 }
@@ -501,16 +385,16 @@ test_end(void)
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: control socket",
 	.unit_test_cases = {
-		TEST_CASE_ST(start, stop, test_commands),
-		TEST_CASE_ST(start, stop, test_bad_requests),
-		TEST_CASE_ST(start, stop, test_pieces),
-		TEST_CASE_ST(start, stop, test_files),
-		TEST_CASE_ST(start, stop, test_crowd),
-		TEST_CASE_ST(start_hasty, stop, test_limit),
-		TEST_CASE_ST(start, stop, test_slow),
-		TEST_CASE_ST(start, stop, test_no_fds),
-		TEST_CASE_ST(start, stop, test_other_user),
-		TEST_CASE_ST(start, stop, test_end),
+		TEST_CASE_ST(cw_start, cw_stop, test_commands),
+		TEST_CASE_ST(cw_start, cw_stop, test_bad_requests),
+		TEST_CASE_ST(cw_start, cw_stop, test_pieces),
+		TEST_CASE_ST(cw_start, cw_stop, test_files),
+		TEST_CASE_ST(cw_start, cw_stop, test_crowd),
+		TEST_CASE_ST(cw_start_hasty, cw_stop, test_limit),
+		TEST_CASE_ST(cw_start, cw_stop, test_slow),
+		TEST_CASE_ST(cw_start, cw_stop, test_no_fds),
+		TEST_CASE_ST(cw_start, cw_stop, test_other_user),
+		TEST_CASE_ST(cw_start, cw_stop, test_end),
 		TEST_CASES_END()
 	},
 };

@@ -139,7 +139,7 @@ control()
 	grep -qx "max_pairs: 4" "$work/shown"
 	grep -qx "backend: /nowhere/a" "$work/shown"
 	grep -q "^offered: 0x" "$work/shown"
-	ctl remove "${A^^}" | diff /dev/null -
+	ctl --timeout 0 remove "${A^^}" | diff /dev/null -
 	expect "the other one" [ "$(ctl list)" = "$line$IDLE" ]
 	expect "its link gone" [ ! -L "$root/devices/$A" ]
 	fails 1 "$ME mdev:$A: no such device: see ctl list" ctl remove "$A"
@@ -186,6 +186,8 @@ usage()
 	fails 2 "$ME ctl: a command is missing: use list, show, add or remove" ctl
 	fails 2 "$ME ctl lisst: unknown command: use list, show, add or remove" ctl lisst
 	fails 2 "$ME ctl list: takes no argument" ctl list "$A"
+	fails 2 "$ME ctl list: takes no --timeout, only remove does" ctl --timeout 1 list
+	fails 2 "$ME --timeout 1s: not a time: give 0 to 3600 seconds" ctl --timeout 1s remove "$A"
 	fails 2 "$ME ctl show: takes one UUID" ctl show
 	fails 2 "$ME ctl add: takes one SPEC" ctl add "$good" "$good"
 	fails 2 "$ME ctl add: $good\\x0a: too long, or more than a line: shorten it" \
