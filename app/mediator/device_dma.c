@@ -53,8 +53,8 @@ device_dma_stray_queue(const struct device *dev)
  * Each piece is an open file of this process's, of which there are few, and other devices
  * need theirs: an eighth for one device. A backend takes no more than 8 files after all.
  */
-static unsigned int
-most_pieces(void)
+uint32_t
+device_dma_max_maps(void *arg __attribute__((unused)))
 {
 	struct rlimit limit;
 
@@ -83,7 +83,7 @@ device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_
 	struct device *dev = arg;
 	int ret;
 
-	if (fd >= 0 && dev->memory.count >= most_pieces()) {
+	if (fd >= 0 && dev->memory.count >= device_dma_max_maps(dev)) {
 		foreign_fd_close(&fd, 1);
 		return too_many(dev, dev->memory.count + 1);
 	}

@@ -114,6 +114,7 @@ int device_irq_fd(const struct device *dev, uint16_t vector);
 void device_irq_raise(struct device *dev, uint16_t vector);
 
 /* device_dma.c */
+uint32_t device_dma_max_maps(void *arg);
 int device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset,
 		uint32_t prot, int fd);
 int device_dma_unmap(void *arg, uint64_t iova, uint64_t size);

@@ -82,6 +82,8 @@ reset(void *arg)
 const struct vfu_ops device_vfu_ops = {
 	.nr_regions = VFIO_PCI_NUM_REGIONS,
 	.nr_irqs = VFIO_PCI_NUM_IRQS,
+	.max_dma_regions = VHOST_USER_MAX_REGIONS,
+	.max_dma_maps = device_dma_max_maps,
 	.attached = attached,
 	.detached = detached,
 	.region_info = region_info,

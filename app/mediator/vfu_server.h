@@ -52,6 +52,9 @@ struct vfu_io_fd {
 struct vfu_ops {
 	uint32_t nr_regions;
 	uint32_t nr_irqs;
+	uint32_t max_dma_regions; /* of memory, neighbours joined; 0: any number */
+	/* Calls of dma_map that can succeed. */
+	uint32_t (*max_dma_maps)(void *arg);
 
 	/* A client has agreed on a version. It is turned away if this fails. */
 	int (*attached)(void *arg);

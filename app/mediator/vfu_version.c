@@ -15,8 +15,8 @@
 #define MAX_TOKEN 64
 
 /*
- * Windows: what a client assumes if it is not told (and QEMU takes no more). Page sizes:
- * likewise, an address needs to be no rounder than that.
+ * What a client assumes if it is not told: of maps, and QEMU takes no more; of page sizes,
+ * and an address needs to be no rounder than that.
  */
 #define MAX_DMA_MAPS 65535
 #define PAGE_SIZES 4096
@@ -258,6 +258,25 @@ vfu_version_parse(const char *text, size_t len, unsigned int *max_fds)
 	return json.p == json.end ? 0 : -EINVAL;
 }
 
+/*
+ * max_dma_regions is not the specification's, whose clients pass over what they do not
+ * know: how many maps can be joined is known to nobody before they come.
+ */
+static int
+our_capabilities(const struct vfu_server *server, char *json, size_t size)
+{
+	uint32_t maps = server->ops->max_dma_maps(server->arg);
+	char regions[48] = "";
+
+	if (server->ops->max_dma_regions != 0)
+		snprintf(regions, sizeof(regions), ",\"max_dma_regions\":%u",
+			server->ops->max_dma_regions);
+	return snprintf(json, size, "{\"capabilities\":{\"max_msg_fds\":%d,"
+		"\"max_data_xfer_size\":%d,\"max_dma_maps\":%u,\"pgsizes\":%d%s}}",
+		VFU_MAX_FDS, VFU_MAX_DATA, maps < MAX_DMA_MAPS ? maps : MAX_DMA_MAPS,
+		PAGE_SIZES, regions);
+}
+
 int
 vfu_version(struct vfu_server *server, struct vfu_message *msg, struct vfu_reply *reply)
 {
@@ -279,9 +298,7 @@ vfu_version(struct vfu_server *server, struct vfu_message *msg, struct vfu_reply
 		return -EINVAL;
 	if (version.minor > VFU_MINOR)
 		version.minor = VFU_MINOR;
-	len = snprintf(json, sizeof(json), "{\"capabilities\":{\"max_msg_fds\":%d,"
-		"\"max_data_xfer_size\":%d,\"max_dma_maps\":%d,\"pgsizes\":%d}}",
-		VFU_MAX_FDS, VFU_MAX_DATA, MAX_DMA_MAPS, PAGE_SIZES);
+	len = our_capabilities(server, json, sizeof(json));
 	room = vfu_reply_room(reply, sizeof(version) + len + 1);
 	if (room == NULL)
 		return -ENOMEM;

@@ -34,6 +34,7 @@ static const struct {
 	{ CAPS("\"a\":{\"max_msg_fds\":8}"), 0, 1, 1048576, 65535, 4096 },
 	{ CAPS("\"a\\\"\":-1.5e3,\"b\":null"), 0, 1, 1048576, 65535, 4096 },
 	/* numbers that cannot be */
+	{ CAPS("\"max_dma_regions\":-8"), -EPROTO, 0, 0, 0, 0 },
 	{ CAPS("\"max_msg_fds\":0"), -EPROTO, 0, 0, 0, 0 },
 	{ CAPS("\"max_msg_fds\":-1"), -EPROTO, 0, 0, 0, 0 },
 	{ CAPS("\"max_msg_fds\":1.5"), -EPROTO, 0, 0, 0, 0 },
@@ -91,6 +92,20 @@ test_texts(void)
 	return TEST_SUCCESS;
 }
 
+/* The one that is not the specification's. */
+static int
+test_regions(void)
+{
+	static const char given[] = CAPS("\"max_dma_regions\":8"), none[] = "{}";
+	struct vfio_user_caps caps;
+
+	TEST_ASSERT(vfio_user_caps_parse(given, sizeof(given), &caps) == 0 &&
+		caps.max_dma_regions == 8, "not taken");
+	TEST_ASSERT(vfio_user_caps_parse(none, sizeof(none), &caps) == 0 &&
+		caps.max_dma_regions == VFIO_USER_NO_LIMIT, "a limit that nobody has set");
+	return TEST_SUCCESS;
+}
+
 /* Each of them cut at each place, with and without its end. */
 static int
 test_cut(void)
@@ -131,6 +146,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: capabilities",
 	.unit_test_cases = {
 		TEST_CASE(test_texts),
+		TEST_CASE(test_regions),
 		TEST_CASE(test_cut),
 		TEST_CASE(test_none),
 		TEST_CASES_END()

@@ -374,6 +374,54 @@ test_validate(void)
 	return TEST_SUCCESS;
 }
 
+/* A limit of regions: neighbours in one file are one, whatever they were mapped by. */
+static int
+test_regions(void)
+{
+	int memfd = memfd_create("external", MFD_CLOEXEC);
+	int other = memfd_create("other", MFD_CLOEXEC);
+	int socket_id = rte_socket_id_by_idx(0);
+	uint8_t *memory;
+	void *start;
+
+	TEST_ASSERT_SUCCESS(external(memfd, 8 * PAGE, &start), "no memory");
+	memory = start;
+	TEST_ASSERT(ftruncate(other, PAGE) == 0 && mmap(memory + 7 * PAGE, PAGE,
+		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, other, 0) != MAP_FAILED,
+		"no file");
+	fake_user.json = "{\"capabilities\":{\"max_dma_regions\":2}}";
+	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	if (fake_user.nr_maps != 1)
+		return test_skip("EAL has more than one piece of memory");
+	TEST_ASSERT_SUCCESS(vfio_user_mem_validate(socket_id, 0, 1), "refused");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory + PAGE, 0, PAGE), "first");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0, PAGE), "before it");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory + 2 * PAGE, 0, PAGE), "behind it");
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, 4, "%u maps", fake_user.nr_maps);
+	captured_log_start();
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory + 4 * PAGE, 0, PAGE), -ENOSPC, "a hole");
+	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory + 7 * PAGE, 0, PAGE), -ENOSPC,
+		"another file");
+	TEST_ASSERT_EQUAL(vfio_user_mem_validate(socket_id, 0, (size_t)64 << 30), -1,
+		"EAL gets more");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 3 &&
+		captured_log_lines("takes no more than 2 ranges") == 3 &&
+		captured_log_lines("--single-file-segments") == 3, "lines");
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, 4, "%u maps", fake_user.nr_maps);
+	vfio_dev_close(dev);
+	dev = NULL;
+	/* none at all: it cannot be used */
+	fake_user.json = "{\"capabilities\":{\"max_dma_regions\":0}}";
+	captured_log_start();
+	TEST_ASSERT_EQUAL(open_device(), -ENOSPC, "opened");
+	captured_log_stop();
+	munmap(memory, 8 * PAGE);
+	close(memfd);
+	close(other);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: memory",
 	.unit_test_cases = {
@@ -387,6 +435,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_events),
 		TEST_CASE_ST(setup, teardown, test_event_refused),
 		TEST_CASE_ST(setup, teardown, test_validate),
+		TEST_CASE_ST(setup, teardown, test_regions),
 		TEST_CASES_END()
 	}
 };

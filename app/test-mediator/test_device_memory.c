@@ -78,6 +78,16 @@ test_no_memory(void)
 	return dw_run(V1, 2);
 }
 
+/* The client is told of the backend's limit before it has anything to lose. */
+static int
+test_limit(void)
+{
+	const char *json = (const char *)dw.reply + sizeof(struct vfu_version);
+
+	TEST_ASSERT(strstr(json, "\"max_dma_regions\":8}") != NULL, "%s", json);
+	return TEST_SUCCESS;
+}
+
 /* A reset or an unmap that comes before the start is over waits for both. */
 static int
 test_while_starting(void)
@@ -262,6 +272,7 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(dw_start, dw_stop, test_reset),
 		TEST_CASE_ST(dw_start, dw_stop, test_no_memory),
+		TEST_CASE_ST(dw_start, dw_stop, test_limit),
 		TEST_CASE_ST(dw_start, dw_stop, test_while_starting),
 		TEST_CASE_ST(dw_start, dw_stop, test_client_gone),
 		TEST_CASE_ST(dw_start, dw_stop, test_memory),

@@ -182,9 +182,19 @@ dev_reset(void *arg)
 	return called(arg, "reset", 0, 0, 0, 0);
 }
 
+static uint32_t
+dev_max_dma_maps(void *arg)
+{
+	const struct peer *p = arg;
+
+	return p->max_dma_maps != 0 ? p->max_dma_maps : UINT32_MAX;
+}
+
 const struct vfu_ops vfu_device_ops = {
 	.nr_regions = PEER_NR_REGIONS,
 	.nr_irqs = PEER_NR_IRQS,
+	.max_dma_regions = 3,
+	.max_dma_maps = dev_max_dma_maps,
 	.attached = dev_attached,
 	.detached = dev_detached,
 	.region_info = dev_region_info,

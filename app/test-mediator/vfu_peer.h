@@ -55,6 +55,7 @@ struct peer {
 	char path[100];
 	int sock;             /* of the client; -1: closed */
 	/* of the device */
+	uint32_t max_dma_maps; /* 0: any number */
 	unsigned int attached, detached, calls;
 	struct peer_call call;
 	unsigned int triggered, masked, unmasked;

@@ -65,6 +65,7 @@ caps_field(struct vfio_user_caps *caps, const char *key, size_t len)
 		{ "max_msg_fds", &caps->max_msg_fds },
 		{ "max_data_xfer_size", &caps->max_xfer },
 		{ "max_dma_maps", &caps->max_dma_maps },
+		{ "max_dma_regions", &caps->max_dma_regions },
 		{ "pgsizes", &caps->pgsizes },
 	};
 	unsigned int i;
@@ -190,6 +191,7 @@ caps_default(struct vfio_user_caps *caps)
 	caps->max_msg_fds = VFIO_USER_DEFAULT_MSG_FDS;
 	caps->max_xfer = VFIO_USER_DEFAULT_XFER_SIZE;
 	caps->max_dma_maps = VFIO_USER_DEFAULT_DMA_MAPS;
+	caps->max_dma_regions = VFIO_USER_NO_LIMIT;
 	caps->pgsizes = VFIO_USER_DEFAULT_PGSIZES;
 }
 

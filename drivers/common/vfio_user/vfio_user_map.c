@@ -3,9 +3,11 @@
 /* DMA_MAP and DMA_UNMAP, and what the server has been given. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
 
 #include "vfio_user_private.h"
 
@@ -57,6 +59,37 @@ is_aligned(const struct vfio_user_dev *dev, const struct vfio_user_piece *piece)
 	return ((piece->start | piece->end | piece->offset) & (page - 1)) == 0;
 }
 
+static bool
+continues(const struct vfio_user_map *a, const struct vfio_user_map *b)
+{
+	return a->file_ino != 0 && a->file_ino == b->file_ino &&
+		a->file_dev == b->file_dev && a->end == b->start &&
+		a->offset + (a->end - a->start) == b->offset;
+}
+
+uint32_t
+vfio_user_regions(const struct vfio_user_dev *dev)
+{
+	uint32_t count = RTE_MIN(dev->nr_maps, 1u), at;
+
+	for (at = 1; at < dev->nr_maps; at++)
+		count += !continues(&dev->maps[at - 1], &dev->maps[at]);
+	return count;
+}
+
+/* Does the server take one more in this place? Not all of a table is counted in vain. */
+static bool
+has_region(const struct vfio_user_dev *dev, const struct vfio_user_map *map, uint32_t at)
+{
+	bool after, before;
+
+	if (dev->nr_maps < dev->caps.max_dma_regions)
+		return true;
+	after = at > 0 && continues(&dev->maps[at - 1], map);
+	before = at < dev->nr_maps && continues(map, &dev->maps[at]);
+	return after || before || vfio_user_regions(dev) < dev->caps.max_dma_regions;
+}
+
 /* The table has it first: the server may use it before its reply is here. */
 static int
 map_remember(struct vfio_user_dev *dev, const struct vfio_user_map *map)
@@ -65,7 +98,7 @@ map_remember(struct vfio_user_dev *dev, const struct vfio_user_map *map)
 
 	if (at < dev->nr_maps && dev->maps[at].start < map->end)
 		return -EEXIST;
-	if (dev->nr_maps >= dev->caps.max_dma_maps)
+	if (dev->nr_maps >= dev->caps.max_dma_maps || !has_region(dev, map, at))
 		return -ENOSPC;
 	if (map_room(dev) < 0 ||
 			vfio_user_ranges_add(&dev->live, map->start, map->end) < 0)
@@ -81,12 +114,13 @@ int
 vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece,
 		uint64_t op_start, uint64_t op_end)
 {
-	const struct vfio_user_map map = {
+	struct vfio_user_map map = {
 		.start = piece->start,
 		.end = piece->end,
 		.op_start = op_start,
 		.op_end = op_end,
 		.users = 1,
+		.offset = piece->offset,
 	};
 	struct vfio_user_dma_map payload = {
 		.argsz = sizeof(payload),
@@ -101,10 +135,15 @@ vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece,
 		.fds = &piece->fd,
 		.nr_fds = 1,
 	};
+	struct stat st;
 	int ret;
 
 	if (!is_aligned(dev, piece))
 		return -EINVAL;
+	if (fstat(piece->fd, &st) == 0) {
+		map.file_dev = st.st_dev;
+		map.file_ino = st.st_ino;
+	}
 	ret = map_remember(dev, &map);
 	if (ret < 0)
 		return ret;
@@ -202,8 +241,8 @@ say_why(const struct vfio_user_dev *dev, const void *addr, size_t len, int err)
 		VFIO_USER_LOG(ERR, "%s: memory at %p (%zu bytes) has no file that another process can map: allocate it from EAL, a memfd or hugetlbfs, shared",
 			dev->conn.name, addr, len);
 	else if (err == -ENOSPC)
-		VFIO_USER_LOG(ERR, "%s: its server takes no more than %u ranges of memory: use fewer and larger ones, and --single-file-segments",
-			dev->conn.name, dev->nr_maps);
+		VFIO_USER_LOG(ERR, "%s: its server takes no more than %" PRIu64 " ranges of memory: use fewer and larger ones, and --single-file-segments",
+			dev->conn.name, vfio_user_max_ranges(dev));
 	else
 		VFIO_USER_LOG(ERR, "%s: memory at %p (%zu bytes) cannot be given to its server: %s: allocate it from EAL instead",
 			dev->conn.name, addr, len, strerror(-err));

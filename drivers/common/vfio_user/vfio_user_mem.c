@@ -175,8 +175,8 @@ say_why(const struct vfio_user_dev *dev, int err)
 		VFIO_USER_LOG(ERR, "%s: EAL's memory has no files that its server could map: start without --no-shconf and --huge-unlink, or with a kernel that has memfd",
 			dev->conn.name);
 	else if (err == -ENOSPC)
-		VFIO_USER_LOG(ERR, "%s: its server takes no more than %u ranges of memory: start this application with --single-file-segments",
-			dev->conn.name, dev->nr_maps);
+		VFIO_USER_LOG(ERR, "%s: its server takes no more than %" PRIu64 " ranges of memory: start this application with --single-file-segments",
+			dev->conn.name, vfio_user_max_ranges(dev));
 	else
 		VFIO_USER_LOG(ERR, "%s: its server refused EAL's memory: %s: look at its mediator, or start this application with --single-file-segments",
 			dev->conn.name, strerror(-err));
@@ -308,9 +308,11 @@ vfio_user_mem_validate(int socket_id, size_t limit __rte_unused, size_t new_len)
 	TAILQ_FOREACH(dev, &devs, next) {
 		pthread_mutex_lock(&dev->conn.lock);
 		if (dev->conn.broken == 0 &&
-				dev->nr_maps + more > dev->caps.max_dma_maps) {
+				(dev->nr_maps + more > dev->caps.max_dma_maps ||
+				vfio_user_regions(dev) + more >
+				dev->caps.max_dma_regions)) {
 			VFIO_USER_LOG(WARNING, "%s: its server takes no more than %" PRIu64 " ranges of memory: EAL is not given more: start this application with --single-file-segments, or with all of its memory (-m)",
-				dev->conn.name, dev->caps.max_dma_maps);
+				dev->conn.name, vfio_user_max_ranges(dev));
 			ret = -1;
 		}
 		pthread_mutex_unlock(&dev->conn.lock);

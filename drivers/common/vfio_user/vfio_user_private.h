@@ -26,11 +26,18 @@ extern struct vfio_transport vfio_user_transport;
 		RTE_FMT("vfio: " RTE_FMT_HEAD(__VA_ARGS__ ,) "\n", \
 			RTE_FMT_TAIL(__VA_ARGS__ ,)))
 
+#define VFIO_USER_NO_LIMIT UINT64_MAX
+
 /* What server and client agreed on. */
 struct vfio_user_caps {
 	uint64_t max_msg_fds;   /* that the server takes in one message */
 	uint64_t max_xfer;      /* bytes in one REGION_READ or REGION_WRITE */
 	uint64_t max_dma_maps;
+	/*
+	 * With neighbours joined, where addresses and file go on. No capability of the
+	 * specification: dpdk-mdev-mediator says it, as vhost-user backends take 8.
+	 */
+	uint64_t max_dma_regions;
 	uint64_t pgsizes;       /* one bit for each page size of DMA maps */
 };
 
@@ -55,6 +62,9 @@ struct vfio_user_map {
 	uint64_t start, end;
 	uint64_t op_start, op_end; /* the dma_map that it is part of; 0: it is EAL's */
 	uint32_t users;            /* of that dma_map */
+	uint64_t offset;           /* in the file that is behind it: */
+	dev_t file_dev;
+	ino_t file_ino;            /* 0: not known, and then it is a region by itself */
 };
 
 /* Memory with the file behind it. */
@@ -126,6 +136,15 @@ int vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece
 		uint64_t op_start, uint64_t op_end);
 /* Take back the map with this place in the table. */
 int vfio_user_unmap(struct vfio_user_dev *dev, uint32_t at);
+/* Regions of the server's, see max_dma_regions. */
+uint32_t vfio_user_regions(const struct vfio_user_dev *dev);
+/* The lower of the server's two limits. */
+static inline uint64_t
+vfio_user_max_ranges(const struct vfio_user_dev *dev)
+{
+	return RTE_MIN(dev->caps.max_dma_maps, dev->caps.max_dma_regions);
+}
+
 /* Place of the first map that ends after an address. */
 uint32_t vfio_user_map_find(const struct vfio_user_dev *dev, uint64_t addr);
 void vfio_user_maps_release(struct vfio_user_dev *dev);
