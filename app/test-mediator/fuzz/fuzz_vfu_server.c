@@ -18,6 +18,7 @@
 #include "fdmsg.h"
 #include "fuzz.h"
 #include "log.h"
+#include "open_fds.h"
 #include "test.h"
 #include "vfu_peer.h"
 
@@ -64,7 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	peer.ret = 0;
 	peer.sock = peer_connect();
 	FUZZ_CHECK(peer.sock >= 0);
-	fds = peer_open_fds();
+	fds = count_open_fds();
 	if ((data[0] & 1) != 0)
 		FUZZ_CHECK(peer_version(VFU_MAJOR, VFU_MINOR, "{}") == 0);
 	peer.ret = rets[data[0] >> 1 & 3];
@@ -84,6 +85,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* nothing is left of it, and of neither end of its socket */
 	FUZZ_CHECK(peer.attached == peer.detached && peer.attached <= 1);
 	FUZZ_CHECK(vfu_server_client(peer.server) == -1);
-	FUZZ_CHECK(peer_open_fds() == fds - 2);
+	FUZZ_CHECK(count_open_fds() == fds - 2);
 	return 0;
 }
