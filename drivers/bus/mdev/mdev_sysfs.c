@@ -2,11 +2,9 @@
 
 /* Scan: from the folders that list devices to the bus's list. */
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,79 +183,6 @@ entry_cmp(const void *a, const void *b)
 		(left->rank < right->rank);
 }
 
-/* Cut at the end of the line; text that is not printable is no attribute. */
-static void
-attr_clean(char *attr)
-{
-	char *c;
-
-	attr[strcspn(attr, "\n")] = '\0';
-	for (c = attr; *c != '\0'; c++) {
-		if (!isprint((unsigned char)*c)) {
-			attr[0] = '\0';
-			return;
-		}
-	}
-}
-
-/* Read a small file below a device's folder; empty if there is none. */
-static void
-attr_read(const struct rte_mdev_device *mdev, const char *entry,
-		const char *file, char *attr)
-{
-	char path[PATH_MAX];
-	ssize_t len;
-	int fd;
-
-	attr[0] = '\0';
-	if (snprintf(path, sizeof(path), "%s/%s/%s", mdev->root, entry, file) >=
-			(int)sizeof(path))
-		return;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return;
-	len = read(fd, attr, RTE_MDEV_ATTR_LEN);
-	close(fd);
-	if (len <= 0 || memchr(attr, '\0', len) != NULL ||
-			(len == RTE_MDEV_ATTR_LEN &&
-			memchr(attr, '\n', len) == NULL)) {
-		attr[0] = '\0'; /* no text, or more than a name would have */
-		return;
-	}
-	attr[RTE_MIN(len, RTE_MDEV_ATTR_LEN - 1)] = '\0';
-	attr_clean(attr);
-}
-
-/* Last component but skip of a link's target; empty if it is no link. */
-static void
-attr_link(const struct rte_mdev_device *mdev, const char *entry,
-		const char *file, unsigned int skip, char *attr)
-{
-	char path[PATH_MAX], target[PATH_MAX], *slash;
-	ssize_t len;
-
-	attr[0] = '\0';
-	if (snprintf(path, sizeof(path), "%s/%s%s", mdev->root, entry, file) >=
-			(int)sizeof(path))
-		return;
-	len = readlink(path, target, sizeof(target) - 1);
-	if (len < 0)
-		return;
-	target[len] = '\0';
-	for (; ; skip--) {
-		slash = strrchr(target, '/');
-		if (skip == 0)
-			break;
-		if (slash == NULL)
-			return;
-		*slash = '\0';
-	}
-	if (rte_strscpy(attr, slash == NULL ? target : slash + 1,
-			RTE_MDEV_ATTR_LEN) < 0)
-		attr[0] = '\0';
-	attr_clean(attr);
-}
-
 /* A device has no NUMA node of its own, but from user space; its parent may have one. */
 static int
 numa_node(const struct rte_mdev_device *mdev, const struct mdev_entry *entry)
@@ -266,9 +191,9 @@ numa_node(const struct rte_mdev_device *mdev, const struct mdev_entry *entry)
 	long node;
 
 	if (entry->kind == MDEV_USER)
-		attr_read(mdev, entry->name, "numa_node", text);
+		mdev_attr_read(mdev, entry->name, "numa_node", text);
 	if (text[0] == '\0')
-		attr_read(mdev, entry->name, "../numa_node", text);
+		mdev_attr_read(mdev, entry->name, "../numa_node", text);
 	errno = 0;
 	node = strtol(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || node < 0 ||
@@ -301,9 +226,9 @@ device_read(struct rte_mdev_device *mdev, const struct mdev_entry *entry)
 		device_read_socket(mdev);
 		return;
 	}
-	attr_read(mdev, entry->name, "mdev_type/device_api", mdev->device_api);
-	attr_link(mdev, entry->name, "/mdev_type", 0, mdev->type);
-	attr_link(mdev, entry->name, "", 1, mdev->parent);
+	mdev_attr_read(mdev, entry->name, "mdev_type/device_api", mdev->device_api);
+	mdev_attr_link(mdev, entry->name, "/mdev_type", 0, mdev->type);
+	mdev_attr_link(mdev, entry->name, "", 1, mdev->parent);
 	mdev->device.numa_node = numa_node(mdev, entry);
 	snprintf(priv->bus_info, sizeof(priv->bus_info),
 		"type=%s,parent=%s,device_api=%s", mdev->type, mdev->parent,

@@ -73,6 +73,32 @@ int mdev_scan(void);
 /** Folder that lists the kernel's devices. */
 const char *mdev_sysfs_root(void);
 
+/* mdev_attr.c */
+
+/**
+ * Read a small file of a device.
+ *
+ * @param entry
+ *   Name of the device's folder in its root.
+ * @param file
+ *   Path of the file below that.
+ * @param[out] attr
+ *   RTE_MDEV_ATTR_LEN bytes; its line, empty if there is none or it is no text.
+ */
+void mdev_attr_read(const struct rte_mdev_device *mdev, const char *entry,
+		const char *file, char *attr);
+
+/**
+ * Read the target of a link of a device, or of the device's own (file: "").
+ *
+ * @param skip
+ *   How many components there are behind the one that is wanted.
+ * @param[out] attr
+ *   As for mdev_attr_read(); empty if it is no link.
+ */
+void mdev_attr_link(const struct rte_mdev_device *mdev, const char *entry,
+		const char *file, unsigned int skip, char *attr);
+
 /* mdev_user.c */
 
 /** Most roots, and the longest path of one with its final zero. */
