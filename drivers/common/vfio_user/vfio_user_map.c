@@ -248,21 +248,32 @@ say_why(const struct vfio_user_dev *dev, const void *addr, size_t len, int err)
 			dev->conn.name, addr, len, strerror(-err));
 }
 
+/* Ranges are counted: only the first dma_map of one and its last dma_unmap are sent. */
+static int
+op_use(struct vfio_user_dev *dev, uint64_t start, uint64_t end, bool map)
+{
+	uint32_t at, count = op_find(dev, start, end, &at);
+
+	if (count == 0 && !map)
+		return -ENOENT;
+	if (count == 0)
+		return end < start ? -EINVAL : op_map(dev, start, end);
+	if (!map && dev->maps[at].users == 1)
+		return op_unmap(dev, start, end);
+	for (; count > 0; at++, count--)
+		dev->maps[at].users += map ? 1 : -1;
+	return 0;
+}
+
 int
 vfio_user_dma_map(struct vfio_transport_dev *tdev, void *addr,
 		uint64_t iova __rte_unused, size_t len)
 {
 	struct vfio_user_dev *dev = tdev->priv;
-	const uint64_t start = (uintptr_t)addr, end = start + len;
-	uint32_t at, count;
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&dev->conn.lock);
-	count = op_find(dev, start, end, &at);
-	if (count == 0)
-		ret = end < start ? -EINVAL : op_map(dev, start, end);
-	for (; count > 0; at++, count--)
-		dev->maps[at].users++;
+	ret = op_use(dev, (uintptr_t)addr, (uintptr_t)addr + len, true);
 	if (ret < 0 && dev->conn.broken == 0)
 		say_why(dev, addr, len, ret);
 	pthread_mutex_unlock(&dev->conn.lock);
@@ -274,19 +285,10 @@ vfio_user_dma_unmap(struct vfio_transport_dev *tdev, void *addr,
 		uint64_t iova __rte_unused, size_t len)
 {
 	struct vfio_user_dev *dev = tdev->priv;
-	const uint64_t start = (uintptr_t)addr, end = start + len;
-	uint32_t at, count;
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&dev->conn.lock);
-	count = op_find(dev, start, end, &at);
-	if (count == 0)
-		ret = -ENOENT;
-	else if (dev->maps[at].users == 1)
-		ret = op_unmap(dev, start, end);
-	else
-		for (; count > 0; at++, count--)
-			dev->maps[at].users--;
+	ret = op_use(dev, (uintptr_t)addr, (uintptr_t)addr + len, false);
 	pthread_mutex_unlock(&dev->conn.lock);
 	return ret;
 }

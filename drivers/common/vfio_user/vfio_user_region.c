@@ -113,21 +113,43 @@ vfio_user_get_region_info(struct vfio_transport_dev *tdev,
 	return ret;
 }
 
-/* The reply repeats what was asked; count may be less. */
+/*
+ * Read or write a part, as much as one message has. The reply repeats what was asked;
+ * count may be less.
+ */
 static ssize_t
-check_access(struct vfio_user_dev *dev, const struct vfio_user_region_access *asked,
-		const struct vfio_user_region_access *reply)
+region_access(struct vfio_user_dev *dev, uint16_t command, uint32_t index,
+		uint64_t offset, void *buf, size_t len)
 {
-	ssize_t count = reply->count;
+	struct vfio_user_region_access ask = {
+		.offset = offset,
+		.region = index,
+		.count = RTE_MIN(len, dev->caps.max_xfer),
+	}, reply;
+	const struct iovec data = { buf, ask.count };
+	struct vfio_user_request req = {
+		.command = command,
+		.out = { { &ask, sizeof(ask) } },
+		.in = { { &reply, sizeof(reply) } },
+		.in_min = sizeof(reply),
+	};
+	ssize_t ret;
 
-	if (reply->region == asked->region && reply->offset == asked->offset &&
-			reply->count <= asked->count)
-		return count;
+	if (command == VFIO_USER_REGION_READ)
+		req.in[1] = data;
+	else
+		req.out[1] = data;
 	pthread_mutex_lock(&dev->conn.lock);
-	count = vfio_user_conn_break(&dev->conn, -EPROTO,
-		"its server answers another access than was asked for");
+	ret = vfio_user_request(&dev->conn, &req);
+	if (ret == 0 && (reply.region != ask.region || reply.offset != ask.offset ||
+			reply.count > ask.count ||
+			/* of bytes that did not come, or of less than came */
+			(command == VFIO_USER_REGION_READ &&
+			reply.count != req.in_len - sizeof(reply))))
+		ret = vfio_user_conn_break(&dev->conn, -EPROTO,
+			"its server answers another access than was asked for");
 	pthread_mutex_unlock(&dev->conn.lock);
-	return count;
+	return ret < 0 ? ret : (ssize_t)reply.count;
 }
 
 ssize_t
@@ -135,27 +157,7 @@ vfio_user_region_read(struct vfio_transport_dev *tdev, uint32_t index,
 		uint64_t region_offset __rte_unused, uint64_t offset, void *buf,
 		size_t len)
 {
-	struct vfio_user_dev *dev = tdev->priv;
-	struct vfio_user_region_access ask = {
-		.offset = offset,
-		.region = index,
-		.count = RTE_MIN(len, dev->caps.max_xfer),
-	}, reply;
-	struct vfio_user_request req = {
-		.command = VFIO_USER_REGION_READ,
-		.out = { { &ask, sizeof(ask) } },
-		.in = { { &reply, sizeof(reply) }, { buf, ask.count } },
-		.in_min = sizeof(reply),
-	};
-	ssize_t ret;
-
-	ret = vfio_user_request_alone(&dev->conn, &req);
-	if (ret < 0)
-		return ret;
-	/* a count of bytes that did not come, or of less than came */
-	if (reply.count != req.in_len - sizeof(reply))
-		reply.count = UINT32_MAX;
-	return check_access(dev, &ask, &reply);
+	return region_access(tdev->priv, VFIO_USER_REGION_READ, index, offset, buf, len);
 }
 
 ssize_t
@@ -163,22 +165,8 @@ vfio_user_region_write(struct vfio_transport_dev *tdev, uint32_t index,
 		uint64_t region_offset __rte_unused, uint64_t offset, const void *buf,
 		size_t len)
 {
-	struct vfio_user_dev *dev = tdev->priv;
-	struct vfio_user_region_access ask = {
-		.offset = offset,
-		.region = index,
-		.count = RTE_MIN(len, dev->caps.max_xfer),
-	}, reply;
-	struct vfio_user_request req = {
-		.command = VFIO_USER_REGION_WRITE,
-		.out = { { &ask, sizeof(ask) }, { (void *)(uintptr_t)buf, ask.count } },
-		.in = { { &reply, sizeof(reply) } },
-		.in_min = sizeof(reply),
-	};
-	ssize_t ret;
-
-	ret = vfio_user_request_alone(&dev->conn, &req);
-	return ret < 0 ? ret : check_access(dev, &ask, &reply);
+	return region_access(tdev->priv, VFIO_USER_REGION_WRITE, index, offset,
+		(void *)(uintptr_t)buf, len);
 }
 
 /* Where a part of a region is in its file, which must have it: or access is SIGBUS. */
