@@ -17,8 +17,8 @@
 #include <vfio_region.h>
 
 #include "captured_log.h"
-#include "fake_vfio_user.h"
 #include "test.h"
+#include "user_device.h"
 
 #define PAGE 4096
 #define BAR0 VFIO_PCI_BAR0_REGION_INDEX
@@ -26,45 +26,29 @@
 #define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
 #define MSIX VFIO_PCI_MSIX_IRQ_INDEX
 
-static struct vfio_dev *dev;
-
 static int
 setup(void)
 {
-	if (fake_user_start() < 0)
+	if (user_device_setup() != TEST_SUCCESS)
 		return TEST_FAILED;
 	fake_user.irqs[MSIX].flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE;
 	fake_user.irqs[MSIX].count = 40;
 	return TEST_SUCCESS;
 }
 
-static void
-teardown(void)
-{
-	vfio_dev_close(dev);
-	dev = NULL;
-	fake_user_stop();
-}
-
-static int
-open_device(void)
-{
-	return vfio_dev_open(fake_user.folder, FAKE_USER_ADDR, &dev);
-}
-
 static int
 test_open(void)
 {
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(strcmp(vfio_dev_transport(dev), "vfio-user"), "%s",
-		vfio_dev_transport(dev));
-	TEST_ASSERT(vfio_dev_iova_as_va(dev), "not by virtual addresses");
-	TEST_ASSERT_EQUAL(vfio_dev_fd(dev), -1, "it has an fd");
-	TEST_ASSERT_EQUAL(vfio_dev_num_regions(dev), FAKE_USER_REGIONS, "regions");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(strcmp(vfio_dev_transport(udev), "vfio-user"), "%s",
+		vfio_dev_transport(udev));
+	TEST_ASSERT(vfio_dev_iova_as_va(udev), "not by virtual addresses");
+	TEST_ASSERT_EQUAL(vfio_dev_fd(udev), -1, "it has an fd");
+	TEST_ASSERT_EQUAL(vfio_dev_num_regions(udev), FAKE_USER_REGIONS, "regions");
 	TEST_ASSERT_NOT_NULL(strstr(fake_user.proposal, "\"max_msg_fds\":253"), "%s",
 		fake_user.proposal);
 	TEST_ASSERT(fake_user.nr_maps > 0, "was given no memory");
-	TEST_ASSERT_EQUAL(vfio_dev_reset(dev), 0, "not reset");
+	TEST_ASSERT_EQUAL(vfio_dev_reset(udev), 0, "not reset");
 	TEST_ASSERT_EQUAL(fake_user.commands[VFIO_USER_DEVICE_RESET], 1, "not told");
 	TEST_ASSERT_EQUAL(fake_user.broken_rules, 0, "%u requests are wrong",
 		fake_user.broken_rules);
@@ -78,12 +62,12 @@ test_by_path(void)
 	char link[96];
 	int ret;
 
-	TEST_ASSERT_SUCCESS(vfio_dev_open(fake_user.path, "any", &dev), "not opened");
-	vfio_dev_close(dev);
-	dev = NULL;
+	TEST_ASSERT_SUCCESS(vfio_dev_open(fake_user.path, "any", &udev), "not opened");
+	vfio_dev_close(udev);
+	udev = NULL;
 	snprintf(link, sizeof(link), "%s/link", fake_user.folder);
 	TEST_ASSERT_SUCCESS(symlink(fake_user.path, link), "no link");
-	ret = vfio_dev_open(link, "any", &dev);
+	ret = vfio_dev_open(link, "any", &udev);
 	unlink(link);
 	TEST_ASSERT_SUCCESS(ret, "not opened by a link");
 	return TEST_SUCCESS;
@@ -116,7 +100,7 @@ test_not_there(void)
 	fake_user_hang_up();
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		captured_log_start();
-		ret = vfio_dev_open(cases[i].base, "aa-bb", &dev);
+		ret = vfio_dev_open(cases[i].base, "aa-bb", &udev);
 		captured_log_stop();
 		TEST_ASSERT_EQUAL(ret, cases[i].ret, "%s: %d", cases[i].word, ret);
 		TEST_ASSERT(captured_log_lines(NULL) == 1 && captured_log_lines("aa-bb") == 1 &&
@@ -139,8 +123,8 @@ test_not_mappable(void)
 	fake_user.json = "{\"capabilities\":{\"max_data_xfer_size\":32}}";
 	fake_user.regions[BAR0].offset = 0;
 	TEST_ASSERT_SUCCESS(fake_user_back(BAR0, 200, false), "no memory");
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR0, &region), "no region");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_region_get(udev, BAR0, &region), "no region");
 	TEST_ASSERT_SUCCESS(vfio_region_map(region), "mapping nothing failed");
 	TEST_ASSERT_NULL(vfio_region_ptr(region, 0, 1), "mapped");
 	for (i = 0; i < sizeof(out); i++)
@@ -181,8 +165,8 @@ test_sparse(void)
 	TEST_ASSERT_SUCCESS(fake_user_back(BAR2, 6 * PAGE, true), "no memory");
 	memcpy(fake->caps, &sparse, sizeof(sparse));
 	fake->argsz = sizeof(struct vfio_region_info) + sizeof(sparse);
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR2, &region), "no region");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_region_get(udev, BAR2, &region), "no region");
 	TEST_ASSERT_SUCCESS(vfio_region_map(region), "not mapped");
 	TEST_ASSERT_NULL(vfio_region_ptr(region, 0, 8), "trapped part is mapped");
 	ptr = vfio_region_ptr(region, 3 * PAGE + 8, 8);
@@ -196,7 +180,7 @@ test_sparse(void)
 	TEST_ASSERT_SUCCESS(vfio_region_write(region, 2 * PAGE - 4, &value, 8), "write");
 	TEST_ASSERT_EQUAL(fake->writes, 1, "%u messages", fake->writes);
 	TEST_ASSERT_SUCCESS(memcmp(fake->mem + 2 * PAGE - 4, &value, 8), "other bytes");
-	fd = dev->ops->region_fd(&dev->tdev, BAR2, 3 * PAGE, PAGE, &place);
+	fd = udev->ops->region_fd(&udev->tdev, BAR2, 3 * PAGE, PAGE, &place);
 	TEST_ASSERT(fd >= 0 && place == 8 * PAGE, "fd %d at %ju", fd, (uintmax_t)place);
 	return TEST_SUCCESS;
 }
@@ -210,18 +194,18 @@ test_short_file(void)
 
 	TEST_ASSERT_SUCCESS(fake_user_back(BAR0, 2 * PAGE, true), "no memory");
 	TEST_ASSERT_SUCCESS(ftruncate(fake_user.regions[BAR0].fd, PAGE), "truncate");
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR0, &region), "no region");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_region_get(udev, BAR0, &region), "no region");
 	captured_log_start();
 	TEST_ASSERT_EQUAL(vfio_region_map(region), -EOVERFLOW, "mapped");
 	captured_log_stop();
 	/* and it says MMAP, but sends no file */
-	vfio_dev_close(dev);
+	vfio_dev_close(udev);
 	close(fake_user.regions[BAR0].fd);
 	fake_user.regions[BAR0].fd = -1;
 	fake_user.regions[BAR0].mem = NULL;
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR0, &region), "no region");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_region_get(udev, BAR0, &region), "no region");
 	TEST_ASSERT_SUCCESS(vfio_region_map(region), "map");
 	TEST_ASSERT_SUCCESS(vfio_region_read(region, 0, &value, 4), "not by messages");
 	return TEST_SUCCESS;
@@ -258,8 +242,8 @@ test_ioeventfds(void)
 	fake_user.nr_io_fds = 3;
 	for (i = 0; i < 3; i++)
 		fake_user.io_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR0, &region), "no region");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_region_get(udev, BAR0, &region), "no region");
 	fd = vfio_region_ioeventfd(region, 16, 2, 3);
 	TEST_ASSERT(fd >= 0 && write(fd, &one, 8) == 8, "no fd: %d", fd);
 	TEST_ASSERT(rung(fake_user.io_fds[1]) == 1 && rung(fake_user.io_fds[2]) == 0,
@@ -275,7 +259,7 @@ test_ioeventfds(void)
 	TEST_ASSERT_EQUAL(fake_user.commands[VFIO_USER_DEVICE_GET_REGION_IO_FDS], 2,
 		"asked again");
 	/* a region without: asked once, too */
-	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR2, &other), "no region");
+	TEST_ASSERT_SUCCESS(vfio_region_get(udev, BAR2, &other), "no region");
 	TEST_ASSERT_EQUAL(vfio_region_ioeventfd(other, 0, 2, 0), -ENOTSUP, "none");
 	TEST_ASSERT_EQUAL(vfio_region_ioeventfd(other, 0, 2, 0), -ENOTSUP, "none");
 	TEST_ASSERT_EQUAL(fake_user.commands[VFIO_USER_DEVICE_GET_REGION_IO_FDS], 3,
@@ -307,26 +291,26 @@ test_vectors(void)
 	for (i = 0; i < 40; i++)
 		fds[i] = i == 13 || i == 14 ? -1 : efd;
 	fake_user.max_fds = 8;
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(vfio_irq_set_eventfds(dev, MSIX, 0, 40, fds), "not set");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_irq_set_eventfds(udev, MSIX, 0, 40, fds), "not set");
 	TEST_ASSERT(count_vectors() == 38 && fake_user.vectors[MSIX][13] == 0,
 		"%d vectors", count_vectors());
 	TEST_ASSERT(write(fake_user.eventfds[MSIX][39], &(uint64_t){ 1 }, 8) == 8 &&
 		rung(efd) == 1, "not delivered");
 	for (i = 0; i < 40; i++)
 		fds[i] = -1;
-	TEST_ASSERT_SUCCESS(vfio_irq_set_eventfds(dev, MSIX, 3, 4, fds), "not unset");
+	TEST_ASSERT_SUCCESS(vfio_irq_set_eventfds(udev, MSIX, 3, 4, fds), "not unset");
 	TEST_ASSERT_EQUAL(count_vectors(), 34, "%d vectors", count_vectors());
-	TEST_ASSERT_SUCCESS(vfio_irq_mask(dev, MSIX, 0, 2), "not masked");
-	TEST_ASSERT_SUCCESS(vfio_irq_disable(dev, MSIX), "not disabled");
+	TEST_ASSERT_SUCCESS(vfio_irq_mask(udev, MSIX, 0, 2), "not masked");
+	TEST_ASSERT_SUCCESS(vfio_irq_disable(udev, MSIX), "not disabled");
 	TEST_ASSERT_EQUAL(count_vectors(), 0, "%d vectors", count_vectors());
 	/* a later message is refused: nothing of the earlier ones stays */
 	for (i = 0; i < 40; i++)
 		fds[i] = efd;
 	fake_user.max_fds = 7;
-	TEST_ASSERT_EQUAL(vfio_irq_set_eventfds(dev, MSIX, 0, 40, fds), -EINVAL, "set");
+	TEST_ASSERT_EQUAL(vfio_irq_set_eventfds(udev, MSIX, 0, 40, fds), -EINVAL, "set");
 	fds[5] = -1;
-	TEST_ASSERT_EQUAL(vfio_irq_set_eventfds(dev, MSIX, 0, 40, fds), -EINVAL, "set");
+	TEST_ASSERT_EQUAL(vfio_irq_set_eventfds(udev, MSIX, 0, 40, fds), -EINVAL, "set");
 	TEST_ASSERT_EQUAL(count_vectors(), 0, "%d vectors", count_vectors());
 	close(efd);
 	TEST_ASSERT_EQUAL(fake_user.broken_rules, 0, "%u requests are wrong",
@@ -361,7 +345,7 @@ test_bars(void)
 	fake_user.regions[3].bar_mask = 0xffffffff;
 	fake_user.regions[5].bar_mask = 0xfff00000;        /* 1 MiB */
 	config_set(PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	TEST_ASSERT(config32(PCI_BASE_ADDRESS_0) != 0 &&
 		(config32(PCI_BASE_ADDRESS_0) & 0xfff) == 0, "BAR 0");
 	TEST_ASSERT((config32(PCI_BASE_ADDRESS_1) & 3) == 1 &&
@@ -376,15 +360,15 @@ test_bars(void)
 		"decoded while there was no address");
 	/* a reset forgets them */
 	config_set(PCI_BASE_ADDRESS_0, 0, 4);
-	TEST_ASSERT_SUCCESS(vfio_dev_reset(dev), "not reset");
+	TEST_ASSERT_SUCCESS(vfio_dev_reset(udev), "not reset");
 	TEST_ASSERT(config32(PCI_BASE_ADDRESS_0) != 0, "not assigned again");
 	/* one that is no power of two, and one that is more than there is */
-	vfio_dev_close(dev);
+	vfio_dev_close(udev);
 	captured_log_start();
 	fake_user.regions[0].bar_mask = 0xfff01000;
-	TEST_ASSERT_EQUAL(open_device(), -EPROTO, "a BAR of an odd size");
+	TEST_ASSERT_EQUAL(user_device_open(), -EPROTO, "a BAR of an odd size");
 	fake_user.regions[0].bar_mask = 0x80000000;
-	TEST_ASSERT_EQUAL(open_device(), -EPROTO, "a BAR without room");
+	TEST_ASSERT_EQUAL(user_device_open(), -EPROTO, "a BAR without room");
 	captured_log_stop();
 	TEST_ASSERT_EQUAL(captured_log_lines("BAR 0"), 2, "lines");
 	return TEST_SUCCESS;
@@ -405,13 +389,13 @@ test_msix_enable(void)
 	config_set(cap, PCI_CAP_ID_MSIX, 1);
 	config_set(cap + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_MASKALL | 39, 2);
 	config_set(cap + PCI_MSIX_TABLE, table | BAR2, 4);
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(vfio_irq_set_eventfds(dev, MSIX, 1, 1, &efd), "not set");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_irq_set_eventfds(udev, MSIX, 1, 1, &efd), "not set");
 	TEST_ASSERT_EQUAL(config[cap + 3], PCI_MSIX_FLAGS_ENABLE >> 8, "flags %#x",
 		config[cap + 3]);
 	TEST_ASSERT(fake_user.regions[BAR2].mem[table + 16 + 12] == 0 &&
 		fake_user.regions[BAR2].mem[table + 12] == 1, "masks");
-	TEST_ASSERT_SUCCESS(vfio_irq_disable(dev, MSIX), "not disabled");
+	TEST_ASSERT_SUCCESS(vfio_irq_disable(udev, MSIX), "not disabled");
 	TEST_ASSERT_EQUAL(config[cap + 3], 0, "flags %#x", config[cap + 3]);
 	close(efd);
 	return TEST_SUCCESS;
@@ -420,16 +404,16 @@ test_msix_enable(void)
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: operations",
 	.unit_test_cases = {
-		TEST_CASE_ST(setup, teardown, test_open),
-		TEST_CASE_ST(setup, teardown, test_by_path),
-		TEST_CASE_ST(setup, teardown, test_not_there),
-		TEST_CASE_ST(setup, teardown, test_not_mappable),
-		TEST_CASE_ST(setup, teardown, test_sparse),
-		TEST_CASE_ST(setup, teardown, test_short_file),
-		TEST_CASE_ST(setup, teardown, test_ioeventfds),
-		TEST_CASE_ST(setup, teardown, test_vectors),
-		TEST_CASE_ST(setup, teardown, test_bars),
-		TEST_CASE_ST(setup, teardown, test_msix_enable),
+		TEST_CASE_ST(setup, user_device_teardown, test_open),
+		TEST_CASE_ST(setup, user_device_teardown, test_by_path),
+		TEST_CASE_ST(setup, user_device_teardown, test_not_there),
+		TEST_CASE_ST(setup, user_device_teardown, test_not_mappable),
+		TEST_CASE_ST(setup, user_device_teardown, test_sparse),
+		TEST_CASE_ST(setup, user_device_teardown, test_short_file),
+		TEST_CASE_ST(setup, user_device_teardown, test_ioeventfds),
+		TEST_CASE_ST(setup, user_device_teardown, test_vectors),
+		TEST_CASE_ST(setup, user_device_teardown, test_bars),
+		TEST_CASE_ST(setup, user_device_teardown, test_msix_enable),
 		TEST_CASES_END()
 	}
 };

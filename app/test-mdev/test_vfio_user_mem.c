@@ -16,32 +16,10 @@
 #include <vfio_user_private.h>
 
 #include "captured_log.h"
-#include "fake_vfio_user.h"
 #include "test.h"
+#include "user_device.h"
 
 #define PAGE 4096
-
-static struct vfio_dev *dev;
-
-static int
-setup(void)
-{
-	return fake_user_start() == 0 ? TEST_SUCCESS : TEST_FAILED;
-}
-
-static void
-teardown(void)
-{
-	vfio_dev_close(dev);
-	dev = NULL;
-	fake_user_stop();
-}
-
-static int
-open_device(void)
-{
-	return vfio_dev_open(fake_user.folder, FAKE_USER_ADDR, &dev);
-}
 
 static int
 test_ranges(void)
@@ -117,7 +95,7 @@ test_merged(void)
 	struct expected expected = { .runs = 0 };
 	const struct fake_user_map *last;
 
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	TEST_ASSERT_SUCCESS(rte_memseg_walk(count_runs, &expected), "no files");
 	TEST_ASSERT_EQUAL(fake_user.nr_maps, expected.runs, "%u maps, not %u",
 		fake_user.nr_maps, expected.runs);
@@ -136,14 +114,14 @@ test_refused(void)
 {
 	fake_user.json = "{\"capabilities\":{\"max_dma_maps\":0}}";
 	captured_log_start();
-	TEST_ASSERT_EQUAL(open_device(), -ENOSPC, "opened");
+	TEST_ASSERT_EQUAL(user_device_open(), -ENOSPC, "opened");
 	captured_log_stop();
 	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
 		captured_log_lines("--single-file-segments") == 1, "lines");
 	TEST_ASSERT_EQUAL(fake_user.commands[VFIO_USER_DMA_MAP], 0, "asked");
 	fake_user.json = "{\"capabilities\":{\"pgsizes\":1099511627776}}";
 	captured_log_start();
-	TEST_ASSERT_EQUAL(open_device(), -EINVAL, "opened");
+	TEST_ASSERT_EQUAL(user_device_open(), -EINVAL, "opened");
 	captured_log_stop();
 	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
 	return TEST_SUCCESS;
@@ -181,23 +159,23 @@ test_external(void)
 
 	TEST_ASSERT_SUCCESS(external(memfd, 4 * PAGE, &memory), "no memory");
 	TEST_ASSERT_SUCCESS(fstat(memfd, &st), "no file");
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
-	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, RTE_PTR_ADD(memory, PAGE), 77, 2 * PAGE),
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, RTE_PTR_ADD(memory, PAGE), 77, 2 * PAGE),
 		"not mapped");
 	map = server_has(RTE_PTR_ADD(memory, PAGE));
 	TEST_ASSERT(map != NULL && map->offset == PAGE && map->size == 2 * PAGE &&
 		map->ino == st.st_ino, "other memory");
 	/* counted; in part and crosswise it is refused */
-	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
 		"not mapped again");
 	captured_log_start();
-	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, 2 * PAGE), -EEXIST, "overlap");
+	TEST_ASSERT_EQUAL(vfio_dma_map(udev, memory, 0, 2 * PAGE), -EEXIST, "overlap");
 	captured_log_stop();
 	TEST_ASSERT_NULL(server_has(memory), "given all the same");
-	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(udev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
 		"not unmapped");
 	TEST_ASSERT_NOT_NULL(server_has(RTE_PTR_ADD(memory, PAGE)), "not counted");
-	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(udev, RTE_PTR_ADD(memory, PAGE), 0, 2 * PAGE),
 		"not unmapped");
 	TEST_ASSERT_NULL(server_has(RTE_PTR_ADD(memory, PAGE)), "not taken back");
 	munmap(memory, 4 * PAGE);
@@ -214,9 +192,9 @@ test_external_closed(void)
 
 	TEST_ASSERT_SUCCESS(external(memfd, PAGE, &memory), "no memory");
 	close(memfd);
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	captured_log_start();
-	ret = vfio_dma_map(dev, memory, 0, PAGE);
+	ret = vfio_dma_map(udev, memory, 0, PAGE);
 	captured_log_stop();
 	TEST_ASSERT(ret == 0 || (ret == -ENOTSUP && captured_log_lines("memfd") == 1),
 		"%d", ret);
@@ -233,10 +211,10 @@ test_anonymous(void)
 	void *memory;
 
 	TEST_ASSERT_SUCCESS(external(-1, 2 * PAGE, &memory), "no memory");
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	before = fake_user.nr_maps;
 	captured_log_start();
-	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, 2 * PAGE), -ENOTSUP, "anonymous");
+	TEST_ASSERT_EQUAL(vfio_dma_map(udev, memory, 0, 2 * PAGE), -ENOTSUP, "anonymous");
 	captured_log_stop();
 	TEST_ASSERT(captured_log_lines(NULL) == 1 && captured_log_lines("memfd") == 1,
 		"lines");
@@ -244,14 +222,14 @@ test_anonymous(void)
 		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memfd, 0) == memory,
 		"no file");
 	captured_log_start();
-	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, 2 * PAGE), -ENOTSUP, "half");
+	TEST_ASSERT_EQUAL(vfio_dma_map(udev, memory, 0, 2 * PAGE), -ENOTSUP, "half");
 	captured_log_stop();
 	TEST_ASSERT_EQUAL(fake_user.nr_maps, before, "a part is given");
 	/* a private mapping of a file is no better */
 	TEST_ASSERT(mmap(memory, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
 		memfd, 0) == memory, "no file");
 	captured_log_start();
-	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, PAGE), -ENOTSUP, "private");
+	TEST_ASSERT_EQUAL(vfio_dma_map(udev, memory, 0, PAGE), -ENOTSUP, "private");
 	captured_log_stop();
 	munmap(memory, 2 * PAGE);
 	close(memfd);
@@ -271,16 +249,16 @@ test_two_files(void)
 	TEST_ASSERT(ftruncate(second, PAGE) == 0 && mmap(RTE_PTR_ADD(memory, PAGE), PAGE,
 		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, second, 0) != MAP_FAILED,
 		"no file");
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	before = fake_user.nr_maps;
-	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0, 2 * PAGE), "not mapped");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, memory, 0, 2 * PAGE), "not mapped");
 	TEST_ASSERT_EQUAL(fake_user.nr_maps, before + 2, "%u", fake_user.nr_maps);
-	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0, 2 * PAGE), "not unmapped");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(udev, memory, 0, 2 * PAGE), "not unmapped");
 	TEST_ASSERT_EQUAL(fake_user.nr_maps, before, "%u", fake_user.nr_maps);
 	/* the second is refused: the first goes, too */
 	fake_user.max_maps = before + 1;
 	captured_log_start();
-	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory, 0, 2 * PAGE), -ENOSPC, "mapped");
+	TEST_ASSERT_EQUAL(vfio_dma_map(udev, memory, 0, 2 * PAGE), -ENOSPC, "mapped");
 	captured_log_stop();
 	TEST_ASSERT_EQUAL(fake_user.nr_maps, before, "%u", fake_user.nr_maps);
 	munmap(memory, 2 * PAGE);
@@ -299,7 +277,7 @@ test_events(void)
 	struct fake_user_map whole;
 	uint8_t *start, *end;
 
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	if (fake_user.nr_maps != 1 || fake_user.maps[0].size < 8 * PAGE)
 		return test_skip("EAL has more than one piece of memory");
 	whole = fake_user.maps[0];
@@ -331,10 +309,10 @@ test_event_refused(void)
 	struct pollfd gone = { .events = POLLIN };
 	uint8_t *start;
 
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	if (fake_user.nr_maps != 1)
 		return test_skip("EAL has more than one piece of memory");
-	gone.fd = vfio_dev_gone_fd(dev);
+	gone.fd = vfio_dev_gone_fd(udev);
 	start = (uint8_t *)(uintptr_t)fake_user.maps[0].address;
 	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start, fake_user.maps[0].size, NULL);
 	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start, PAGE, NULL);
@@ -346,7 +324,7 @@ test_event_refused(void)
 	TEST_ASSERT(captured_log_lines(NULL) == 1 && captured_log_lines("EAL added") == 1,
 		"lines");
 	TEST_ASSERT_EQUAL(poll(&gone, 1, 0), 1, "nobody hears of it");
-	TEST_ASSERT_EQUAL(vfio_dev_reset(dev), -ENODEV, "still used");
+	TEST_ASSERT_EQUAL(vfio_dev_reset(udev), -ENODEV, "still used");
 	return TEST_SUCCESS;
 }
 
@@ -358,14 +336,14 @@ test_validate(void)
 
 	TEST_ASSERT_SUCCESS(vfio_user_mem_validate(socket_id, 0, SIZE_MAX), "no device");
 	fake_user.json = "{\"capabilities\":{\"max_dma_maps\":64}}";
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	TEST_ASSERT_SUCCESS(vfio_user_mem_validate(socket_id, 0, 1), "refused");
-	vfio_dev_close(dev);
-	dev = NULL;
+	vfio_dev_close(udev);
+	udev = NULL;
 	if (fake_user.commands[VFIO_USER_DMA_MAP] != 1)
 		return test_skip("EAL has more than one piece of memory");
 	fake_user.json = "{\"capabilities\":{\"max_dma_maps\":1}}";
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	captured_log_start();
 	TEST_ASSERT_EQUAL(vfio_user_mem_validate(socket_id, 0, (size_t)64 << 30), -1,
 		"allowed");
@@ -390,17 +368,17 @@ test_regions(void)
 		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, other, 0) != MAP_FAILED,
 		"no file");
 	fake_user.json = "{\"capabilities\":{\"max_dma_regions\":2}}";
-	TEST_ASSERT_SUCCESS(open_device(), "not opened");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
 	if (fake_user.nr_maps != 1)
 		return test_skip("EAL has more than one piece of memory");
 	TEST_ASSERT_SUCCESS(vfio_user_mem_validate(socket_id, 0, 1), "refused");
-	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory + PAGE, 0, PAGE), "first");
-	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0, PAGE), "before it");
-	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory + 2 * PAGE, 0, PAGE), "behind it");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, memory + PAGE, 0, PAGE), "first");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, memory, 0, PAGE), "before it");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, memory + 2 * PAGE, 0, PAGE), "behind it");
 	TEST_ASSERT_EQUAL(fake_user.nr_maps, 4, "%u maps", fake_user.nr_maps);
 	captured_log_start();
-	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory + 4 * PAGE, 0, PAGE), -ENOSPC, "a hole");
-	TEST_ASSERT_EQUAL(vfio_dma_map(dev, memory + 7 * PAGE, 0, PAGE), -ENOSPC,
+	TEST_ASSERT_EQUAL(vfio_dma_map(udev, memory + 4 * PAGE, 0, PAGE), -ENOSPC, "a hole");
+	TEST_ASSERT_EQUAL(vfio_dma_map(udev, memory + 7 * PAGE, 0, PAGE), -ENOSPC,
 		"another file");
 	TEST_ASSERT_EQUAL(vfio_user_mem_validate(socket_id, 0, (size_t)64 << 30), -1,
 		"EAL gets more");
@@ -409,12 +387,12 @@ test_regions(void)
 		captured_log_lines("takes no more than 2 ranges") == 3 &&
 		captured_log_lines("--single-file-segments") == 3, "lines");
 	TEST_ASSERT_EQUAL(fake_user.nr_maps, 4, "%u maps", fake_user.nr_maps);
-	vfio_dev_close(dev);
-	dev = NULL;
+	vfio_dev_close(udev);
+	udev = NULL;
 	/* none at all: it cannot be used */
 	fake_user.json = "{\"capabilities\":{\"max_dma_regions\":0}}";
 	captured_log_start();
-	TEST_ASSERT_EQUAL(open_device(), -ENOSPC, "opened");
+	TEST_ASSERT_EQUAL(user_device_open(), -ENOSPC, "opened");
 	captured_log_stop();
 	munmap(memory, 8 * PAGE);
 	close(memfd);
@@ -426,16 +404,16 @@ static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: memory",
 	.unit_test_cases = {
 		TEST_CASE(test_ranges),
-		TEST_CASE_ST(setup, teardown, test_merged),
-		TEST_CASE_ST(setup, teardown, test_refused),
-		TEST_CASE_ST(setup, teardown, test_external),
-		TEST_CASE_ST(setup, teardown, test_external_closed),
-		TEST_CASE_ST(setup, teardown, test_anonymous),
-		TEST_CASE_ST(setup, teardown, test_two_files),
-		TEST_CASE_ST(setup, teardown, test_events),
-		TEST_CASE_ST(setup, teardown, test_event_refused),
-		TEST_CASE_ST(setup, teardown, test_validate),
-		TEST_CASE_ST(setup, teardown, test_regions),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_merged),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_refused),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_external),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_external_closed),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_anonymous),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_two_files),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_events),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_event_refused),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_validate),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_regions),
 		TEST_CASES_END()
 	}
 };
