@@ -13,13 +13,9 @@
 #include "device_world.h"
 #include "eventfds.h"
 #include "fdmsg.h"
-#include "log.h"
-#include "open_fds.h"
 #include "vfu_proto.h"
 
 struct device_world dw;
-
-static unsigned int leaks;
 
 void
 dw_prepare(void)
@@ -32,13 +28,10 @@ dw_prepare(void)
 	eventfd_raise(warm);
 	close(warm);
 	memset(&dw, 0, sizeof(dw));
-	dw.fds = count_open_fds();
+	stage_open(&dw.stage);
 	dw.sock = -1;
-	strcpy(dw.dir, "/tmp/mediator-test-XXXXXX");
-	if (mkdtemp(dw.dir) == NULL)
-		dw.dir[0] = '\0';
-	snprintf(dw.path, sizeof(dw.path), "%s/device", dw.dir);
-	snprintf(dw.backend_path, sizeof(dw.backend_path), "%s/backend", dw.dir);
+	snprintf(dw.path, sizeof(dw.path), "%s/device", dw.stage.dir);
+	snprintf(dw.backend_path, sizeof(dw.backend_path), "%s/backend", dw.stage.dir);
 	dw.loop = loop_create();
 	dw.memory = memfd_create("memory", MFD_CLOEXEC);
 	if (ftruncate(dw.memory, DW_SIZE) < 0)
@@ -51,26 +44,17 @@ dw_prepare(void)
 	strcpy(dw.conf.backend, dw.backend_path);
 	dw.conf.max_pairs = DW_PAIRS;
 	dw.conf.mtu = 1500;
-	/* most of what is said here was asked for */
-	log_set_level(LOG_EMERG);
 }
 
 int
 dw_create(bool backend)
 {
-	static const struct vu_times times = {
-		.reply = 1000000,
-		.retry_min = 1,
-		.retry_max = 2,
-		.settle = 1000000,
-	};
-
 	if (dw.loop == NULL || dw.mem == MAP_FAILED ||
 			backend_open(&dw.backend, dw.backend_path, backend) < 0 ||
 			device_create(dw.loop, &dw.conf, dw.path, &dw.dev) < 0)
 		return TEST_FAILED;
 	dw.backend.features |= DW_BIT(VIRTIO_F_RING_PACKED) | DW_BIT(21);
-	vhost_user_set_times(dw.dev->vu, &times);
+	vhost_user_set_times(dw.dev->vu, &stage_times);
 	if (backend)
 		DW_UNTIL(vhost_user_is_up(dw.dev->vu));
 	return dw_connect();
@@ -112,42 +96,19 @@ dw_stop(void)
 	fdmsg_close(dw.irq, RTE_DIM(dw.irq));
 	unlink(dw.backend_path);
 	unlink(dw.path);
-	rmdir(dw.dir);
-	log_set_level(LOG_NOTICE);
-	if (count_open_fds() != dw.fds)
-		leaks++;
-}
-
-int
-dw_no_leaks(void)
-{
-	const unsigned int count = leaks;
-
-	leaks = 0;
-	TEST_ASSERT_EQUAL(count, 0u, "%u tests left fds open", count);
-	return TEST_SUCCESS;
+	stage_close(&dw.stage);
 }
 
 void
 dw_round(void)
 {
-	bool busy = backend_step(&dw.backend);
-
-	while (busy && backend_step(&dw.backend))
-		;
-	loop_once(dw.loop, busy ? 0 : 1);
+	stage_round(dw.loop, &dw.backend);
 }
 
 void
 dw_settle(void)
 {
-	unsigned int rounds = 0;
-	bool busy;
-
-	do {
-		busy = backend_step(&dw.backend);
-		busy |= loop_once(dw.loop, 0) > 0;
-	} while (busy && rounds++ < 100000);
+	stage_settle(dw.loop, &dw.backend);
 }
 
 int

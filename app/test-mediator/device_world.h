@@ -12,6 +12,7 @@
 
 #include "device_private.h"
 #include "scripted_backend.h"
+#include "stage.h"
 #include "test.h"
 
 /* The client's memory: a file at these addresses. */
@@ -31,7 +32,8 @@ struct device_world {
 	struct device *dev;
 	struct device_conf conf;
 	struct backend backend;
-	char dir[64], path[96], backend_path[96];
+	struct stage stage;
+	char path[96], backend_path[96];
 	/* the client */
 	int sock;                /* -1: gone */
 	int memory;
@@ -43,7 +45,6 @@ struct device_world {
 	uint32_t reply_len;
 	int reply_fds[16];
 	unsigned int nr_reply_fds;
-	unsigned int fds;        /* open ones before it all */
 };
 
 extern struct device_world dw;
@@ -56,8 +57,6 @@ void dw_prepare(void);
 int dw_create(bool backend);
 /* Teardown. */
 void dw_stop(void);
-/* A test case, the last one: no teardown found an fd that was left open. */
-int dw_no_leaks(void);
 
 /* One round of device and backend. */
 void dw_round(void);

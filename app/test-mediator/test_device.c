@@ -396,7 +396,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_interrupts),
 		TEST_CASE_ST(dw_start, dw_stop, test_removal),
 		TEST_CASE_ST(dw_start, dw_stop, test_blocking_eventfds),
-		TEST_CASE(dw_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

@@ -278,7 +278,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "mediator: device, hostile client",
 	.unit_test_cases = {
 		TEST_CASE_ST(dw_start, dw_stop, test_anything),
-		TEST_CASE(dw_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

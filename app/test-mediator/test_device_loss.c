@@ -320,7 +320,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_lesser),
 		TEST_CASE_ST(dw_start, dw_stop, test_failures),
 		TEST_CASE_ST(dw_start, dw_stop, test_lost_while_waiting),
-		TEST_CASE(dw_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

@@ -280,7 +280,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_too_many_regions),
 		TEST_CASE_ST(dw_start, dw_stop, test_stray_rings),
 		TEST_CASE_ST(dw_start, dw_stop, test_share_of_files),
-		TEST_CASE(dw_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

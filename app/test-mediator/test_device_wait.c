@@ -312,7 +312,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(NULL, dw_stop, test_irq_no_ack),
 		TEST_CASE_ST(dw_start, dw_stop, test_irq_pending),
 		TEST_CASE_ST(dw_start, dw_stop, test_irq_no_fds),
-		TEST_CASE(dw_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

@@ -646,7 +646,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_wrong),
 		TEST_CASE_ST(world_connects, world_stop, test_packed),
 		TEST_CASE_ST(world_connects, world_stop, test_features),
-		TEST_CASE(world_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

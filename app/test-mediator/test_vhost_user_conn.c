@@ -159,7 +159,7 @@ test_next(void)
 static int
 test_accept_no_fds(void)
 {
-	struct vu_times slow = world_times;
+	struct vu_times slow = stage_times;
 	struct rlimit before;
 	int fds[128], count, events;
 
@@ -174,7 +174,7 @@ test_accept_no_fds(void)
 	give_fds(fds, count, &before);
 	TEST_ASSERT_EQUAL(events, 10, "%d: it spins", events);
 	TEST_ASSERT(!vhost_user_is_up(world.vu), "up");
-	vhost_user_set_times(world.vu, &world_times);
+	vhost_user_set_times(world.vu, &stage_times);
 	WORLD_UNTIL(vhost_user_is_up(world.vu));
 	return TEST_SUCCESS;
 }
@@ -237,7 +237,7 @@ test_destroy_within(void)
 static int
 test_destroy_within_timers(void)
 {
-	struct vu_times hurried = world_times;
+	struct vu_times hurried = stage_times;
 
 	world.destroy_at = WORLD_DOWN;
 	WORLD_UNTIL(vhost_user_is_up(world.vu));
@@ -352,7 +352,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_after_fault),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_anywhere),
 		TEST_CASE_ST(world_connects, world_stop, test_lines),
-		TEST_CASE(world_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

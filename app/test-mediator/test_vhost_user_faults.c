@@ -91,7 +91,7 @@ go_on(void)
 static int
 misbehave_once(enum mischief mischief, uint32_t request)
 {
-	struct vu_times times = world_times;
+	struct vu_times times = stage_times;
 	unsigned int up = world.count[WORLD_UP], tries;
 
 	world.backend.mischief = mischief;
@@ -105,7 +105,7 @@ misbehave_once(enum mischief mischief, uint32_t request)
 	if (mischief == MISCHIEF_MUTE || mischief == MISCHIEF_HALF)
 		vhost_user_set_times(world.vu, &times);
 	WORLD_UNTIL(world.backend.connections > world.backend.did_it_on);
-	vhost_user_set_times(world.vu, &world_times);
+	vhost_user_set_times(world.vu, &stage_times);
 	TEST_ASSERT_EQUAL(world.count[WORLD_UP] - world.count[WORLD_DOWN],
 		vhost_user_is_up(world.vu) ? 1u : 0u, "not one down() for each up()");
 	TEST_ASSERT(world.count[WORLD_UP] - up <= 2, "up again and again");
@@ -213,7 +213,7 @@ static int
 deaf(bool ack)
 {
 	const unsigned int fds = count_open_fds();
-	struct vu_times times = world_times;
+	struct vu_times times = stage_times;
 	unsigned int i;
 
 	if (!ack)
@@ -245,7 +245,7 @@ deaf(bool ack)
 	times.reply = 1;
 	vhost_user_set_times(world.vu, &times);
 	WORLD_UNTIL(world.count[WORLD_DOWN] == 1);
-	vhost_user_set_times(world.vu, &world_times);
+	vhost_user_set_times(world.vu, &stage_times);
 	backend_hang_up(&world.backend);
 	world.backend.deaf = false;
 	WORLD_UNTIL(world.count[WORLD_UP] == 2);
@@ -271,7 +271,7 @@ test_deaf_no_ack(void)
 static int
 test_slow(void)
 {
-	struct vu_times times = world_times;
+	struct vu_times times = stage_times;
 	unsigned int i;
 
 	WORLD_UNTIL(vhost_user_is_up(world.vu));
@@ -287,7 +287,7 @@ test_slow(void)
 		usleep(5000);
 		loop_once(world.loop, 0);
 	}
-	vhost_user_set_times(world.vu, &world_times);
+	vhost_user_set_times(world.vu, &stage_times);
 	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 0u, "it has for ever");
 	TEST_ASSERT_EQUAL(world.count[WORLD_DOWN], 1u, "it is not dropped");
 	WORLD_UNTIL(world.count[WORLD_UP] == 2);
@@ -313,7 +313,7 @@ test_deadline(void)
 		backend_step(&world.backend);
 	loop_once(world.loop, 0);
 	TEST_ASSERT_EQUAL(world.count[WORLD_DONE], 1u, "not started");
-	TEST_ASSERT(vu->deadline.at >= first + world_times.reply,
+	TEST_ASSERT(vu->deadline.at >= first + stage_times.reply,
 		"the later request has the deadline of the first");
 	world_settle();
 	TEST_ASSERT(!loop_timer_runs(&vu->deadline), "a deadline for nothing");
@@ -331,7 +331,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_deaf_no_ack),
 		TEST_CASE_ST(world_connects, world_stop, test_slow),
 		TEST_CASE_ST(world_connects, world_stop, test_deadline),
-		TEST_CASE(world_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

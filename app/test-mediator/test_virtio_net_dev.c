@@ -228,7 +228,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE(test_config),
 		TEST_CASE(test_mac),
 		TEST_CASE_ST(dw_start, dw_stop, test_conf),
-		TEST_CASE(dw_no_leaks),
+		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
 };

@@ -8,20 +8,11 @@
 #include <sys/mman.h>
 
 #include "log.h"
-#include "open_fds.h"
 #include "vhost_user_world.h"
 
 struct world world;
 
-const struct vu_times world_times = {
-	.reply = 1000000,
-	.retry_min = 1,
-	.retry_max = 2,
-	.settle = 1000000,
-};
-
 static int captured = -1, saved = -1;
-static unsigned int leaks;
 
 static void
 event(enum world_event what)
@@ -114,13 +105,12 @@ static int
 begin(bool listens)
 {
 	memset(&world, 0, sizeof(world));
-	world.fds = count_open_fds();
-	world.times = world_times;
+	stage_open(&world.stage);
+	world.times = stage_times;
 	world.destroy_at = -1;
-	strcpy(world.dir, "/tmp/mediator-test-XXXXXX");
-	if (mkdtemp(world.dir) == NULL)
+	if (world.stage.dir[0] == '\0')
 		return TEST_FAILED;
-	snprintf(world.path, sizeof(world.path), "%s/backend", world.dir);
+	snprintf(world.path, sizeof(world.path), "%s/backend", world.stage.dir);
 	world.loop = loop_create();
 	world.memory = memfd_create("memory", MFD_CLOEXEC);
 	world.kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -129,8 +119,6 @@ begin(bool listens)
 			backend_open(&world.backend, world.path, !listens) < 0)
 		return TEST_FAILED;
 	describe_rings();
-	/* most of what is said here was asked for */
-	log_set_level(LOG_EMERG);
 	return world_create(2, listens) == 0 ? TEST_SUCCESS : TEST_FAILED;
 }
 
@@ -156,10 +144,7 @@ world_stop(void)
 	close(world.kick);
 	close(world.call);
 	unlink(world.path);
-	rmdir(world.dir);
-	log_set_level(LOG_NOTICE);
-	if (count_open_fds() != world.fds)
-		leaks++;
+	stage_close(&world.stage);
 }
 
 int
@@ -172,34 +157,13 @@ world_start(unsigned int nr_vrings)
 void
 world_round(void)
 {
-	bool busy = backend_step(&world.backend);
-
-	/* no timer of the front-end's is late because the backend had no turn */
-	while (busy && backend_step(&world.backend))
-		;
-	loop_once(world.loop, busy ? 0 : 1);
+	stage_round(world.loop, &world.backend);
 }
 
 void
 world_settle(void)
 {
-	unsigned int rounds = 0;
-	bool busy;
-
-	do {
-		busy = backend_step(&world.backend);
-		busy |= loop_once(world.loop, 0) > 0;
-	} while (busy && rounds++ < 100000);
-}
-
-int
-world_no_leaks(void)
-{
-	const unsigned int count = leaks;
-
-	leaks = 0;
-	TEST_ASSERT_EQUAL(count, 0u, "%u tests left fds open", count);
-	return TEST_SUCCESS;
+	stage_settle(world.loop, &world.backend);
 }
 
 void

@@ -6,6 +6,7 @@
 /* What the tests of the vhost-user front-end share: a front-end, a backend, a loop. */
 
 #include "scripted_backend.h"
+#include "stage.h"
 #include "test.h"
 
 #define WORLD_PAIRS 128
@@ -20,7 +21,8 @@ struct world {
 	struct vhost_user *vu;
 	struct backend backend;
 	struct vu_times times;
-	char dir[64], path[96];
+	struct stage stage;
+	char path[96];
 	unsigned int count[WORLD_EVENTS];
 	unsigned int called;             /* how often, and */
 	unsigned int called_index;       /* of the last one */
@@ -30,20 +32,15 @@ struct world {
 	int kick, call;                  /* eventfds */
 	struct dma_range ranges[VHOST_USER_MAX_REGIONS + 1];
 	struct vhost_user_vring vrings[2 * WORLD_PAIRS];
-	unsigned int fds;                /* open ones before it all */
 };
 
 extern struct world world;
-/* Times that nothing waits for. */
-extern const struct vu_times world_times;
 
 /* Setups: the front-end connects; it listens. */
 int world_connects(void);
 int world_listens(void);
 /* Teardown. */
 void world_stop(void);
-/* A test case, the last one: no teardown found an fd that was left open. */
-int world_no_leaks(void);
 
 /* 0 or a negative errno. */
 int world_create(uint16_t max_pairs, bool listens);
