@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """coverage.py REPOSITORY BUILD LOG: from the counts that programs built for gcov left in
-BUILD, print the line coverage of each folder below drivers/ and of all of them. LOG gets
-the functions that never ran, and the lines of those that did."""
+BUILD, print the line coverage of each folder below drivers/, of all of them, and of
+app/mediator. LOG gets the functions that never ran, and the lines of those that did."""
 
 import collections
 import json
@@ -10,11 +10,16 @@ import subprocess
 import sys
 
 
+# Objects are named by their library; drivers are compiled for a temporary one.
+PLACES = {'drivers': '/libtmp_', 'app/mediator': '/'}
+
+
 def gcov(build):
     """What gcov says of each object file that was run or could have been."""
     notes = [os.path.relpath(os.path.join(folder, name), build)
-             for folder, _, names in os.walk(os.path.join(build, 'drivers'))
-             for name in names if name.endswith('.gcno') and '/libtmp_' in folder]
+             for place, library in PLACES.items()
+             for folder, _, names in os.walk(os.path.join(build, place))
+             for name in names if name.endswith('.gcno') and library in folder]
     out = subprocess.run(['gcov', '--json-format', '--stdout', *sorted(notes)], cwd=build,
                          check=True, stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL).stdout
@@ -22,13 +27,13 @@ def gcov(build):
 
 
 def counts_of(repository, build):
-    """{file: {line: count}} and {file: {function: count}} of the files in drivers/."""
+    """{file: {line: count}} and {file: {function: count}} of the files in PLACES."""
     lines = collections.defaultdict(collections.Counter)
     functions = collections.defaultdict(collections.Counter)
     for unit in gcov(build):
         for source in unit['files']:
             name = os.path.relpath(os.path.join(build, source['file']), repository)
-            if not name.startswith('drivers/'):
+            if not any(name.startswith(place + '/') for place in PLACES):
                 continue
             for line in source['lines']:
                 lines[name][line['line_number']] += line['count']
@@ -64,8 +69,11 @@ def main():
     for file in lines:
         folders[os.path.dirname(file)].append(file)
     for folder, files in sorted(folders.items()):
-        print_coverage(folder, files, lines)
-    print_coverage('drivers', lines, lines)
+        if folder.startswith('drivers/'):
+            print_coverage(folder, files, lines)
+    for place in PLACES:
+        print_coverage(place, [file for file in lines if file.startswith(place + '/')],
+                       lines)
     write_log(log, lines, functions)
 
 

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# coverage.sh [STEP]...: line coverage of drivers/, by gcov. Without STEP all of them:
+# coverage.sh [STEP]...: line coverage of drivers/ and of app/mediator, by gcov. Without
+# STEP all of them:
 #
 #   build    build in build-cov, and forget what ran before
-#   host     run the unit tests
+#   host     run the unit tests, and the mediator
 #   guest    run the drivers on real mediated devices, in the virtual machine
-#   report   print one line a folder and the total; list what never ran in
+#   report   print one line a folder and the totals; list what never ran in
 #            build-cov/coverage.log
 #
 #   -h  print this help
@@ -31,6 +32,34 @@ run()
 	return $status
 }
 
+# The program, whose main() no unit test calls: a life of it, and what ctl says.
+mediator_life()
+{
+	local uuid=0000000a-abcd-4ef0-9abc-def012345678 pid i
+	local mediator=$build/app/mediator/dpdk-mdev-mediator
+	local ctl=("$mediator" ctl --root "$work/mdev")
+
+	echo "uuid=auto,backend=/nowhere/a # one" >"$work/mediator.conf"
+	"$mediator" --root "$work/mdev" --config "$work/mediator.conf" --verbose &
+	pid=$!
+	for ((i = 0; i < 100; i++)); do
+		! "${ctl[@]}" list || break
+		sleep 0.1
+	done
+	"${ctl[@]}" add "uuid=$uuid,backend=/nowhere/b,listen" || true
+	"${ctl[@]}" add "uuid=$uuid,backend=/nowhere/b,queues=2"
+	"${ctl[@]}" show "$uuid"
+	"${ctl[@]}" --timeout 1 remove "$uuid"
+	! "${ctl[@]}" remove "$uuid"
+	! "${ctl[@]}" nonsense
+	! "$mediator" --root "$work/mdev"
+	"$mediator" --help
+	"$mediator" --version
+	kill "$pid"
+	wait "$pid"
+	! "${ctl[@]}" list
+}
+
 step_host()
 {
 	local memory
@@ -38,6 +67,9 @@ step_host()
 	memory=$(memory_dir)
 	say "coverage: unit tests"
 	TMPDIR=$memory run "$build/app/test-mdev/dpdk-test-mdev"
+	run "$build/app/test-mediator/dpdk-test-mediator"
+	say "coverage: the mediator"
+	run mediator_life
 }
 
 # The guest writes its counts where the host has them: the repository is shared.
