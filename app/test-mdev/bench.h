@@ -14,5 +14,7 @@
 int bench_scan(bool json, unsigned int count, char **args);
 /* From the start of this process to the first packet of its only port. */
 int bench_first_packet(bool json, unsigned int count, char **args);
+/* What the burst functions of two drivers cost, without a device that costs anything. */
+int bench_burst(bool json, unsigned int count, char **args);
 
 #endif /* BENCH_H */

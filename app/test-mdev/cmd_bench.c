@@ -17,6 +17,7 @@ static const struct {
 } benches[] = {
 	{ "scan", bench_scan },
 	{ "first-packet", bench_first_packet },
+	{ "burst", bench_burst },
 };
 
 static int
