@@ -9,7 +9,13 @@
 #          mediator's processor time while packets pass, the mediator's memory; with the
 #          user-space mediator and a DPDK vhost backend on this machine
 #
+#   driver_only   cycles a packet of the burst functions, beside net_virtio in the same
+#          process, in each ring layout, on a device that only recycles descriptors;
+#          with hugepages as far as they can be had
+#
 #   -n COUNT   launches of each measurement (default 5); the median counts
+#   -l LAYOUT  of driver_only: this ring layout only; may be given more than once
+#   --full     of driver_only: also other sizes of rings, bursts and frames
 #   --check    exit with 1 if a target is missed. Without it a missed target is only
 #              printed: on a busy machine it may be the machine's fault.
 #   -h         print this help
@@ -19,8 +25,9 @@
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
 . "$REPO/devtools/bench/scan.sh"
 . "$REPO/devtools/bench/footprint.sh"
+. "$REPO/devtools/bench/burst.sh"
 
-PARTS=(scan footprint)
+PARTS=(scan footprint driver_only)
 
 # text VALUE: as a JSON string
 text()
@@ -46,25 +53,27 @@ machine()
 		"$(text "$(date -u +%Y-%m-%dT%H:%M:%SZ)")"
 }
 
-# write_json FILE PART...: the results of the parts, from $work/PART.json
+# write_json FILE: what the parts have left as $work/KEY.json
 write_json()
 {
-	local file=$1 part
+	local result key
 
-	shift
 	{
 		printf '{\n"machine": %s' "$(machine)"
-		for part; do
-			printf ',\n"%s": %s' "$part" "$(cat "$work/$part.json")"
+		for result in "$work"/*.json; do
+			key=${result##*/}
+			printf ',\n"%s": %s' "${key%.json}" "$(cat "$result")"
 		done
 		printf '\n}\n'
-	} >"$file"
+	} >"$1"
 }
 
-launches=5 check=no parts=()
+launches=5 check=no full=no parts=() layouts=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	-n) launches=${2:-}; shift ;;
+	-l) layouts+=("${2:-}"); shift ;;
+	--full) full=yes ;;
 	--check) check=yes ;;
 	-h | --help) usage_of "$0"; exit 0 ;;
 	-*) die "unknown option $1; see $0 -h" ;;
@@ -86,6 +95,6 @@ missed=0
 for part in "${parts[@]}"; do
 	"bench_$part" "$build" "$launches" "$work" || missed=1
 done
-write_json "$build/bench.json" "${parts[@]}"
+write_json "$build/bench.json"
 say "results are in $build/bench.json"
 [ $check = no ] || exit $missed
