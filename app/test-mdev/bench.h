@@ -16,5 +16,7 @@ int bench_scan(bool json, unsigned int count, char **args);
 int bench_first_packet(bool json, unsigned int count, char **args);
 /* What the burst functions of two drivers cost, without a device that costs anything. */
 int bench_burst(bool json, unsigned int count, char **args);
+/* The same against a vhost backend in another process. */
+int bench_vhost(bool json, unsigned int count, char **args);
 
 #endif /* BENCH_H */

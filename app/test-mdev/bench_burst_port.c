@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -25,6 +27,8 @@
 #define FREE_THRESH 32
 
 #define VIRTIO_LOG "pmd.net.virtio.init"
+
+#define VHOST_TRIES 500
 
 /* net_virtio has no burst modes to ask for, but logs what it chose. */
 static const struct burst_layout layouts[] = {
@@ -232,6 +236,42 @@ start_backend(struct burst_port *port, const struct burst_layout *layout)
 	return ret;
 }
 
+/*
+ * Features as DPDK's vhost logs them: "(SOCKET) negotiated Virtio features: 0x...", the
+ * last of them. Returns 0 if there are none.
+ */
+static uint64_t
+logged_features(const char *path, const char *socket)
+{
+	static const char word[] = " negotiated Virtio features: ";
+	FILE *file = path == NULL ? NULL : fopen(path, "r");
+	uint64_t features = 0;
+	char line[1024];
+	char *found;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		found = strstr(line, word);
+		if (found != NULL && strstr(line, socket) != NULL)
+			features = strtoull(found + strlen(word), NULL, 0);
+	}
+	if (file != NULL)
+		fclose(file);
+	return features;
+}
+
+/* Each end sees its own start; frames that are sent before the other's are lost. */
+static int
+start_vhost(struct burst_port *port, const struct burst_options *options)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < VHOST_TRIES && port->features == 0; tries++) {
+		usleep(10000);
+		port->features = logged_features(options->log, port->socket);
+	}
+	return port->features != 0 ? 0 : -ETIMEDOUT;
+}
+
 int
 burst_port_start(struct burst_port *port, const struct burst_options *options,
 		struct rte_mempool *mp)
@@ -239,7 +279,7 @@ burst_port_start(struct burst_port *port, const struct burst_options *options,
 	const char *log;
 	int ret;
 
-	if (start_backend(port, options->layout) < 0)
+	if (!options->vhost && start_backend(port, options->layout) < 0)
 		return -1;
 	rte_log_set_level_pattern(VIRTIO_LOG, RTE_LOG_INFO);
 	if (captured_log_start() < 0)
@@ -250,7 +290,8 @@ burst_port_start(struct burst_port *port, const struct burst_options *options,
 	log = captured_log_stop();
 	if (ret == 0) {
 		find_paths(port, log != NULL ? log : "");
-		ret = start_device(port, options);
+		ret = options->vhost ? start_vhost(port, options) :
+			start_device(port, options);
 	}
 	if (ret < 0) {
 		fprintf(stderr, "%sburst: %s did not start: %s\n",

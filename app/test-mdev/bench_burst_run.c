@@ -65,18 +65,24 @@ run_round(struct burst_port *port, const struct burst_options *options,
 	return 0;
 }
 
+/* Cycles a packet; 0: none counts. */
 static void
 run_window(struct burst_port *port, const struct burst_options *options,
 		double *cycles_packet)
 {
 	unsigned int frames = round_frames(options), i;
-	uint64_t sum = 0;
+	uint64_t sum = 0, counted = 0, cycles;
 
 	for (i = 0; i < WARM_ROUNDS && port->invalid[0] == '\0'; i++)
 		run_round(port, options, frames);
-	for (i = 0; i < options->rounds && port->invalid[0] == '\0'; i++)
-		sum += run_round(port, options, frames);
-	*cycles_packet = (double)sum / ((uint64_t)options->rounds * frames);
+	for (i = 0; i < options->rounds && port->invalid[0] == '\0'; i++) {
+		cycles = run_round(port, options, frames);
+		if (unlikely(cycles > (uint64_t)BURST_CYCLES_MAX * frames))
+			continue;
+		sum += cycles;
+		counted += frames;
+	}
+	*cycles_packet = counted == 0 ? 0 : (double)sum / counted;
 }
 
 static void

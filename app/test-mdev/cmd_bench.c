@@ -18,6 +18,7 @@ static const struct {
 	{ "scan", bench_scan },
 	{ "first-packet", bench_first_packet },
 	{ "burst", bench_burst },
+	{ "vhost", bench_vhost },
 };
 
 static int
