@@ -13,9 +13,13 @@
 #          process, in each ring layout, on a device that only recycles descriptors;
 #          with hugepages as far as they can be had
 #
+#   vhost   the same against a DPDK vhost backend on this machine
+#
 #   -n COUNT   launches of each measurement (default 5); the median counts
-#   -l LAYOUT  of driver_only: this ring layout only; may be given more than once
+#   -l LAYOUT  of driver_only and vhost: this ring layout only; may be repeated
 #   --full     of driver_only: also other sizes of rings, bursts and frames
+#   --checks   of driver_only: also the cost of the driver's checks of what the device
+#              says, by a build without them
 #   --check    exit with 1 if a target is missed. Without it a missed target is only
 #              printed: on a busy machine it may be the machine's fault.
 #   -h         print this help
@@ -27,7 +31,7 @@
 . "$REPO/devtools/bench/footprint.sh"
 . "$REPO/devtools/bench/burst.sh"
 
-PARTS=(scan footprint driver_only)
+PARTS=(scan footprint driver_only vhost)
 
 # text VALUE: as a JSON string
 text()
@@ -68,12 +72,13 @@ write_json()
 	} >"$1"
 }
 
-launches=5 check=no full=no parts=() layouts=()
+launches=5 check=no checks=no full=no parts=() layouts=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	-n) launches=${2:-}; shift ;;
 	-l) layouts+=("${2:-}"); shift ;;
 	--full) full=yes ;;
+	--checks) checks=yes ;;
 	--check) check=yes ;;
 	-h | --help) usage_of "$0"; exit 0 ;;
 	-*) die "unknown option $1; see $0 -h" ;;

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The part "driver_only" of bench.sh, which sources this file: cycles a packet of the
-# burst functions of net_mdev_virtio and of net_virtio, in one process, on one device
-# model. The device behind our port is one of the user-space mediator.
+# The parts "driver_only" and "vhost" of bench.sh, which sources this file: cycles a packet
+# of the burst functions of net_mdev_virtio and of net_virtio in one process; on one device
+# model, and on a DPDK vhost backend. The device behind our port is one of the user-space
+# mediator.
 
 BURST_HUGEPAGES=40	# of 2 MiB
 BURST_EAL=(--no-pci --no-shconf --no-telemetry --force-max-simd-bitwidth=512)
@@ -32,30 +33,70 @@ burst_memory()
 	BURST_EAL+=(--no-huge -m 192)
 }
 
-# burst_launch ORDER RING OPTION...: one launch; prints a line of JSON
-burst_launch()
-(
-	order=$1 ring=$2
-	shift 2
-	temp_dir work
-	. "$REPO/devtools/native-lib.sh"
-	devices=() ports=()
+# burst_ports ORDER DEVICE: print the ports of a launch, as arguments of bench, and write
+# the mediator's devices that they need, with DEVICE added, to $work/devices
+burst_ports()
+{
+	local order=$1 uuid i
+
+	: >"$work/devices"
 	for ((i = 0; i < ${#order}; i++)); do
 		if [ "${order:i:1}" = v ]; then
-			ports+=(net_virtio)
+			echo "net_virtio,$work/$i.sock"
 			continue
 		fi
 		uuid=$(uuid)
-		devices+=(--device "uuid=$uuid,backend=$work/$i.sock,listen,ring=$ring")
-		ports+=("mdev:$uuid,$work/$i.sock")
+		echo "uuid=$uuid,backend=$work/$i.sock$2" >>"$work/devices"
+		echo "mdev:$uuid,$work/$i.sock"
 	done
-	[ ${#devices[@]} -eq 0 ] || mediator_start "$work/mediator" "${devices[@]}"
-	"$build/app/test-mdev/dpdk-test-mdev" "${BURST_EAL[@]}" \
-		--file-prefix="bench$$" "$(lcores 1)" -- \
-		bench burst --json --ring "$ring" "$@" "${ports[@]}" 2>"$work/log" || {
+}
+
+# burst_run RING ARGUMENT...: dpdk-test-mdev bench, on the second processor
+burst_run()
+{
+	"$build/app/test-mdev/dpdk-test-mdev" "${BURST_EAL[@]}" --file-prefix="bench$$" \
+		"$(lcores 1 1)" -- bench "$@" 2>"$work/log" || {
 		tail -n 20 "$work/log" >&2
-		die "dpdk-test-mdev bench burst failed"
+		die "dpdk-test-mdev bench $1 failed"
 	}
+}
+
+# burst_launch ORDER RING OPTION...: one launch; prints a line of JSON
+burst_launch()
+(
+	temp_dir work
+	. "$REPO/devtools/native-lib.sh"
+	burst_ports "$1" ",listen,ring=$2" >"$work/ports"
+	[ ! -s "$work/devices" ] || mediator_start "$work/mediator" --config "$work/devices"
+	mapfile -t ports <"$work/ports"
+	burst_run burst --json --ring "${@:2}" "${ports[@]}"
+)
+
+# burst_without LAYOUT: print what the mediator does not offer, for a device of a layout
+burst_without()
+{
+	local -a features=()
+
+	[[ $1 == *mergeable ]] || features+=(mrg_rxbuf)
+	[[ $1 == *in-order* || $1 == "packed vectorised" ]] || features+=(in_order)
+	[[ $1 == packed* ]] || features+=(ring_packed)
+	(IFS=+; echo "${features[*]:+,without=${features[*]}}")
+}
+
+# vhost_launch ORDER LAYOUT: likewise, with a DPDK vhost backend on the first processor
+vhost_launch()
+(
+	temp_dir work
+	. "$REPO/devtools/native-lib.sh"
+	namespace hub
+	BACKEND_MODE=io backend_start "$work/backend" 0 1 2
+	burst_ports "$1" "$(burst_without "$2")" >"$work/ports"
+	[ ! -s "$work/devices" ] || {
+		mediator_start "$work/mediator" --config "$work/devices"
+		wait_until 10 grep -q 'connected to backend' "$work/mediator"
+	}
+	mapfile -t ports <"$work/ports"
+	burst_run vhost --json --layout "$2" --backend-log "$work/backend" "${ports[@]}"
 )
 
 # burst_points: print what is measured, options of bench burst: RING OPTION...
@@ -84,20 +125,46 @@ burst_layouts()
 # WORK/control.json. Returns 1 if a goal is missed.
 bench_driver_only()
 (
-	build=$1 results=$3/burst
+	build=$1 results=$3/burst programs=("$1")
+	if [ "$checks" = yes ]; then
+		programs+=("$REPO/build-no-checks")
+		"$REPO/devtools/build.sh" "${programs[1]}" -Dc_args=-DMDEV_VIRTIO_NO_CHECKS ||
+			exit 1
+	fi
 	burst_memory
-	for ((launch = 1; launch <= $2; launch++)); do
-		say "driver only: launch $launch of $2"
+	for ((launch = 0; launch < $2; launch++)); do
+		say "driver only: launch $((launch + 1)) of $2"
+		order=${BURST_ORDERS[launch % ${#BURST_ORDERS[@]}]}
 		while read -r layout <&4; do
 			while read -r point <&5; do
 				# four segments need buffers that are merged
 				[[ $point != *segments* || $layout == *mergeable ]] || continue
-				# shellcheck disable=SC2086	# words
-				burst_launch "${BURST_ORDERS[launch % ${#BURST_ORDERS[@]}]}" \
-					$point --layout "$layout" >>"$results" || exit 1
+				for build in "${programs[@]}"; do
+					# shellcheck disable=SC2086	# words
+					burst_launch "$order" $point --layout "$layout" \
+						>>"$results.$(basename "$build")" || exit 1
+				done
 			done 5< <(burst_points)
 		done 4< <(burst_layouts)
 	done
-	/usr/bin/python3 "$REPO/devtools/bench/burst.py" driver_only "$results" \
-		"$3/driver_only.json" "$3/control.json"
+	set -- "$3" "${programs[@]##*/}"
+	/usr/bin/python3 "$REPO/devtools/bench/burst.py" driver_only "$results.$2" \
+		"$1/driver_only.json" "$1/control.json" ${3:+"$results.$3"}
+)
+
+# bench_vhost BUILD LAUNCHES WORK: print the table, write WORK/vhost.json. Returns 1 if a
+# goal is missed.
+bench_vhost()
+(
+	build=$1 results=$3/vhost
+	need_packages util-linux
+	burst_memory
+	for ((launch = 0; launch < $2; launch++)); do
+		say "vhost: launch $((launch + 1)) of $2"
+		while read -r layout <&4; do
+			vhost_launch "${BURST_ORDERS[launch % ${#BURST_ORDERS[@]}]}" "$layout" \
+				>>"$results" || exit 1
+		done 4< <(burst_layouts)
+	done
+	/usr/bin/python3 "$REPO/devtools/bench/burst.py" vhost "$results" "$3/vhost.json"
 )

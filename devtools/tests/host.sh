@@ -141,6 +141,42 @@ loaded_twice()
 	expect "testpmd to go on" grep -q '^testpmd: No probed ethernet devices' "$work/out"
 }
 
+# What bench.sh makes of numbers.
+bench_verdicts()
+{
+	cd "$REPO/devtools/bench"
+	/usr/bin/python3 -B -m unittest -q test_burst
+}
+
+# burst_passes ORDER LAYOUT [OPTION]: bench burst checks the content of all frames
+burst_passes()
+{
+	burst_launch "$1" 256 --layout "$2" --windows 1 --rounds 1 "${@:3}" >"$work/burst"
+	cat "$work/burst"
+	expect "$2 to be valid" grep -q '"invalid": "", "checked": [1-9]' "$work/burst"
+	[[ $(<"$work/burst") != *'"invalid": "'[^\"]* ]] || expect "each port to be" false
+}
+
+# Both drivers in what both have, with buffers in any order, too; in all layouts the one
+# that the device of the benchmark was not made for.
+bench_bursts()
+{
+	local layout layouts=()
+
+	. "$REPO/devtools/bench/burst.sh"
+	BURST_EAL+=(--no-huge -m 192)
+	for layout in split "split mergeable"; do
+		burst_passes ov "$layout"
+		burst_passes ov "$layout" --out-of-order
+	done
+	burst_passes ov "split mergeable" --size 1500 --segments 4
+	burst_passes v packed --out-of-order
+	while read -r layout; do
+		grep -q avx512f /proc/cpuinfo || [ "$layout" != "packed vectorised" ] || continue
+		burst_passes v "$layout"
+	done < <(burst_layouts)
+}
+
 check "PMD information by dpdk-pmdinfo.py" pmdinfo
 check "plugins load silently without /sys/bus/mdev" loads_silently
 check "headers compile alone, in C and C++" headers_alone
@@ -154,3 +190,5 @@ check "unknown UUID: one line, and testpmd starts" unknown \
 	00000009-abcd-4ef0-9abc-def012345678
 check "DPDK of another release: one line, and no bus" other_release
 check "plugins loaded twice: one line" loaded_twice
+check "bench.sh: medians and verdicts" bench_verdicts
+check "bench.sh: frames of bursts, by content" bench_bursts
