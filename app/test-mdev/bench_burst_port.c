@@ -100,15 +100,15 @@ attach(struct burst_port *port, const struct burst_options *options)
 {
 	const struct burst_layout *layout = options->layout;
 	char args[256];
-	int ret;
+	int used = 0, ret;
 
-	if (port->ours)
-		snprintf(args, sizeof(args), "mrg_rxbuf=%d", layout->mergeable);
-	else
-		snprintf(args, sizeof(args),
-			"path=%s,queue_size=%u,mrg_rxbuf=%d,in_order=%d,packed_vq=%d,vectorized=%d",
-			port->socket, options->ring, layout->mergeable,
-			layout->in_order, layout->packed, layout->vectorised);
+	if (!port->ours)
+		used = snprintf(args, sizeof(args), "path=%s,queue_size=%u,",
+			port->socket, options->ring);
+	snprintf(args + used, sizeof(args) - used,
+		"mrg_rxbuf=%d,in_order=%d,packed_vq=%d,vectorized=%d",
+		layout->mergeable, layout->in_order, layout->packed,
+		layout->vectorised);
 	ret = rte_eal_hotplug_add(port->ours ? "mdev" : "vdev", port->name, args);
 	port->attached = ret == 0;
 	return ret < 0 ? ret : rte_eth_dev_get_port_by_name(port->name, &port->id);
@@ -173,9 +173,37 @@ find_paths(struct burst_port *port, const char *log)
 }
 
 static bool
-is_vector(const char *path)
+has_word(const char *path, const char *word)
 {
-	return strcasestr(path, "vector") != NULL;
+	return strcasestr(path, word) != NULL;
+}
+
+/* What our driver calls its paths: "Split", "Packed In-Order Mergeable", ... */
+static bool
+is_our_path(const char *path, const struct burst_layout *layout, bool mergeable)
+{
+	if (has_word(path, "packed") != layout->packed || has_word(path, "offload") ||
+			has_word(path, "vector") != layout->vectorised)
+		return false;
+	return layout->vectorised || (has_word(path, "mergeable") == mergeable &&
+		has_word(path, "in-order") == layout->in_order);
+}
+
+/* Transmission of a vectorised layout may be in vectors or not, as in net_virtio. */
+static bool
+is_path(const struct burst_port *port, const struct burst_layout *layout)
+{
+	const struct burst_layout plain = {
+		.packed = layout->packed,
+		.in_order = layout->in_order,
+		.vectorised = layout->vectorised && has_word(port->tx_path, "vector"),
+	};
+
+	if (port->ours)
+		return is_our_path(port->rx_path, layout, layout->mergeable) &&
+			is_our_path(port->tx_path, &plain, false);
+	return strcmp(port->rx_path, layout->rx_path) == 0 &&
+		strcmp(port->tx_path, layout->tx_path) == 0;
 }
 
 static void
@@ -183,20 +211,12 @@ verify_path(struct burst_port *port, const struct burst_layout *layout)
 {
 	const uint64_t taken = port->features & LAYOUT_FEATURES;
 
-	if (taken != layout_features(layout)) {
+	if (taken != layout_features(layout))
 		burst_port_invalid(port, "not negotiated: of features 0x%" PRIx64 " 0x%" PRIx64
 			" were taken", layout_features(layout), taken);
-		return;
-	}
-	if (port->ours) {
-		if (is_vector(port->rx_path) != layout->vectorised)
-			burst_port_invalid(port, "the receive path is '%s'",
-				port->rx_path);
-	} else if (strcmp(port->rx_path, layout->rx_path) != 0 ||
-			strcmp(port->tx_path, layout->tx_path) != 0) {
+	else if (!is_path(port, layout))
 		burst_port_invalid(port, "the paths are '%s' and '%s'", port->rx_path,
 			port->tx_path);
-	}
 }
 
 static int
