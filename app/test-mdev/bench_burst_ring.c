@@ -108,10 +108,13 @@ add_table(const struct burst_ring *ring, struct burst_chain *chain, uint64_t add
 	if (!burst_memory_has(ring->memory, addr, len))
 		return -EFAULT;
 	if (ring->packed) {
+		/*
+		 * Receive buffers have no tables, and in those for transmission net_virtio
+		 * 22.11 leaves WRITE in some by mistake.
+		 */
 		for (i = 0; i < count && ret == 0; i++)
 			ret = add_buf(ring, chain, rte_le_to_cpu_64(packed[i].addr),
-				rte_le_to_cpu_32(packed[i].len),
-				rte_le_to_cpu_16(packed[i].flags));
+				rte_le_to_cpu_32(packed[i].len), 0);
 		return ret;
 	}
 	for (i = 0; i < count && ret == 0; i++) {

@@ -45,6 +45,16 @@ forward(struct burst_port *port, unsigned int burst, unsigned int frames)
 	return done;
 }
 
+static void
+note_wrong(struct burst_port *port)
+{
+	if (port->device.wrong != NULL)
+		burst_port_invalid(port, "the device met %s", port->device.wrong);
+	else if (port->unsent > 0)
+		burst_port_invalid(port, "%ju frames were not taken for transmission",
+			(uintmax_t)port->unsent);
+}
+
 /* Cycles of one round, or 0 if it failed; then the port is invalid. */
 static uint64_t
 run_round(struct burst_port *port, const struct burst_options *options,
@@ -60,6 +70,7 @@ run_round(struct burst_port *port, const struct burst_options *options,
 	taken = burst_device_take(&port->device);
 	if (likely(given == frames && received == frames && taken == frames))
 		return cycles;
+	note_wrong(port);
 	burst_port_invalid(port, "of %u frames %u had a buffer, %u were received and %u transmitted",
 		frames, given, received, taken);
 	return 0;
@@ -83,16 +94,6 @@ run_window(struct burst_port *port, const struct burst_options *options,
 		counted += frames;
 	}
 	*cycles_packet = counted == 0 ? 0 : (double)sum / counted;
-}
-
-static void
-note_wrong(struct burst_port *port)
-{
-	if (port->device.wrong != NULL)
-		burst_port_invalid(port, "the device met %s", port->device.wrong);
-	else if (port->unsent > 0)
-		burst_port_invalid(port, "%ju frames were not taken for transmission",
-			(uintmax_t)port->unsent);
 }
 
 void
