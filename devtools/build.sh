@@ -4,7 +4,8 @@
 # install what that needs
 #
 # Prints nothing but what it is about to do, and the compiler's messages if it fails.
-# CC chooses the compiler.
+# CC chooses the compiler. BUILD_TARGETS names files in DIR that are wanted; the others
+# are not built.
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
 
@@ -19,12 +20,13 @@ need_packages gcc libc6-dev meson ninja-build pkg-config libdpdk-dev dpdk dpdk-d
 sdk=$("$REPO/devtools/sdk-headers.sh")
 log=$dir.log
 
+read -ra targets <<<"${BUILD_TARGETS:-}"
 # A DPDK that has its own SDK headers on its include path needs no other folder.
 reconfigure=()
 [ ! -d "$dir/meson-private" ] || reconfigure=(--reconfigure)
 say "building in $dir"
 quietly "$log" meson setup "${reconfigure[@]}" -Dsdk_includedir="$sdk" "$@" "$dir" "$REPO" &&
-	quietly "$log" ninja -C "$dir" ||
+	quietly "$log" ninja -C "$dir" "${targets[@]}" ||
 	{ tail -n 40 "$log" >&2; die "the build failed: $log"; }
 if grep -q 'warning: ' "$log"; then
 	grep -A 4 'warning: ' "$log" >&2

@@ -40,7 +40,8 @@ def median_ratio(numerators, denominators, windows):
 
 
 def launch_of(line):
-    """One launch: cycles of each driver, their ratio, and the one of the control."""
+    """One launch: cycles of each driver, their ratio, and the one of the control. It is
+    disturbed if too few of its windows count."""
     launch = {'reason': next(
         (f'{"net_mdev_virtio" if port["ours"] else "net_virtio"}: {port["invalid"]}'
          for port in line['ports'] if port['invalid']), None)}
@@ -49,7 +50,7 @@ def launch_of(line):
     theirs = [port for port in good if not port['ours']]
     windows = comparable(line, good)
     if len(windows) < WINDOWS_MIN:
-        launch['reason'] = launch['reason'] or 'too few windows were undisturbed'
+        launch['disturbed'] = launch['reason'] is None
         return launch
     for name, ports in (('ours', ours), ('net_virtio', theirs)):
         if ports:
@@ -64,9 +65,9 @@ def launch_of(line):
 
 
 def verdict_of(point):
-    if point['reason'] or 'ratio' not in point:
+    if point['reason']:
         return 'invalid'
-    if round(abs(point.get('control', 1) - 1), 6) > CONTROL_MAX:
+    if 2 * point['disturbed'] > point['launches'] or round(abs(point.get('control', 1) - 1), 6) > CONTROL_MAX:
         return 'inconclusive'
     return 'met' if point['ratio'] <= point['goal'] else 'missed'
 
@@ -78,6 +79,7 @@ def goal_of(part, layout):
 def point_of(part, key, lines):
     launches = [launch_of(line) for line in lines]
     point = dict(zip(POINT, key), launches=len(launches), goal=goal_of(part, key[0]),
+                 disturbed=sum(launch.get('disturbed', False) for launch in launches),
                  reason=next((launch['reason'] for launch in launches if launch['reason']),
                              None))
     for name in ('ours', 'net_virtio', 'ratio', 'ours_mpps', 'net_virtio_mpps', 'control'):
@@ -115,7 +117,7 @@ COLUMNS = (('ring', 4, 'd'), ('burst', 5, 'd'), ('size', 4, 'd'), ('segments', 8
            ('ours', 6, '.1f'), ('net_virtio', 10, '.1f'), ('ratio', 5, '.3f'),
            ('ratio_min', 9, '.3f'), ('ratio_max', 9, '.3f'), ('ours_mpps', 9, '.2f'),
            ('net_virtio_mpps', 15, '.2f'), ('control', 7, '.3f'),
-           ('cost_of_checks', 14, '.3f'), ('goal', 4, '.2f'))
+           ('disturbed', 9, 'd'), ('cost_of_checks', 14, '.3f'), ('goal', 4, '.2f'))
 
 
 def print_points(part, points):

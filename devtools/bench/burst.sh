@@ -6,25 +6,45 @@
 # model, and on a DPDK vhost backend. The device behind our port is one of the user-space
 # mediator.
 
+HUGEPAGES=/sys/kernel/mm/hugepages/hugepages-2048kB
 BURST_HUGEPAGES=40	# of 2 MiB
 BURST_EAL=(--no-pci --no-shconf --no-telemetry --force-max-simd-bitwidth=512)
+
+# What Debian builds DPDK with, and so its net_virtio. Ours is -O3 otherwise.
+BURST_CFLAGS="-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2"
 
 # o: net_mdev_virtio, v: net_virtio; one for each launch in turn. Two of net_virtio are
 # the control.
 BURST_ORDERS=(ovv vvo vov)
 
+# burst_build DIR [FLAG]: build the program with the flags of the installed DPDK
+burst_build()
+{
+	BUILD_TARGETS=app/test-mdev/dpdk-test-mdev "$REPO/devtools/build.sh" "$1" \
+		-Dbuildtype=plain -Dc_args="$BURST_CFLAGS ${2:-}"
+}
+
+# free_hugepages: print their number
+free_hugepages()
+{
+	cat $HUGEPAGES/free_hugepages 2>/dev/null || echo 0
+}
+
+# more_hugepages COUNT: have so many more; whoever else changes their number keeps that
+more_hugepages()
+{
+	{ echo $(($(cat $HUGEPAGES/nr_hugepages) + $1)) >$HUGEPAGES/nr_hugepages; } 2>/dev/null
+}
+
 # burst_memory: have hugepages while this shell lives, as far as it may; without them,
 # misses of the processor's address cache are a part of all that is measured
 burst_memory()
 {
-	local file=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages had
-
-	had=$(cat $file 2>/dev/null) || had=
-	if [ -n "$had" ] && [ "$(cat "${file/nr_/free_}")" -lt $BURST_HUGEPAGES ] &&
-			{ echo $((had + BURST_HUGEPAGES)) >$file; } 2>/dev/null; then
-		at_exit eval "echo $had >$file"
+	if [ "$(free_hugepages)" -lt $BURST_HUGEPAGES ] && more_hugepages $BURST_HUGEPAGES
+	then
+		at_exit more_hugepages -$BURST_HUGEPAGES
 	fi
-	if [ -n "$had" ] && [ "$(cat "${file/nr_/free_}")" -ge $BURST_HUGEPAGES ]; then
+	if [ "$(free_hugepages)" -ge $BURST_HUGEPAGES ]; then
 		BURST_EAL+=(-m $((BURST_HUGEPAGES * 2)) --in-memory --single-file-segments
 			--iova-mode=va)
 		return
@@ -51,10 +71,11 @@ burst_ports()
 	done
 }
 
-# burst_run RING ARGUMENT...: dpdk-test-mdev bench, on the second processor
+# burst_run ARGUMENT...: dpdk-test-mdev bench, on the second processor; of the build
+# $program, or $build
 burst_run()
 {
-	"$build/app/test-mdev/dpdk-test-mdev" "${BURST_EAL[@]}" --file-prefix="bench$$" \
+	"${program:-$build}/app/test-mdev/dpdk-test-mdev" "${BURST_EAL[@]}" --file-prefix="bench$$" \
 		"$(lcores 1 1)" -- bench "$@" 2>"$work/log" || {
 		tail -n 20 "$work/log" >&2
 		die "dpdk-test-mdev bench $1 failed"
@@ -125,11 +146,11 @@ burst_layouts()
 # WORK/control.json. Returns 1 if a goal is missed.
 bench_driver_only()
 (
-	build=$1 results=$3/burst programs=("$1")
+	build=$1 results=$3/burst programs=("$1-bench")
+	burst_build "$1-bench" || exit 1
 	if [ "$checks" = yes ]; then
-		programs+=("$REPO/build-no-checks")
-		"$REPO/devtools/build.sh" "${programs[1]}" -Dc_args=-DMDEV_VIRTIO_NO_CHECKS ||
-			exit 1
+		programs+=("$1-no-checks")
+		burst_build "$1-no-checks" -DMDEV_VIRTIO_NO_CHECKS || exit 1
 	fi
 	burst_memory
 	for ((launch = 0; launch < $2; launch++)); do
@@ -139,10 +160,10 @@ bench_driver_only()
 			while read -r point <&5; do
 				# four segments need buffers that are merged
 				[[ $point != *segments* || $layout == *mergeable ]] || continue
-				for build in "${programs[@]}"; do
+				for program in "${programs[@]}"; do
 					# shellcheck disable=SC2086	# words
 					burst_launch "$order" $point --layout "$layout" \
-						>>"$results.$(basename "$build")" || exit 1
+						>>"$results.${program##*/}" || exit 1
 				done
 			done 5< <(burst_points)
 		done 4< <(burst_layouts)
@@ -156,8 +177,9 @@ bench_driver_only()
 # goal is missed.
 bench_vhost()
 (
-	build=$1 results=$3/vhost
+	build=$1 program=$1-bench results=$3/vhost
 	need_packages util-linux
+	burst_build "$program" || exit 1
 	burst_memory
 	for ((launch = 0; launch < $2; launch++)); do
 		say "vhost: launch $((launch + 1)) of $2"

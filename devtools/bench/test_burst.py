@@ -70,10 +70,14 @@ class Undisturbed(unittest.TestCase):
         self.assertEqual(windows, [0, 1, 2] + list(range(4, 20)))
 
     def test_too_few(self):
-        point = only([line(port(True, 50, windows=9), port(False, 100, windows=9),
-                           port(False, 100, windows=9))])
-        self.assertEqual(point['verdict'], 'invalid')
-        self.assertIn('too few', point['reason'])
+        """Of two launches one may be disturbed; it does not count."""
+        short = line(port(True, 90, windows=9), port(False, 100, windows=9),
+                     port(False, 100, windows=9))
+        point = only([short, line(50, 100)])
+        self.assertEqual((point['verdict'], point['ratio'], point['disturbed']),
+                         ('met', 0.5, 1))
+        self.assertEqual(only([short, line(50, 100), short])['verdict'], 'inconclusive')
+        self.assertEqual(only([short])['verdict'], 'inconclusive')
 
 
 class Verdict(unittest.TestCase):
