@@ -67,7 +67,8 @@ def launch_of(line):
 def verdict_of(point):
     if point['reason']:
         return 'invalid'
-    if 2 * point['disturbed'] > point['launches'] or round(abs(point.get('control', 1) - 1), 6) > CONTROL_MAX:
+    control = round(abs(point.get('control', 1) - 1), 6)
+    if 2 * point['disturbed'] > point['launches'] or control > CONTROL_MAX:
         return 'inconclusive'
     return 'met' if point['ratio'] <= point['goal'] else 'missed'
 
