@@ -30,10 +30,12 @@ write_content(struct rte_mempool *mp __rte_unused, void *arg, void *obj,
 static struct rte_mempool *
 make_pool(struct burst_options *options, unsigned int ports)
 {
+	/* a transmit ring of indirect descriptors is full of whole frames */
+	const unsigned int mbufs = ports * options->ring * (1 + options->segments);
 	struct rte_mempool *mp;
 
-	mp = rte_pktmbuf_pool_create("burst", ports * 2 * options->ring + MBUFS_SPARE,
-			MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, rte_socket_id());
+	mp = rte_pktmbuf_pool_create("burst", mbufs + MBUFS_SPARE, MBUF_CACHE, 0,
+			RTE_MBUF_DEFAULT_BUF_SIZE, rte_socket_id());
 	if (mp == NULL)
 		fprintf(stderr, "burst: no memory for mbufs: %s\n",
 			rte_strerror(rte_errno));
