@@ -125,6 +125,27 @@ test_command(void)
 	return TEST_SUCCESS;
 }
 
+/* No flags are those of a server that does not think of it; others are meant. */
+static int
+test_flags(void)
+{
+	struct vfio_pci_ids ids;
+
+	fake_vfio.regions[CONFIG].flags = 0;
+	TEST_ASSERT_SUCCESS(vfio_pci_read_ids(dev, &ids), "not read");
+	TEST_ASSERT_SUCCESS(vfio_pci_command(dev, PCI_COMMAND_MASTER, 0),
+		"not written");
+	TEST_ASSERT_EQUAL(config[PCI_COMMAND], PCI_COMMAND_MASTER, "command %02x",
+		config[PCI_COMMAND]);
+	vfio_dev_close(dev);
+	fake_vfio.regions[CONFIG].flags = VFIO_REGION_INFO_FLAG_READ;
+	TEST_ASSERT_SUCCESS(vfio_dev_open(FAKE_VFIO_BASE, FAKE_VFIO_ADDR, &dev),
+		"not opened");
+	TEST_ASSERT_EQUAL(vfio_pci_command(dev, PCI_COMMAND_IO, 0), -EACCES,
+		"what is read-only was written");
+	return TEST_SUCCESS;
+}
+
 static int
 test_not_pci(void)
 {
@@ -150,6 +171,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_capabilities),
 		TEST_CASE_ST(setup, teardown, test_capability_loops),
 		TEST_CASE_ST(setup, teardown, test_command),
+		TEST_CASE_ST(setup, teardown, test_flags),
 		TEST_CASE_ST(setup, teardown, test_not_pci),
 		TEST_CASES_END()
 	}

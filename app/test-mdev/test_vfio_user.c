@@ -362,15 +362,19 @@ test_bars(void)
 	config_set(PCI_BASE_ADDRESS_0, 0, 4);
 	TEST_ASSERT_SUCCESS(vfio_dev_reset(udev), "not reset");
 	TEST_ASSERT(config32(PCI_BASE_ADDRESS_0) != 0, "not assigned again");
-	/* one that is no power of two, and one that is more than there is */
+	/* 12 KiB, as libvfio-user has such a region: it gets 16 */
+	vfio_dev_close(udev);
+	fake_user.regions[0].bar_mask = 0xffffd000;
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened with a BAR of an odd size");
+	TEST_ASSERT_EQUAL(config32(PCI_BASE_ADDRESS_5) -
+		config32(PCI_BASE_ADDRESS_0), 1 << 20, "BAR 5 follows at its own size");
+	/* one that is more than there is */
 	vfio_dev_close(udev);
 	captured_log_start();
-	fake_user.regions[0].bar_mask = 0xfff01000;
-	TEST_ASSERT_EQUAL(user_device_open(), -EPROTO, "a BAR of an odd size");
 	fake_user.regions[0].bar_mask = 0x80000000;
 	TEST_ASSERT_EQUAL(user_device_open(), -EPROTO, "a BAR without room");
 	captured_log_stop();
-	TEST_ASSERT_EQUAL(captured_log_lines("BAR 0"), 2, "lines");
+	TEST_ASSERT_EQUAL(captured_log_lines("BAR 0"), 1, "lines");
 	return TEST_SUCCESS;
 }
 

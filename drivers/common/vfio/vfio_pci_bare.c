@@ -81,7 +81,7 @@ take(uint64_t *next, uint64_t end, uint64_t size)
 static int
 no_room(const struct vfio_dev *dev, unsigned int bar, uint64_t size)
 {
-	VFIO_LOG(ERR, "%s: BAR %u wants %#" PRIx64 " bytes of addresses, which is more than there are or no power of two: "
+	VFIO_LOG(ERR, "%s: BAR %u wants %#" PRIx64 " bytes of addresses, which is more than there are: "
 		VFIO_BROKEN, dev->name, bar, size);
 	return -EPROTO;
 }
@@ -92,7 +92,7 @@ assign_bar(struct vfio_dev *dev, unsigned int bar, struct bar_room *room)
 {
 	const uint32_t offset = PCI_BASE_ADDRESS_0 + 4 * bar;
 	uint32_t low, high = UINT32_MAX;
-	uint64_t size, at;
+	uint64_t wanted, size, at;
 	bool io, wide;
 	int ret;
 
@@ -110,9 +110,11 @@ assign_bar(struct vfio_dev *dev, unsigned int bar, struct bar_room *room)
 		low |= UINT32_C(0xffff0000);
 	if (ret < 0 || (low == 0 && (!wide || high == 0)))
 		return ret < 0 ? ret : 1;
-	size = ~((uint64_t)high << 32 | low) + 1;
-	if ((size & (size - 1)) != 0)
-		return no_room(dev, bar, size);
+	/* libvfio-user has the bits of any size, a power of two (s. 6.2.5.1) or not */
+	wanted = ~((uint64_t)high << 32 | low) + 1;
+	size = rte_align64pow2(wanted);
+	if (size == 0)
+		return no_room(dev, bar, wanted);
 	if (io)
 		at = take(&room->io, BARS_IO_END, size);
 	else if (wide)
@@ -120,7 +122,7 @@ assign_bar(struct vfio_dev *dev, unsigned int bar, struct bar_room *room)
 	else
 		at = take(&room->mem32, BARS_MEM32_END, size);
 	if (at == 0)
-		return no_room(dev, bar, size);
+		return no_room(dev, bar, wanted);
 	ret = write32(dev, offset, (uint32_t)at);
 	if (ret == 0 && wide)
 		ret = write32(dev, offset + 4, at >> 32);

@@ -213,12 +213,28 @@ region_set_whole(struct vfio_region *region)
 	return region_set_areas(region, 1);
 }
 
+/*
+ * Servers that leave the configuration space to libvfio-user say neither that it can be
+ * read nor that it can be written.
+ */
+static uint32_t
+config_flags(const struct vfio_region *region, uint32_t flags)
+{
+	const uint32_t both = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+
+	if ((region->dev->flags & VFIO_DEVICE_FLAGS_PCI) == 0 ||
+			region->index != VFIO_PCI_CONFIG_REGION_INDEX ||
+			(flags & both) != 0)
+		return flags;
+	return flags | both;
+}
+
 static int
 region_fill(struct vfio_region *region, const struct vfio_region_info *info)
 {
 	int ret;
 
-	region->flags = info->flags;
+	region->flags = config_flags(region, info->flags);
 	region->size = info->size;
 	region->offset = info->offset;
 	/* file offsets are signed, and so are what we hand to mmap and pread */
