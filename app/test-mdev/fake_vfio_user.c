@@ -396,6 +396,7 @@ static int
 serve_one(int sock)
 {
 	static struct fake_user_reply reply;
+	void (*after)(int sock) = NULL;
 	uint16_t command;
 	int error;
 
@@ -431,8 +432,11 @@ serve_one(int sock)
 			fake_user.before(sock);
 		if (fake_user.alter != NULL)
 			fake_user.alter(&reply);
+		after = fake_user.after;
 	}
 	send_reply(sock, &reply);
+	if (after != NULL)
+		after(sock);
 	return 0;
 }
 

@@ -84,6 +84,8 @@ struct fake_user {
 	void (*alter)(struct fake_user_reply *reply);
 	/* sent before that reply, as it is: a command of the server's own */
 	void (*before)(int sock);
+	/* called when that reply was sent: for commands that nobody waits for */
+	void (*after)(int sock);
 	/* called when the header of a REGION_WRITE is there, and not the rest */
 	void (*early)(int sock);
 	unsigned int early_left;

@@ -119,7 +119,7 @@ server_uses_memory(int sock)
 			ask(sock, 11, VFIO_USER_DMA_READ, 0, &access, sizeof(access)) < 0 ||
 			answer(sock, 11, VFIO_USER_DMA_READ, buf, sizeof(buf)) < 0)
 		return;
-	server_ret = 0;
+	__atomic_store_n(&server_ret, 0, __ATOMIC_RELEASE);
 }
 
 static int
@@ -134,6 +134,69 @@ test_memory(void)
 	TEST_ASSERT_SUCCESS(server_ret, "step %d", server_ret);
 	TEST_ASSERT_SUCCESS(memcmp(&value, "abcd", 4), "other bytes");
 	TEST_ASSERT_SUCCESS(memcmp(memory + 5, "written", 7), "not written");
+	return TEST_SUCCESS;
+}
+
+static bool
+server_is_done(void)
+{
+	int ms;
+
+	for (ms = 0; ms < 20000; ms++) {
+		if (__atomic_load_n(&server_ret, __ATOMIC_ACQUIRE) == 0)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* The server uses memory while nobody waits for it; then all goes on. */
+static int
+test_idle(void)
+{
+	uint32_t value;
+	int i;
+
+	fake_user.target = VFIO_USER_REGION_READ;
+	fake_user.after = server_uses_memory;
+	for (i = 0; i < 3; i++) {
+		memset(memory, 0, PAGE);
+		__atomic_store_n(&server_ret, -1, __ATOMIC_RELEASE);
+		TEST_ASSERT_SUCCESS(vfio_region_read(region, 0, &value, 4), "read");
+		TEST_ASSERT(server_is_done(), "step %d", server_ret);
+		TEST_ASSERT_SUCCESS(memcmp(memory + 5, "written", 7), "not written");
+	}
+	fake_user.after = NULL;
+	TEST_ASSERT_SUCCESS(vfio_region_read(region, 0, &value, 4), "read");
+	return TEST_SUCCESS;
+}
+
+static bool
+server_is_ignored(void)
+{
+	struct pollfd pollfd = { .fd = vfio_dev_gone_fd(dev), .events = POLLIN };
+
+	return poll(&pollfd, 1, 20000) == 1;
+}
+
+/* What nobody asked for ends the connection at once, and is said once. */
+static int
+test_idle_nonsense(void)
+{
+	const struct vfio_user_header header = {
+		.size = sizeof(header),
+		.flags = VFIO_USER_F_TYPE_REPLY,
+	};
+	uint32_t value;
+
+	captured_log_start();
+	TEST_ASSERT_EQUAL(send(fake_user.sock, &header, sizeof(header), 0),
+		(ssize_t)sizeof(header), "not sent");
+	TEST_ASSERT(server_is_ignored(), "still connected");
+	TEST_ASSERT_EQUAL(vfio_region_read(region, 0, &value, 4), -ENODEV, "read");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
+		captured_log_lines("a reply to what was not asked") == 1, "lines");
 	return TEST_SUCCESS;
 }
 
@@ -383,10 +446,10 @@ test_gone(void)
 	TEST_ASSERT(!gone(), "gone at once");
 	TEST_ASSERT_SUCCESS(vfio_region_read(region, 0, &value, 4), "read");
 	TEST_ASSERT(!gone(), "gone by a reply");
+	captured_log_start();
 	TEST_ASSERT(send(fake_user.sock, "x", 1, 0) == 1 && !gone(), "gone by a byte");
 	shutdown(fake_user.sock, SHUT_RDWR);
 	TEST_ASSERT(gone() && gone(), "not gone");
-	captured_log_start();
 	TEST_ASSERT_EQUAL(vfio_region_read(region, 0, &value, 4), -ENODEV, "read");
 	TEST_ASSERT_EQUAL(vfio_region_read(region, 0, &value, 4), -ENODEV, "read");
 	captured_log_stop();
@@ -399,6 +462,8 @@ static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: connection",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_memory),
+		TEST_CASE_ST(setup, teardown, test_idle),
+		TEST_CASE_ST(setup, teardown, test_idle_nonsense),
 		TEST_CASE_ST(setup, teardown, test_astray),
 		TEST_CASE_ST(setup, teardown, test_pipelined),
 		TEST_CASE_ST(setup, teardown, test_large_write),

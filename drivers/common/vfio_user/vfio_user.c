@@ -98,10 +98,15 @@ user_open(struct vfio_transport_dev *tdev, const char *base, const char *addr)
 	ret = vfio_user_mem_attach(dev);
 	if (ret < 0)
 		goto free_maps;
+	ret = vfio_user_idle_start(dev);
+	if (ret < 0)
+		goto detach_mem;
 	tdev->priv = dev;
 	tdev->gone_fd = dev->conn.epoll;
 	return 0;
 
+detach_mem:
+	vfio_user_mem_detach(dev);
 free_maps:
 	vfio_user_maps_release(dev);
 close_conn:
@@ -116,6 +121,7 @@ user_close(struct vfio_transport_dev *tdev)
 {
 	struct vfio_user_dev *dev = tdev->priv;
 
+	vfio_user_idle_stop(dev);
 	/* the server forgets our memory when the connection ends */
 	vfio_user_mem_detach(dev);
 	vfio_user_conn_close(&dev->conn);

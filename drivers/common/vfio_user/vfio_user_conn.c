@@ -372,6 +372,12 @@ recv_message(struct vfio_user_conn *conn, int64_t deadline)
 	return ret;
 }
 
+void
+vfio_user_conn_take(struct vfio_user_conn *conn)
+{
+	recv_message(conn, vfio_user_now_ms() + vfio_user_timeout_ms);
+}
+
 int
 vfio_user_request(struct vfio_user_conn *conn, struct vfio_user_request *req)
 {

@@ -48,6 +48,7 @@ struct vfio_user_conn {
 	struct vfio_user_request *req; /* waits for its reply; NULL: none does */
 	uint16_t req_id;
 	int req_result;       /* of the request whose reply came */
+	uint64_t served;      /* answers to the server that were sent; tests read it */
 	unsigned int nr_pending;
 	struct vfio_user_pending pending[VFIO_USER_MAX_PENDING];
 	unsigned int nr_fds;  /* that came with the message being received */
@@ -91,6 +92,12 @@ int vfio_user_request(struct vfio_user_conn *conn, struct vfio_user_request *req
 /* The same, and takes the lock. */
 int vfio_user_request_alone(struct vfio_user_conn *conn,
 		struct vfio_user_request *req);
+
+/*
+ * Take one message that is there, while no request is under way; the lock must be held. The
+ * connection is broken if it makes no sense.
+ */
+void vfio_user_conn_take(struct vfio_user_conn *conn);
 
 /*
  * Give the connection up: err is what is the matter, a negative errno, why goes into the

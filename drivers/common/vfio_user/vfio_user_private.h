@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include <rte_common.h>
+#include <rte_interrupts.h>
 #include <rte_log.h>
 #include <rte_memory.h>
 
@@ -97,6 +98,7 @@ struct vfio_user_dev {
 	TAILQ_ENTRY(vfio_user_dev) next; /* owned by vfio_user_mem.c */
 	struct vfio_user_conn conn;
 	struct vfio_user_caps caps;
+	struct rte_intr_handle *idle;    /* of the socket; owned by vfio_user_idle.c */
 	/* the connection's lock protects what follows */
 	struct vfio_user_map *maps;      /* ascending */
 	uint32_t nr_maps, room_maps;
@@ -108,6 +110,13 @@ struct vfio_user_dev {
 int vfio_user_negotiate(struct vfio_user_conn *conn, struct vfio_user_caps *caps);
 /* Read the capabilities of a version reply, len bytes. 0 or -EPROTO. */
 int vfio_user_caps_parse(const char *json, size_t len, struct vfio_user_caps *caps);
+
+/*
+ * Serve what the server asks between requests, until that is stopped, which waits for
+ * what is being served. Logs why it cannot. 0 or a negative errno.
+ */
+int vfio_user_idle_start(struct vfio_user_dev *dev);
+void vfio_user_idle_stop(struct vfio_user_dev *dev);
 
 /* The region with what is known of it, NULL for lack of memory. Lock held. */
 struct vfio_user_region *vfio_user_region_entry(struct vfio_user_dev *dev,

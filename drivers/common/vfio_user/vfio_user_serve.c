@@ -136,6 +136,7 @@ vfio_user_answer(struct vfio_user_conn *conn, int64_t deadline)
 			return vfio_user_conn_break(conn, -ETIMEDOUT,
 				"the server of its socket asks without end");
 		ret = vfio_user_send(conn, iov, RTE_DIM(iov), NULL, 0, deadline);
+		conn->served += ret == 0;
 	}
 	return ret;
 }

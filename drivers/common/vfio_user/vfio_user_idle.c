@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What a server asks while nobody here asks it: a device that has its own mind, and does
+ * not map the memory that it was given, reads and writes that at any time. EAL's interrupt
+ * thread answers.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/socket.h>
+
+#include <rte_eal.h>
+#include <rte_interrupts.h>
+
+#include "vfio_user_private.h"
+
+/* Messages that are taken at a time: the thread has others to serve. */
+#define IDLE_BURST 16
+#define IDLE_POLL_US 100
+
+/* The stream has ended: whoever watches gone_fd is told, and nothing is to be read. */
+static bool
+has_ended(int sock)
+{
+	char byte;
+
+	return recv(sock, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Returns whether more may come. The lock is held. */
+static bool
+idle_take(struct vfio_user_conn *conn)
+{
+	struct pollfd pollfd = { .fd = conn->sock, .events = POLLIN };
+	unsigned int i;
+
+	for (i = 0; i < IDLE_BURST && conn->broken == 0 &&
+			poll(&pollfd, 1, 0) == 1; i++) {
+		if (has_ended(conn->sock))
+			return false;
+		vfio_user_conn_take(conn);
+	}
+	return conn->broken == 0;
+}
+
+/* In EAL's interrupt thread. A request that is under way has the lock, and takes all. */
+static void
+idle_interrupt(void *arg)
+{
+	struct vfio_user_dev *dev = arg;
+	bool more;
+
+	pthread_mutex_lock(&dev->conn.lock);
+	more = idle_take(&dev->conn);
+	pthread_mutex_unlock(&dev->conn.lock);
+	/* a socket whose stream has ended is readable for ever */
+	if (!more)
+		rte_intr_callback_unregister_pending(dev->idle, idle_interrupt, dev,
+				NULL);
+}
+
+int
+vfio_user_idle_start(struct vfio_user_dev *dev)
+{
+	int ret = -ENOMEM;
+
+	dev->idle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	if (dev->idle == NULL)
+		goto fail;
+	if (rte_intr_type_set(dev->idle, RTE_INTR_HANDLE_EXT) != 0 ||
+			rte_intr_fd_set(dev->idle, dev->conn.sock) != 0)
+		goto free_handle;
+	ret = rte_intr_callback_register(dev->idle, idle_interrupt, dev);
+	if (ret == 0)
+		return 0;
+
+free_handle:
+	rte_intr_instance_free(dev->idle);
+fail:
+	VFIO_USER_LOG(ERR, "%s: cannot watch the socket of its mediator: %s: free some memory, and attach it again",
+		dev->conn.name, strerror(-ret));
+	return ret;
+}
+
+void
+vfio_user_idle_stop(struct vfio_user_dev *dev)
+{
+	/* it may be running, and has unregistered itself if the server is gone */
+	while (rte_intr_callback_unregister(dev->idle, idle_interrupt, dev) == -EAGAIN)
+		usleep(IDLE_POLL_US);
+	rte_intr_instance_free(dev->idle);
+}
