@@ -144,8 +144,8 @@ dump_irq(struct vfio_dev *dev, uint32_t index, bool pci)
 	return 0;
 }
 
-static int
-dump_open(struct vfio_dev *dev)
+int
+dump_vfio_dev(struct vfio_dev *dev)
 {
 	bool pci = (vfio_dev_flags(dev) & VFIO_DEVICE_FLAGS_PCI) != 0;
 	struct vfio_pci_ids ids;
@@ -191,7 +191,7 @@ dump_device(const struct rte_mdev_device *mdev)
 		printf("  cannot be opened: %s\n", strerror(-ret));
 		return ret;
 	}
-	ret = dump_open(dev);
+	ret = dump_vfio_dev(dev);
 	vfio_dev_close(dev);
 	return ret;
 }

@@ -29,6 +29,7 @@ static const struct {
 	{ "dump", cmd_dump },
 	{ "device", cmd_device },
 	{ "bench", cmd_bench },
+	{ "socket", cmd_socket },
 };
 
 static void
@@ -42,6 +43,13 @@ usage(FILE *out)
 		"                   that are named, say of themselves\n"
 		"  device UUID...   run the tests that need real devices, of the kernel\n"
 		"                   mediator; frames must come from the host side of the first\n"
+		"  socket PATH ACTION...\n"
+		"                   use the device of a vfio-user server: dump; map, unmap REGION;\n"
+		"                   mapped REGION OFFSET LEN; read REGION OFFSET WIDTH;\n"
+		"                   write REGION OFFSET WIDTH VALUE; irq INDEX VECTOR;\n"
+		"                   irq-off INDEX; wait-irq; reset; external PAGES (map and unmap\n"
+		"                   memory); keep, filled BYTE, restore (it fills a page of\n"
+		"                   ours); served COUNT (it got so many answers of ours)\n"
 		"  bench NAME       measure; without a NAME, list what can be measured.\n"
 		"                   devtools/bench.sh does all of it.\n"
 		"Without EAL options no hugepages are used: %s\n",

@@ -99,5 +99,10 @@ int test_list(void);
 int cmd_dump(unsigned int count, char **uuids);
 int cmd_device(unsigned int count, char **uuids);
 int cmd_bench(unsigned int count, char **args);
+int cmd_socket(unsigned int count, char **args);
+
+struct vfio_dev;
+/* Print what an open device says of itself. 0, or -1 if it does not answer. */
+int dump_vfio_dev(struct vfio_dev *dev);
 
 #endif /* TEST_H */
