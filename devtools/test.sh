@@ -141,6 +141,7 @@ quickstart()
 	say "user-space world"
 	"$REPO/devtools/tests/mediator.sh" "$build"
 	"$REPO/devtools/tests/native.sh" "$build"
+	"$REPO/devtools/tests/peer.sh" "$build"
 	check "quickstart.sh" quickstart
 	check_full "fuzz targets find nothing" "$REPO/devtools/fuzz.sh" 60
 	check "kernel mediator builds for Linux 6.1" kernel_builds 6.1
