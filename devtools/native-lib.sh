@@ -160,6 +160,27 @@ mediator_serves()
 		>/dev/null 2>&1
 }
 
+# hugepages COUNT: have so many free pages of 2 MiB, in $work/huge, until the shell ends.
+# Skips the check where that is not possible.
+hugepages()
+{
+	local pool=/sys/kernel/mm/hugepages/hugepages-2048kB had missing
+
+	[ "$(id -u)" = 0 ] || skip "hugepages need root"
+	[ -w $pool/nr_hugepages ] || skip "this kernel has no hugepages of 2 MiB"
+	had=$(cat $pool/nr_hugepages)
+	missing=$(($1 - $(cat $pool/free_hugepages)))
+	if [ $missing -gt 0 ]; then
+		at_exit eval "echo $had >$pool/nr_hugepages"
+		echo $((had + missing)) >$pool/nr_hugepages
+		[ "$(cat $pool/free_hugepages)" -ge "$1" ] ||
+			skip "the machine has no memory for $1 hugepages"
+	fi
+	mkdir -p "$work/huge"
+	mount -t hugetlbfs -o pagesize=2M none "$work/huge" || skip "hugetlbfs cannot be mounted"
+	at_exit umount "$work/huge"
+}
+
 # user_root: have a folder for devices: /run/mdev, or an ordinary user's own
 user_root()
 {

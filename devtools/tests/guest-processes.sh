@@ -5,53 +5,8 @@
 # A primary and secondary processes on the same devices. Sourced by guest.sh.
 
 FAMILY=(--no-telemetry --file-prefix family -d "$build/drivers")
-
-# The primary process, whose testpmd is not told to forward. Its input is fd 8.
-primary_start()
-{
-	testpmd_start "$work/primary" -l 0,1 "${FAMILY[@]}" \
-		-a mdev:$A -a mdev:$B -- -i --total-num-mbufs=8192
-	testpmd_wait 1 'testpmd>' 60 || { cat "$work/primary"; exit 1; }
-	PRIMARY_PID=$TESTPMD_PID
-	exec 8>&7
-}
-
-# The other testpmd commands are for the secondary process from here on.
-secondary_start()
-{
-	testpmd_start "$work/secondary" -l 0,1 "${FAMILY[@]}" --proc-type=secondary \
-		-a mdev:$A -a mdev:$B -- -i --total-num-mbufs=8192
-	testpmd_wait 1 'testpmd>' 60 || { cat "$work/secondary"; exit 1; }
-	SECONDARY_PID=$TESTPMD_PID
-	exec 9>&7
-}
-
-# in_primary COMMAND..., in_secondary COMMAND...: testpmd commands there
-in_primary()
-{
-	exec 7>&8
-	TESTPMD_PID=$PRIMARY_PID TESTPMD_LOG=$work/primary testpmd_do "$@"
-}
-
-in_secondary()
-{
-	exec 7>&9
-	TESTPMD_PID=$SECONDARY_PID TESTPMD_LOG=$work/secondary testpmd_do "$@"
-}
-
-primary_quit()
-{
-	echo quit >&8
-	exec 8>&- 7>&-
-	wait "$PRIMARY_PID" || { cat "$work/primary"; exit 1; }
-}
-
-secondary_quit()
-{
-	echo quit >&9
-	exec 9>&- 7>&-
-	wait "$SECONDARY_PID" || { cat "$work/secondary"; exit 1; }
-}
+FAMILY_LCORES=--lcores=0,1
+. "$REPO/devtools/family-lib.sh"
 
 # transfer_here MIB: as transfer_checked, with what testpmd said if it fails
 transfer_here()

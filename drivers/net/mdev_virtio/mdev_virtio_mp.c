@@ -24,8 +24,11 @@
 
 #define MP_NAME "net_mdev_virtio"
 
-/* How long a burst that has begun in another process may last. */
-#define BURST_US 10000
+/*
+ * How long a burst that has begun in another process may last: its thread waits for a
+ * processor where there are more threads than those. 10 ms were too short.
+ */
+#define BURST_US 100000
 
 enum mp_type {
 	MP_START, /* queues and bursts of the port are there */
