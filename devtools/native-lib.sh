@@ -37,7 +37,7 @@ holder()
 	HOLDER=$!
 	at_exit end $HOLDER
 	# it is what it is to be once it has become sleep
-	wait_until 5 grep -q '^sleep' "/proc/$HOLDER/comm" ||
+	wait_until 5 grep -qs '^sleep' "/proc/$HOLDER/comm" ||
 		die "cannot make a namespace ($*): user namespaces are switched off on this machine; run this as root"
 }
 

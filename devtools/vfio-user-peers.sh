@@ -6,7 +6,8 @@
 #   samples  libvfio-user.so and its samples server, gpio-pci-idio-16; libvfio_user.py,
 #            by which its own tests speak as a client
 #   qemu     qemu-system-x86_64 with x-vfio-user-server, which Debian's own has not:
-#            few devices and no processor, some ten minutes on two processors
+#            few devices and no processor, some ten minutes on two processors. Its
+#            libvfio-user.so.0 is beside it.
 #   -h       print this help
 #
 # Built once; MDEV_CACHE names the cache directory (default ~/.cache/dpdk-mdev).
@@ -61,7 +62,7 @@ build_qemu()
 		--extra-ldflags=-Wl,-z,muldefs &&
 		quietly "$build/log" nice -n 19 ninja qemu-system-x86_64 ||
 		die "QEMU cannot be built: $(tail -n 5 "$build/log" | paste -sd '|' -)"
-	cp qemu-system-x86_64 "$out"
+	cp -L qemu-system-x86_64 subprojects/libvfio-user/lib/libvfio-user.so.0 "$out"
 }
 
 # The folder gets its name last, so it is complete or absent.

@@ -118,8 +118,12 @@ client()
 # addresses, in common.
 qemu()
 {
+	local built
+
+	built=$(qemu_built)
+	rm -f "$work/$1.sock"	# of one that was ended
 	# shellcheck disable=SC2046	# words
-	$(enter hub) "$(qemu_built)/qemu-system-x86_64" -accel qtest -nodefaults \
+	$(enter hub) env LD_LIBRARY_PATH="$built" "$built/qemu-system-x86_64" -accel qtest -nodefaults \
 		-display none -machine x-remote,vfio-user=on,auto-shutdown=off \
 		-netdev "tap,id=n,ifname=$1,script=no,downscript=no" \
 		-device "virtio-net-pci,id=v,netdev=n,disable-legacy=on,iommu_platform=on,romfile=$2" \
@@ -182,6 +186,6 @@ check_full "libvfio-user's client, our mediator" client
 done
 check_full "QEMU with a vfio-user server is built" qemu_built
 check_full "testpmd forwards between two virtio-net devices of QEMU's" qemu_forwards ""
-check_full "... with packed rings" qemu_forwards ,packed=on
+check_full "... that offer packed rings" qemu_forwards ,packed=on
 check_full "... without mergeable buffers and offloads" qemu_forwards \
 	,mrg_rxbuf=off,csum=off,gso=off,guest_csum=off
