@@ -249,3 +249,4 @@ for order in "A B M" "A M B" "B A M" "B M A" "M A B" "M B A"; do
 done
 check "an ordinary user: quickstart" ordinary_user
 . "$REPO/devtools/tests/native-processes.sh"
+. "$REPO/devtools/tests/native-memory.sh"
