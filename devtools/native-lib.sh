@@ -179,6 +179,14 @@ hugepages()
 	mkdir -p "$work/huge"
 	mount -t hugetlbfs -o pagesize=2M none "$work/huge" || skip "hugetlbfs cannot be mounted"
 	at_exit umount "$work/huge"
+	at_exit end_jobs	# what a check that fails has left uses them still
+}
+
+end_jobs()
+{
+	# shellcheck disable=SC2046	# words
+	kill -KILL $(jobs -p) 2>/dev/null || true
+	wait 2>/dev/null || true
 }
 
 # user_root: have a folder for devices: /run/mdev, or an ordinary user's own
