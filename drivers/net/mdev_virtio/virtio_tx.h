@@ -165,7 +165,9 @@ tx_reclaim_packed(struct virtqueue *vq)
 				likely(packed_id(word) ==
 					((vq->tail + run) & vq->mask)))
 			run++;
-		tx_reclaim_plain(vq, run);
+		/* before the first frame there is no pool */
+		if (likely(run > 0))
+			tx_reclaim_plain(vq, run);
 	}
 	while (tx_outstanding(vq) > 0 && packed_is_used(vq, vq->tail, &word)) {
 		if (!tx_reclaim_id(vq, packed_id(word), &free))
