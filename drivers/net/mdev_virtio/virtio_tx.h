@@ -521,17 +521,26 @@ tx_publish(struct virtqueue *vq, const struct tx_burst *burst, const unsigned in
 	}
 }
 
+/* Its first segment may be shorter than an address, or empty. */
+static inline void
+tx_count_other(struct virtqueue *vq, struct tx_burst *burst, const struct rte_mbuf *m)
+{
+	struct rte_ether_addr none = { .addr_bytes = { 0 } }, copy;
+	const void *to = rte_pktmbuf_read(m, 0, sizeof(copy), &copy);
+
+	burst_count(vq, &burst->sums, m->pkt_len, to != NULL ? to : &none);
+}
+
 static __rte_always_inline enum tx_result
 tx_enqueue(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkt,
 		const unsigned int flags)
 {
 	struct rte_mbuf *m = *pkt;
 	enum tx_result result;
-	uint32_t len = m->pkt_len;
 
 	if (likely(tx_is_plain(vq, m, flags) &&
 			burst->at.head != (uint16_t)(vq->tail + vq->size))) {
-		burst_count(vq, &burst->sums, len,
+		burst_count(vq, &burst->sums, m->pkt_len,
 			rte_pktmbuf_mtod(m, const void *));
 		tx_enqueue_plain(vq, &burst->at, m, flags);
 		burst->plain++;
@@ -540,8 +549,7 @@ tx_enqueue(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkt,
 	}
 	result = tx_enqueue_other(vq, &burst->at, pkt, burst->plain, flags);
 	if (likely(result == TX_SENT)) {
-		burst_count(vq, &burst->sums, len,
-			rte_pktmbuf_mtod(*pkt, const void *));
+		tx_count_other(vq, burst, *pkt);
 		burst->sent++;
 	}
 	return result;
