@@ -8,6 +8,7 @@
 #include <linux/virtio_pci.h>
 
 #include <rte_common.h>
+#include <rte_ether.h>
 
 #include "fake_vfio.h"
 #include "fake_virtio.h"
@@ -15,7 +16,7 @@
 #define BAR0 VFIO_PCI_BAR0_REGION_INDEX
 #define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
 #define MULTIPLIER 4
-#define HEADER sizeof(struct virtio_net_hdr_v1)
+#define HEADER_MAX sizeof(struct virtio_net_hdr_v1_hash)
 
 struct fake_virtio fake_virtio;
 
@@ -117,7 +118,8 @@ queue_enable(struct fake_virtio_queue *q)
 	if (fake_virtio.never_enables)
 		return;
 	q->enabled = 1;
-	mirror_ring_init(&q->ring, q->size, q->desc, q->avail, q->used);
+	mirror_ring_init(&q->ring, RTE_MIN(q->size, MIRROR_SIZE_MAX), q->desc,
+		q->avail, q->used, fake_virtio.accepted);
 }
 
 static uint16_t
@@ -313,6 +315,12 @@ fake_virtio_offer_ctrl(uint64_t features, uint16_t pairs)
 }
 
 void
+fake_virtio_offer(uint64_t features)
+{
+	fake_virtio.offered |= features;
+}
+
+void
 fake_virtio_stop(void)
 {
 	fake_vfio_stop();
@@ -336,14 +344,12 @@ config_interrupt(void)
 	interrupt(fake_virtio.config_vector);
 }
 
-/* s. 2.7.7.2 */
 int
 fake_virtio_interrupt(uint16_t queue)
 {
-	const struct fake_virtio_queue *q = &fake_virtio.queue[queue];
+	struct fake_virtio_queue *q = &fake_virtio.queue[queue];
 
-	if (!q->enabled || (rte_le_to_cpu_16(q->ring.avail->flags) &
-			VRING_AVAIL_F_NO_INTERRUPT) != 0)
+	if (!q->enabled || !mirror_ring_wants_interrupt(&q->ring))
 		return 0;
 	return interrupt(q->vector);
 }
@@ -392,10 +398,29 @@ fake_virtio_receive(const void *data, uint32_t len)
 uint16_t
 fake_virtio_receive_on(uint16_t pair, const void *data, uint32_t len)
 {
+	const struct virtio_net_hdr_v1_hash header = { .hash_value = 0 };
+
+	return fake_virtio_receive_as(pair, &header, data, len);
+}
+
+/* s. 5.1.6 */
+uint32_t
+fake_virtio_header(void)
+{
+	return (fake_virtio.accepted & UINT64_C(1) << VIRTIO_NET_F_HASH_REPORT) != 0 ?
+		sizeof(struct virtio_net_hdr_v1_hash) :
+		sizeof(struct virtio_net_hdr_v1);
+}
+
+uint16_t
+fake_virtio_receive_as(uint16_t pair, const struct virtio_net_hdr_v1_hash *as,
+		const void *data, uint32_t len)
+{
 	struct mirror_ring *ring =
 		&fake_virtio.queue[2 * pair + FAKE_VIRTIO_RX].ring;
-	struct virtio_net_hdr_v1 header = { .num_buffers = 0 };
-	uint32_t left = len, skip = HEADER, part;
+	const uint32_t header_len = fake_virtio_header();
+	struct virtio_net_hdr_v1_hash header = *as;
+	uint32_t left = len, skip = header_len, part;
 	const uint8_t *from = data;
 	struct mirror_chain chain;
 	uint8_t *first = NULL;
@@ -403,7 +428,7 @@ fake_virtio_receive_on(uint16_t pair, const void *data, uint32_t len)
 
 	while (left > 0 || buffers == 0) {
 		if (mirror_ring_pop(ring, &chain) != 1 || chain.nr_in != 1 ||
-				chain.nr_out != 0 || chain.buf[0].len < HEADER)
+				chain.nr_out != 0 || chain.buf[0].len < header_len)
 			return 0;
 		if (buffers++ == 0)
 			first = chain.buf[0].addr;
@@ -414,8 +439,8 @@ fake_virtio_receive_on(uint16_t pair, const void *data, uint32_t len)
 		left -= part;
 		skip = 0;
 	}
-	header.num_buffers = rte_cpu_to_le_16(buffers);
-	memcpy(first, &header, HEADER);
+	header.hdr.num_buffers = rte_cpu_to_le_16(buffers);
+	memcpy(first, &header, header_len);
 	mirror_ring_publish(ring);
 	return buffers;
 }
@@ -429,29 +454,55 @@ fake_virtio_sent(void *data, uint32_t room)
 int
 fake_virtio_sent_on(uint16_t pair, void *data, uint32_t room)
 {
+	const uint8_t none[HEADER_MAX] = { 0 };
+	struct virtio_net_hdr_v1_hash header;
+	int len = fake_virtio_sent_as(pair, &header, data, room);
+
+	/* nothing that it could ask for */
+	return memcmp(&header, none, sizeof(none)) == 0 ? len : -1;
+}
+
+int
+fake_virtio_sent_as(uint16_t pair, struct virtio_net_hdr_v1_hash *header, void *data,
+		uint32_t room)
+{
 	struct mirror_ring *ring =
 		&fake_virtio.queue[2 * pair + FAKE_VIRTIO_TX].ring;
 	struct mirror_chain chain;
-	uint32_t len = 0;
-	uint8_t all[HEADER + 65536];
-	uint16_t i;
+	int len;
 
-	if (mirror_ring_pop(ring, &chain) != 1 || chain.nr_in != 0)
+	memset(header, 0, sizeof(*header));
+	len = fake_virtio_take(ring, &chain, header, data, room);
+	if (chain.nr_out == 0)
 		return -1;
-	for (i = 0; i < chain.nr_out; i++) {
-		if (chain.buf[i].len > sizeof(all) - len)
-			return -1;
-		memcpy(all + len, chain.buf[i].addr, chain.buf[i].len);
-		len += chain.buf[i].len;
-	}
 	mirror_ring_push(ring, chain.head, 0);
 	mirror_ring_publish(ring);
-	if (len < HEADER || len - HEADER > room)
+	return len;
+}
+
+/* s. 2.7.4.1: whatever the framing. */
+int
+fake_virtio_take(struct mirror_ring *ring, struct mirror_chain *chain,
+		struct virtio_net_hdr_v1_hash *header, void *data, uint32_t room)
+{
+	const uint32_t header_len = fake_virtio_header();
+	static uint8_t all[HEADER_MAX + 65536 + RTE_ETHER_HDR_LEN];
+	uint32_t len = 0;
+	uint16_t i;
+
+	if (mirror_ring_pop(ring, chain) != 1) {
+		chain->nr_out = 0;
 		return -1;
-	for (i = 0; i < HEADER; i++) {
-		if (all[i] != 0)
-			return -1; /* nothing was negotiated that it could ask for */
 	}
-	memcpy(data, all + HEADER, len - HEADER);
-	return len - HEADER;
+	for (i = 0; i < chain->nr_out; i++) {
+		if (chain->buf[i].len > sizeof(all) - len)
+			return -1;
+		memcpy(all + len, chain->buf[i].addr, chain->buf[i].len);
+		len += chain->buf[i].len;
+	}
+	if (chain->nr_in != 0 || len < header_len || len - header_len > room)
+		return -1;
+	memcpy(header, all, header_len);
+	memcpy(data, all + header_len, len - header_len);
+	return len - header_len;
 }

@@ -118,6 +118,11 @@ int fake_virtio_start(enum fake_virtio_map map);
  * that are offered, which are several if VIRTIO_NET_F_MQ is among the features.
  */
 void fake_virtio_offer_ctrl(uint64_t features, uint16_t pairs);
+/*
+ * Offer these features besides: RING_PACKED, IN_ORDER, EVENT_IDX, HASH_REPORT, and
+ * offloads. It keeps the order in any case, and does to frames what tests do.
+ */
+void fake_virtio_offer(uint64_t features);
 /* Stop it; it must be closed. */
 void fake_virtio_stop(void);
 /* Change the configuration's link status, and interrupt. */
@@ -139,6 +144,22 @@ uint16_t fake_virtio_receive_on(uint16_t pair, const void *data, uint32_t len);
 /* Take a frame from the driver, without its header: its length, or -1. */
 int fake_virtio_sent(void *data, uint32_t room);
 int fake_virtio_sent_on(uint16_t pair, void *data, uint32_t room);
+
+/* The same with this header, but for its num_buffers. */
+uint16_t fake_virtio_receive_as(uint16_t pair,
+		const struct virtio_net_hdr_v1_hash *header, const void *data,
+		uint32_t len);
+/* And with the header as it was sent, 0 beyond its length. */
+int fake_virtio_sent_as(uint16_t pair, struct virtio_net_hdr_v1_hash *header,
+		void *data, uint32_t room);
+/*
+ * Take a chain from a transmit ring, and do not return it. -1 if there is none, with
+ * nr_out 0, or if it is no frame.
+ */
+int fake_virtio_take(struct mirror_ring *ring, struct mirror_chain *chain,
+		struct virtio_net_hdr_v1_hash *header, void *data, uint32_t room);
+/* Length of the header of frames, as negotiated. */
+uint32_t fake_virtio_header(void);
 
 /* Answer a command that was kept, now that nobody waits for it any more. */
 void fake_virtio_late_answer(void);
