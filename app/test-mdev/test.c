@@ -71,7 +71,8 @@ unit_test_suite_runner(const struct unit_test_suite *suite)
 	const struct unit_test_case *test;
 	int suite_ret = TEST_SUCCESS, ret, failed = 0;
 
-	printf("%s\n", suite->suite_name);
+	if (suite->suite_name != NULL)
+		printf("%s\n", suite->suite_name);
 	if (suite->setup != NULL)
 		suite_ret = suite->setup();
 	for (test = suite->unit_test_cases; test->testcase != NULL; test++) {

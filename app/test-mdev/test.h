@@ -52,7 +52,7 @@ struct unit_test_case {
 #define TEST_CASES_END() { NULL, NULL, NULL, NULL }
 
 struct unit_test_suite {
-	const char *suite_name;
+	const char *suite_name; /* NULL: goes on with the one before */
 	int (*setup)(void);
 	void (*teardown)(void);
 	/* as many as the largest suite needs; the last one is TEST_CASES_END() */
