@@ -187,6 +187,7 @@ static int
 prepare(struct rte_mbuf **pkt)
 {
 	struct rte_mbuf *m = *pkt;
+	uint64_t flags = m->ol_flags;
 	int ret = 0;
 
 	if ((m->ol_flags & NOT_SUPPORTED) != 0 || (m->ol_flags &
@@ -195,8 +196,12 @@ prepare(struct rte_mbuf **pkt)
 	/* the frame is the sender's: a tag that cannot be inserted is an error here */
 	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0)
 		ret = rte_vlan_insert(pkt);
+	/* DPDK prepares UDP frames to be segmented as those that are not, if at all */
+	if ((flags & RTE_MBUF_F_TX_UDP_SEG) != 0)
+		flags = (flags & ~(RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_L4_MASK)) |
+			RTE_MBUF_F_TX_UDP_CKSUM;
 	if (ret == 0)
-		ret = rte_net_intel_cksum_prepare(*pkt);
+		ret = rte_net_intel_cksum_flags_prepare(*pkt, flags);
 	if (ret == 0 && ((*pkt)->ol_flags &
 			(RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)) != 0)
 		ret = prepare_segmented(*pkt);
