@@ -72,10 +72,11 @@ struct fake_virtio_filter {
 	uint64_t vlans[64];
 };
 
+	uint32_t rx_usecs, rx_packets;
 /* Commands that were carried out, since the test began. */
 struct fake_virtio_counts {
 	unsigned int all, promisc, allmulti, mac_table, mac_addr, vlan_add,
-		vlan_del, announce_ack, pairs;
+		vlan_del, announce_ack, pairs, rx_coal;
 	unsigned int bad;         /* no command, or one of a feature not negotiated */
 };
 

@@ -136,6 +136,21 @@ announce_ack(uint32_t len)
 	return true;
 }
 
+/* s. 5.1.6.5.9: packets, then microseconds */
+static bool
+set_rx_coal(const uint8_t *data, uint32_t len)
+{
+	rte_le32_t value[2];
+
+	if (!negotiated(VIRTIO_NET_F_NOTF_COAL) || len != sizeof(value))
+		return false;
+	memcpy(value, data, sizeof(value));
+	fake_virtio.filter.rx_packets = rte_le_to_cpu_32(value[0]);
+	fake_virtio.filter.rx_usecs = rte_le_to_cpu_32(value[1]);
+	fake_virtio.counts.rx_coal++;
+	return true;
+}
+
 static bool
 carry_out(uint8_t class, uint8_t cmd, const uint8_t *data, uint32_t len)
 {
@@ -161,6 +176,8 @@ carry_out(uint8_t class, uint8_t cmd, const uint8_t *data, uint32_t len)
 		return set_pairs(data, len);
 	case VIRTIO_NET_CTRL_ANNOUNCE << 8 | VIRTIO_NET_CTRL_ANNOUNCE_ACK:
 		return announce_ack(len);
+	case VIRTIO_NET_CTRL_NOTF_COAL << 8 | VIRTIO_NET_CTRL_NOTF_COAL_RX_SET:
+		return set_rx_coal(data, len);
 	default:
 		return false;
 	}

@@ -371,6 +371,38 @@ test_vlan_switch(void)
 	return TEST_SUCCESS;
 }
 
+/* Coalescing is asked for by who wants it, and is about receive interrupts. */
+static int
+test_coalescing(void)
+{
+	const struct rte_eth_conf rxq = { .intr_conf.rxq = 1 }, none = { 0 };
+
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
+		return TEST_FAILED;
+	fake_virtio_offer_ctrl(0, 1);
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_SUCCESS(virtio_port_attach("rx_coal=50:32"), "attach");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("VIRTIO_NET_F_NOTF_COAL"), 1,
+		"not said that there is none");
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "detach");
+	fake_virtio_offer_ctrl(RTE_BIT64(VIRTIO_NET_F_NOTF_COAL), 1);
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(1, 1, 64, &rxq), "start");
+	TEST_ASSERT_EQUAL(fake_virtio.counts.rx_coal, 0, "nobody asked");
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "detach");
+	TEST_ASSERT_SUCCESS(virtio_port_attach("rx_coal=50:32"), "attach");
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(1, 1, 64, &none), "start");
+	TEST_ASSERT_EQUAL(fake_virtio.counts.rx_coal, 0, "no interrupts");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(1, 1, 64, &rxq), "start");
+	TEST_ASSERT(fake_virtio.filter.rx_usecs == 50 &&
+		fake_virtio.filter.rx_packets == 32, "%u:%u",
+		fake_virtio.filter.rx_usecs, fake_virtio.filter.rx_packets);
+	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "bad commands");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: what is received",
 	.unit_test_cases = {
@@ -386,6 +418,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_started, virtio_port_stop, test_vlans),
 		TEST_CASE_ST(setup_started, virtio_port_stop, test_slow_start),
 		TEST_CASE_ST(setup_started, virtio_port_stop, test_vlan_switch),
+		TEST_CASE_ST(NULL, virtio_port_stop, test_coalescing),
 		TEST_CASES_END()
 	}
 };

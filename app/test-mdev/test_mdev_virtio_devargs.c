@@ -46,11 +46,35 @@ test_bad(void)
 	return TEST_SUCCESS;
 }
 
+static int
+test_coalesce(void)
+{
+	static const char * const bad[] = {
+		"rx_coal", "rx_coal=", "rx_coal=5", "rx_coal=5:", "rx_coal=:5",
+		"rx_coal=-1:5", "rx_coal=5:5:5", "rx_coal=4294967296:1",
+		"rx_coal=1:99999999999999999999", "rx_coal= 1:1", "rx_coal=a:b",
+	};
+	struct mdev_virtio_devargs devargs;
+	unsigned int i;
+
+	TEST_ASSERT_SUCCESS(mdev_virtio_devargs_parse("name", "", &devargs), "none");
+	TEST_ASSERT(!devargs.rx_coal.set, "set by nobody");
+	TEST_ASSERT_SUCCESS(mdev_virtio_devargs_parse("name",
+		"rx_coal=50:4294967295", &devargs), "good");
+	TEST_ASSERT(devargs.rx_coal.set && devargs.rx_coal.usecs == 50 &&
+		devargs.rx_coal.packets == UINT32_MAX, "other values");
+	for (i = 0; i < RTE_DIM(bad); i++)
+		TEST_ASSERT_EQUAL(mdev_virtio_devargs_parse("name", bad[i],
+			&devargs), -EINVAL, "%s", bad[i]);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: device arguments",
 	.unit_test_cases = {
 		TEST_CASE(test_good),
 		TEST_CASE(test_bad),
+		TEST_CASE(test_coalesce),
 		TEST_CASES_END()
 	}
 };

@@ -34,6 +34,15 @@
 	 RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE))
 
 static uint64_t
+/* Taken by who asked for it, and has the interrupts that it is about. */
+static bool
+coalesces(const struct rte_eth_dev *dev)
+{
+	return mdev_virtio_hw(dev)->devargs.rx_coal.set &&
+		(dev->data->dev_configured == 0 ||
+		dev->data->dev_conf.intr_conf.rxq != 0);
+}
+
 ctrl_features(const struct rte_eth_dev *dev, uint64_t offered)
 {
 	uint64_t features = offered & FEATURES_OF_CTRL_VQ;
@@ -50,6 +59,8 @@ ctrl_features(const struct rte_eth_dev *dev, uint64_t offered)
 			!virtio_has_feature(offered, VIRTIO_NET_F_STATUS))
 		features &= ~RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE);
 	return features | RTE_BIT64(VIRTIO_NET_F_CTRL_VQ);
+	if (coalesces(dev))
+		features |= offered & RTE_BIT64(VIRTIO_NET_F_NOTF_COAL);
 }
 
 static bool
@@ -421,6 +432,10 @@ mdev_virtio_examine(struct rte_eth_dev *dev)
 	if (ret < 0)
 		return ret;
 	set_offload_capa(hw);
+	if (hw->devargs.rx_coal.set &&
+			!virtio_has_feature(hw->features, VIRTIO_NET_F_NOTF_COAL))
+		INIT_LOG(WARNING, "%s: rx_coal is not heeded: the device does not have VIRTIO_NET_F_NOTF_COAL",
+			dev->data->name);
 	ret = read_queues(dev);
 	if (ret == 0)
 		ret = read_mac(dev);

@@ -272,6 +272,17 @@ start_pairs(struct rte_eth_dev *dev)
 			mdev_virtio_transport(dev), pairs);
 }
 
+static int
+start_coalescing(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	if (!has(dev, VIRTIO_NET_F_NOTF_COAL))
+		return 0;
+	return virtio_cvq_rx_coalesce(&hw->cvq, mdev_virtio_transport(dev),
+			hw->devargs.rx_coal.usecs, hw->devargs.rx_coal.packets);
+}
+
 int
 mdev_virtio_ctrl_start(struct rte_eth_dev *dev)
 {
@@ -284,6 +295,8 @@ mdev_virtio_ctrl_start(struct rte_eth_dev *dev)
 		ret = start_table(dev);
 	if (ret == 0)
 		ret = start_vlans(dev);
+	if (ret == 0)
+		ret = start_coalescing(dev);
 	if (ret == 0)
 		ret = start_pairs(dev);
 	virtio_cvq_started(cvq);

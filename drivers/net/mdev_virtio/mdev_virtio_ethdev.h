@@ -25,6 +25,12 @@ struct mdev_virtio_devargs {
 	/* use vector instructions where there are burst functions with them */
 	bool vectorized;
 	bool ptype;      /* find the packet type of each received frame */
+	/* VIRTIO_NET_F_NOTF_COAL: an interrupt after so many, whichever is first */
+	struct mdev_virtio_coalesce {
+		bool set;
+		uint32_t usecs;
+		uint32_t packets;
+	} rx_coal;
 };
 
 /* Addresses of a port: its own, and those added; multicast ones of a list. */

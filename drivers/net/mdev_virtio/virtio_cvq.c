@@ -441,3 +441,19 @@ virtio_cvq_queue_pairs(struct virtio_cvq *cvq, struct virtio_transport *tr,
 
 	return send_command(cvq, tr, &command, &value, sizeof(value));
 }
+
+int
+virtio_cvq_rx_coalesce(struct virtio_cvq *cvq, struct virtio_transport *tr,
+		uint32_t usecs, uint32_t packets)
+{
+	static const struct command command = {
+		"NOTF_COAL_RX_SET", VIRTIO_NET_CTRL_NOTF_COAL,
+		VIRTIO_NET_CTRL_NOTF_COAL_RX_SET,
+	};
+	const struct virtio_net_ctrl_coal_rx coalesce = {
+		.rx_max_packets = rte_cpu_to_le_32(packets),
+		.rx_usecs = rte_cpu_to_le_32(usecs),
+	};
+
+	return send_command(cvq, tr, &command, &coalesce, sizeof(coalesce));
+}

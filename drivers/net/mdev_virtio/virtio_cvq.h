@@ -108,4 +108,11 @@ int virtio_cvq_announce_ack(struct virtio_cvq *cvq, struct virtio_transport *tr)
 int virtio_cvq_queue_pairs(struct virtio_cvq *cvq, struct virtio_transport *tr,
 		uint16_t pairs);
 
+/*
+ * s. 5.1.6.5.9: interrupts of receive queues after so many microseconds or frames,
+ * whichever comes first; with a 0 after every frame.
+ */
+int virtio_cvq_rx_coalesce(struct virtio_cvq *cvq, struct virtio_transport *tr,
+		uint32_t usecs, uint32_t packets);
+
 #endif /* VIRTIO_CVQ_H */
