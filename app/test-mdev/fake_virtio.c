@@ -29,6 +29,39 @@ selected(void)
 		&fake_virtio.queue[fake_virtio.selected] : &no_queue;
 }
 
+static void
+queue_reset(struct fake_virtio_queue *q)
+{
+	q->size = q->max;
+	q->enabled = 0;
+	q->reset = 0;
+	q->vector = VIRTIO_MSI_NO_VECTOR;
+	q->desc = q->avail = q->used = 0;
+}
+
+/* s. 2.6.1: over at once, after some looks, or never. */
+static void
+ask_queue_reset(struct fake_virtio_queue *q, uint16_t value)
+{
+	if (value != 1 || (fake_virtio.accepted &
+			UINT64_C(1) << FAKE_VIRTIO_F_RING_RESET) == 0)
+		return;
+	fake_virtio.queue_resets++;
+	q->reset = 1;
+	fake_virtio.reset_reads = 0;
+	if (!fake_virtio.never_resets_queue && fake_virtio.slow_queue_reset == 0)
+		queue_reset(q);
+}
+
+static uint16_t
+read_queue_reset(struct fake_virtio_queue *q)
+{
+	if (q->reset != 0 && !fake_virtio.never_resets_queue &&
+			++fake_virtio.reset_reads > fake_virtio.slow_queue_reset)
+		queue_reset(q);
+	return q->reset;
+}
+
 /* s. 2.4: everything as it was first. */
 static void
 device_reset(void)
@@ -44,14 +77,8 @@ device_reset(void)
 	fake_virtio.config_vector = VIRTIO_MSI_NO_VECTOR;
 	memset(&fake_virtio.filter, 0, sizeof(fake_virtio.filter));
 	fake_virtio.has_kept = false;
-	for (i = 0; i < FAKE_VIRTIO_QUEUES; i++) {
-		struct fake_virtio_queue *q = &fake_virtio.queue[i];
-
-		q->size = q->max;
-		q->enabled = 0;
-		q->vector = VIRTIO_MSI_NO_VECTOR;
-		q->desc = q->avail = q->used = 0;
-	}
+	for (i = 0; i < FAKE_VIRTIO_QUEUES; i++)
+		queue_reset(&fake_virtio.queue[i]);
 }
 
 static void
@@ -77,7 +104,7 @@ half(uint64_t value, uint32_t select)
 static uint64_t
 common_read(uint32_t offset)
 {
-	const struct fake_virtio_queue *q = selected();
+	struct fake_virtio_queue *q = selected();
 
 	switch (offset) {
 	case VIRTIO_PCI_COMMON_DF:
@@ -100,6 +127,8 @@ common_read(uint32_t offset)
 		return q->enabled;
 	case VIRTIO_PCI_COMMON_Q_NOFF:
 		return q->notify_off;
+	case VIRTIO_PCI_COMMON_Q_RESET:
+		return read_queue_reset(q);
 	default:
 		return 0;
 	}
@@ -167,6 +196,9 @@ common_write(uint32_t offset, uint32_t value)
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
 		queue_enable(q);
 		break;
+	case VIRTIO_PCI_COMMON_Q_RESET:
+		ask_queue_reset(q, value);
+		break;
 	case VIRTIO_PCI_COMMON_Q_DESCLO:
 	case VIRTIO_PCI_COMMON_Q_DESCHI:
 		write_half(&q->desc, offset == VIRTIO_PCI_COMMON_Q_DESCHI, value);
@@ -213,6 +245,8 @@ bar_write(uint64_t offset, const void *buf, size_t len)
 	memcpy(&value, buf, RTE_MIN(len, sizeof(value)));
 	if (offset >= FAKE_VIRTIO_NOTIFY) {
 		fake_virtio.kicks++;
+		fake_virtio.kick_len = len;
+		fake_virtio.kick_value = rte_le_to_cpu_32(value);
 		memcpy(fake_vfio.regions[BAR0].mem + offset, buf, len);
 		if (fake_virtio_ctrl_queue() == &fake_virtio.queue[
 				(offset - FAKE_VIRTIO_NOTIFY) / MULTIPLIER %
@@ -252,7 +286,7 @@ put_config_space(void)
 	config[PCI_CAPABILITY_LIST] = FAKE_VIRTIO_CAP_COMMON;
 	put_cap(FAKE_VIRTIO_CAP_COMMON, FAKE_VIRTIO_CAP_ISR,
 		VIRTIO_PCI_CAP_COMMON_CFG, sizeof(struct virtio_pci_cap),
-		FAKE_VIRTIO_COMMON, 0x38);
+		FAKE_VIRTIO_COMMON, 0x3c);
 	put_cap(FAKE_VIRTIO_CAP_ISR, FAKE_VIRTIO_CAP_CONFIG,
 		VIRTIO_PCI_CAP_ISR_CFG, sizeof(struct virtio_pci_cap),
 		FAKE_VIRTIO_ISR, 1);
@@ -426,6 +460,8 @@ fake_virtio_receive_as(uint16_t pair, const struct virtio_net_hdr_v1_hash *as,
 	uint8_t *first = NULL;
 	uint16_t buffers = 0;
 
+	if (!fake_virtio.queue[2 * pair + FAKE_VIRTIO_RX].enabled)
+		return 0;
 	while (left > 0 || buffers == 0) {
 		if (mirror_ring_pop(ring, &chain) != 1 || chain.nr_in != 1 ||
 				chain.nr_out != 0 || chain.buf[0].len < header_len)
@@ -471,6 +507,8 @@ fake_virtio_sent_as(uint16_t pair, struct virtio_net_hdr_v1_hash *header, void *
 	struct mirror_chain chain;
 	int len;
 
+	if (!fake_virtio.queue[2 * pair + FAKE_VIRTIO_TX].enabled)
+		return -1;
 	memset(header, 0, sizeof(*header));
 	len = fake_virtio_take(ring, &chain, header, data, room);
 	if (chain.nr_out == 0)

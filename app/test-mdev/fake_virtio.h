@@ -17,6 +17,8 @@
 
 #define FAKE_VIRTIO_PAIRS 4
 #define FAKE_VIRTIO_QUEUES (2 * FAKE_VIRTIO_PAIRS + 1)
+#define FAKE_VIRTIO_F_NOTIFICATION_DATA 38
+#define FAKE_VIRTIO_F_RING_RESET 40
 #define FAKE_VIRTIO_RX 0
 #define FAKE_VIRTIO_TX 1
 
@@ -40,7 +42,7 @@ enum fake_virtio_map {
 };
 
 struct fake_virtio_queue {
-	uint16_t size, max, vector, enabled, notify_off;
+	uint16_t size, max, vector, enabled, notify_off, reset;
 	uint64_t desc, avail, used;
 	struct mirror_ring ring; /* once enabled */
 };
@@ -70,9 +72,9 @@ struct fake_virtio_filter {
 	uint32_t nr_unicast, nr_multicast;
 	uint8_t unicast[FAKE_VIRTIO_MACS][6], multicast[FAKE_VIRTIO_MACS][6];
 	uint64_t vlans[64];
+	uint32_t rx_usecs, rx_packets;
 };
 
-	uint32_t rx_usecs, rx_packets;
 /* Commands that were carried out, since the test began. */
 struct fake_virtio_counts {
 	unsigned int all, promisc, allmulti, mac_table, mac_addr, vlan_add,
@@ -89,12 +91,18 @@ struct fake_virtio {
 	struct fake_virtio_queue queue[FAKE_VIRTIO_QUEUES];
 	unsigned int resets;   /* writes of 0 to the status */
 	unsigned int kicks;    /* trapped doorbells */
+	uint32_t kick_value;   /* the last of them, */
+	size_t kick_len;       /* and its bytes */
+	unsigned int queue_resets; /* that were asked for */
+	unsigned int reset_reads;
 	/* what it does wrong, if a test says so */
 	bool never_resets;
 	bool refuses_features;
 	bool never_settles;
 	bool keeps_size;       /* writes of queue_size have no effect */
 	bool never_enables;
+	bool never_resets_queue;
+	unsigned int slow_queue_reset; /* looks before it is over */
 	bool no_vectors;       /* answers NO_VECTOR */
 	uint16_t vectors_max;  /* if not 0: answers NO_VECTOR from here on */
 	/* control queue: the last one that was negotiated */

@@ -195,7 +195,7 @@ static const struct error_case capabilities[] = {
 	{ "no configuration", .harm = no_config, .meet = attach,
 	  .line = OURS "the device's configuration has 0 bytes, and no field of 6 at 0 that its features promise: " BROKEN },
 	{ "common outside", .harm = common_outside, .meet = attach,
-	  .line = OUTSIDE("common configuration", "0x38", "0x3ffc", "0") },
+	  .line = OUTSIDE("common configuration", "0x3c", "0x3ffc", "0") },
 	{ "notify outside", .harm = notify_outside, .meet = attach,
 	  .line = OUTSIDE("notifications", "0x1000", "0xfffffffe", "0") },
 	{ "ISR outside", .harm = isr_outside, .meet = attach,

@@ -2,6 +2,10 @@
 
 #include <errno.h>
 
+#include <linux/virtio_config.h>
+
+#include <rte_mbuf.h>
+
 #include "test.h"
 #include "virtio_port.h"
 
@@ -43,11 +47,62 @@ test_not_taken(void)
 	return TEST_SUCCESS;
 }
 
+/* s. 2.8: a packed ring may have any size, of which the driver says what it can use. */
+static int
+test_packed_sizes(void)
+{
+	struct rte_eth_dev_info info;
+
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
+		return TEST_FAILED;
+	fake_virtio.offered |= RTE_BIT64(VIRTIO_F_RING_PACKED);
+	fake_virtio.queue[0].max = 100;
+	fake_virtio.queue[1].max = 300;
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_info_get(virtio_port.id, &info), "info");
+	TEST_ASSERT_EQUAL(info.rx_desc_lim.nb_max, 64, "%u",
+		info.rx_desc_lim.nb_max);
+	TEST_ASSERT_EQUAL(info.tx_desc_lim.nb_max, 256, "%u",
+		info.tx_desc_lim.nb_max);
+	TEST_ASSERT_EQUAL(info.default_rxportconf.ring_size, 64, "default %u",
+		info.default_rxportconf.ring_size);
+	return TEST_SUCCESS;
+}
+
+/* s. 2.9: the device is told how far its buffers go, past the wrap of the index. */
+static int
+test_notification_data(void)
+{
+	struct rte_mbuf *m;
+	uint8_t back[60];
+	uint32_t i;
+
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
+		return TEST_FAILED;
+	fake_virtio.offered |= RTE_BIT64(FAKE_VIRTIO_F_NOTIFICATION_DATA);
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
+	TEST_ASSERT_SUCCESS(virtio_port_start(64), "start");
+	TEST_ASSERT(fake_virtio.kick_len == 4 && fake_virtio.kick_value == 64 << 16,
+		"receive: 0x%x", fake_virtio.kick_value);
+	for (i = 1; i < 0x10010; i++) {
+		m = virtio_port_frame(60, 1);
+		TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, &m, 1), 1,
+			"frame %u", i);
+		TEST_ASSERT_EQUAL(fake_virtio.kick_value, (i << 16 | 1),
+			"frame %u: 0x%x", i, fake_virtio.kick_value);
+		TEST_ASSERT_EQUAL(fake_virtio_sent(back, sizeof(back)), 60,
+			"frame %u", i);
+	}
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: queues",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_sizes),
 		TEST_CASE_ST(setup, virtio_port_stop, test_not_taken),
+		TEST_CASE_ST(NULL, virtio_port_stop, test_packed_sizes),
+		TEST_CASE_ST(NULL, virtio_port_stop, test_notification_data),
 		TEST_CASES_END()
 	}
 };

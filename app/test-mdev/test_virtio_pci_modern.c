@@ -103,7 +103,7 @@ test_doorbell_trapped(void)
 	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
 	TEST_ASSERT_NULL(doorbell.addr, "mapped");
 	TEST_ASSERT_EQUAL(doorbell.value, 1, "value %u", doorbell.value);
-	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell, 0), "not rung");
 	TEST_ASSERT_EQUAL(fake_virtio.kicks, 1, "%u kicks", fake_virtio.kicks);
 	return TEST_SUCCESS;
 }
@@ -136,9 +136,9 @@ test_doorbell_shared(void)
 	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
 	TEST_ASSERT_NULL(doorbell.addr, "mapped");
 	TEST_ASSERT_EQUAL(messages, before, "%u messages", messages - before);
-	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell, 0), "not rung");
 	TEST_ASSERT_EQUAL(messages, before + 1, "%u messages", messages - before);
-	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell, 0), "not rung");
 	TEST_ASSERT_EQUAL(messages, before + 1, "%u messages", messages - before);
 	TEST_ASSERT_SUCCESS(eventfd_read(fake_vfio.ioeventfd, &count), "not rung");
 	TEST_ASSERT_EQUAL(count, 2, "rung %u times", (unsigned int)count);
@@ -163,7 +163,7 @@ test_doorbell_eventfd(void)
 	TEST_ASSERT_SUCCESS(tr->ops->get_vq_notify_offset(tr, 1, &offset), "none");
 	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
 	TEST_ASSERT_EQUAL(doorbell.fd, fake_vfio.ioeventfd, "another fd");
-	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell), "not rung");
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell, 0), "not rung");
 	TEST_ASSERT_SUCCESS(eventfd_read(fake_vfio.ioeventfd, &count), "not rung");
 	TEST_ASSERT_EQUAL(fake_virtio.kicks, 0, "%u kicks", fake_virtio.kicks);
 	close(fake_vfio.ioeventfd);
@@ -222,6 +222,95 @@ test_mapped_whole(void)
 	return TEST_SUCCESS;
 }
 
+/* VIRTIO 1.2 s. 4.1.5.2: mapped or not, 32 bits that say where. */
+static int
+test_doorbell_data(void)
+{
+	const uint8_t *notify = fake_vfio.regions[0].mem + FAKE_VIRTIO_NOTIFY;
+	const uint64_t feature = RTE_BIT64(VIRTIO_F_NOTIFICATION_DATA);
+	bool mapped = (fake_vfio.regions[0].flags & VFIO_REGION_INFO_FLAG_MMAP) != 0;
+	struct virtio_doorbell doorbell;
+	rte_le32_t written;
+	uint64_t offset;
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_EQUAL(tr->ops->filter_features(tr, feature), feature, "refused");
+	tr->features = feature;
+	fake_virtio.queue[1].notify_off = 0x400;
+	TEST_ASSERT_EQUAL(tr->ops->get_vq_notify_offset(tr, 1, &offset), -ERANGE,
+		"behind the end");
+	fake_virtio.queue[1].notify_off = 1;
+	TEST_ASSERT_SUCCESS(tr->ops->get_vq_notify_offset(tr, 1, &offset), "none");
+	tr->ops->get_vq_doorbell(tr, 1, offset, &doorbell);
+	TEST_ASSERT_NULL(doorbell.addr, "rung without data");
+	TEST_ASSERT_SUCCESS(doorbell.ring(&doorbell, 0x8123), "not rung");
+	memcpy(&written, notify + 4, sizeof(written));
+	TEST_ASSERT_EQUAL(rte_le_to_cpu_32(written), 0x81230001, "0x%x",
+		rte_le_to_cpu_32(written));
+	TEST_ASSERT_EQUAL(fake_virtio.kicks, mapped ? 0 : 1, "%u kicks",
+		fake_virtio.kicks);
+	TEST_ASSERT(mapped || fake_virtio.kick_len == 4, "%u bytes",
+		(unsigned int)fake_virtio.kick_len);
+	return TEST_SUCCESS;
+}
+
+/* Not where a doorbell is an eventfd, or where there is no register. */
+static int
+test_filter_features(void)
+{
+	const uint64_t both = RTE_BIT64(VIRTIO_F_NOTIFICATION_DATA) |
+		RTE_BIT64(VIRTIO_F_RING_RESET);
+	uint8_t *config = fake_vfio.regions[VFIO_PCI_CONFIG_REGION_INDEX].mem;
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_EQUAL(tr->ops->filter_features(tr, both | 1), both | 1, "all");
+	fake_vfio.ioeventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	TEST_ASSERT_EQUAL(tr->ops->filter_features(tr, both | 1),
+		RTE_BIT64(VIRTIO_F_RING_RESET) | 1, "an eventfd");
+	close(fake_vfio.ioeventfd);
+	fake_vfio.ioeventfd = -1;
+	fake_virtio.queue[0].notify_off = 0x400;
+	TEST_ASSERT_EQUAL(tr->ops->filter_features(tr, both | 1),
+		RTE_BIT64(VIRTIO_F_RING_RESET) | 1, "a doorbell outside");
+	fake_virtio.queue[0].notify_off = 0;
+	tr->ops->destroy(tr);
+	tr = NULL;
+	config[FAKE_VIRTIO_CAP_COMMON + offsetof(struct virtio_pci_cap, length)] =
+		0x38;
+	config[FAKE_VIRTIO_CAP_NOTIFY + offsetof(struct virtio_pci_notify_cap,
+		notify_off_multiplier)] = 2;
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_EQUAL(tr->ops->filter_features(tr, both | 1), 1,
+		"a short structure, doorbells of 16 bits");
+	return TEST_SUCCESS;
+}
+
+/* s. 2.6.1: the end is waited for, but not for ever. */
+static int
+test_queue_reset(void)
+{
+	struct fake_virtio_queue *q = &fake_virtio.queue[1];
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	fake_virtio.accepted = RTE_BIT64(VIRTIO_F_RING_RESET);
+	q->enabled = 1;
+	fake_virtio.slow_queue_reset = 3;
+	TEST_ASSERT_SUCCESS(virtio_device_reset_vq(tr, 1), "not reset");
+	TEST_ASSERT(q->enabled == 0 && q->reset == 0, "not over");
+	TEST_ASSERT_EQUAL(fake_virtio.reset_reads, 4, "%u looks",
+		fake_virtio.reset_reads);
+	TEST_ASSERT_EQUAL(fake_virtio.queue_resets, 1, "asked %u times",
+		fake_virtio.queue_resets);
+	q->enabled = 1;
+	fake_virtio.never_resets_queue = true;
+	TEST_ASSERT_EQUAL(virtio_device_reset_vq(tr, 1), -ETIMEDOUT, "over");
+	/* said to be over, and the queue is enabled all the same */
+	fake_virtio.accepted = 0;
+	q->reset = 0;
+	TEST_ASSERT_EQUAL(virtio_device_reset_vq(tr, 1), -ETIMEDOUT, "over");
+	return TEST_SUCCESS;
+}
+
 /* A doorbell outside of the notification structure is none. */
 static int
 test_doorbell_outside(void)
@@ -266,6 +355,10 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_doorbell_eventfd),
 		TEST_CASE_ST(setup_mapped, teardown, test_doorbell_mapped),
 		TEST_CASE_ST(setup_whole, teardown, test_mapped_whole),
+		TEST_CASE_ST(setup, teardown, test_doorbell_data),
+		TEST_CASE_ST(setup_mapped, teardown, test_doorbell_data),
+		TEST_CASE_ST(setup, teardown, test_filter_features),
+		TEST_CASE_ST(setup, teardown, test_queue_reset),
 		TEST_CASE_ST(setup, teardown, test_doorbell_outside),
 		TEST_CASE_ST(setup, teardown, test_config_bounds),
 		TEST_CASES_END()

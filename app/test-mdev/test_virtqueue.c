@@ -97,12 +97,36 @@ test_virtual_addresses(void)
 	return TEST_SUCCESS;
 }
 
+/* VIRTIO 1.2 s. 2.9: offset and wrap counter, or an index that has both. */
+static int
+test_next_avail(void)
+{
+	struct virtqueue *vq;
+
+	vq = virtqueue_create(PORT, INDEX, VIRTQUEUE_TX, 256, SOCKET_ID_ANY);
+	TEST_ASSERT_NOT_NULL(vq, "no queue");
+	vq->avail_idx = 0x8123;
+	TEST_ASSERT_EQUAL(virtqueue_next_avail(vq), 0x8123, "split");
+	virtqueue_reset(vq, true);
+	TEST_ASSERT_EQUAL(virtqueue_next_avail(vq), 0x8000, "first");
+	vq->head = 255;
+	TEST_ASSERT_EQUAL(virtqueue_next_avail(vq), 0x80ff, "last");
+	vq->head = 256;
+	TEST_ASSERT_EQUAL(virtqueue_next_avail(vq), 0, "wrapped");
+	vq->head = 0xffff;
+	TEST_ASSERT_EQUAL(virtqueue_next_avail(vq), 0xff, "before 0");
+	vq->head = 0;
+	virtqueue_free(vq);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: virtqueues",
 	.unit_test_cases = {
 		TEST_CASE(test_layout),
 		TEST_CASE(test_no_memory),
 		TEST_CASE(test_virtual_addresses),
+		TEST_CASE(test_next_avail),
 		TEST_CASES_END()
 	}
 };

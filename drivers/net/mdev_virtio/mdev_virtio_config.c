@@ -25,7 +25,8 @@
 	(RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_F_ACCESS_PLATFORM) | \
 	 RTE_BIT64(VIRTIO_F_ORDER_PLATFORM) | RTE_BIT64(VIRTIO_NET_F_MAC) | \
 	 RTE_BIT64(VIRTIO_NET_F_STATUS) | RTE_BIT64(VIRTIO_NET_F_MTU) | \
-	 RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX))
+	 RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX) | RTE_BIT64(VIRTIO_F_RING_RESET) | \
+	 RTE_BIT64(VIRTIO_F_NOTIFICATION_DATA))
 
 /* VIRTIO 1.2 s. 5.1.3.1: these need the control queue. */
 #define FEATURES_OF_CTRL_VQ \
@@ -33,7 +34,6 @@
 	 RTE_BIT64(VIRTIO_NET_F_CTRL_MAC_ADDR) | RTE_BIT64(VIRTIO_NET_F_MQ) | \
 	 RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE))
 
-static uint64_t
 /* Taken by who asked for it, and has the interrupts that it is about. */
 static bool
 coalesces(const struct rte_eth_dev *dev)
@@ -43,6 +43,7 @@ coalesces(const struct rte_eth_dev *dev)
 		dev->data->dev_conf.intr_conf.rxq != 0);
 }
 
+static uint64_t
 ctrl_features(const struct rte_eth_dev *dev, uint64_t offered)
 {
 	uint64_t features = offered & FEATURES_OF_CTRL_VQ;
@@ -58,9 +59,9 @@ ctrl_features(const struct rte_eth_dev *dev, uint64_t offered)
 	if (mdev_virtio_hw(dev)->vectors == 0 ||
 			!virtio_has_feature(offered, VIRTIO_NET_F_STATUS))
 		features &= ~RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE);
-	return features | RTE_BIT64(VIRTIO_NET_F_CTRL_VQ);
 	if (coalesces(dev))
 		features |= offered & RTE_BIT64(VIRTIO_NET_F_NOTF_COAL);
+	return features | RTE_BIT64(VIRTIO_NET_F_CTRL_VQ);
 }
 
 static bool
@@ -431,11 +432,11 @@ mdev_virtio_examine(struct rte_eth_dev *dev)
 	ret = virtio_device_negotiate(tr, choose_features, dev, &hw->features);
 	if (ret < 0)
 		return ret;
-	set_offload_capa(hw);
 	if (hw->devargs.rx_coal.set &&
 			!virtio_has_feature(hw->features, VIRTIO_NET_F_NOTF_COAL))
 		INIT_LOG(WARNING, "%s: rx_coal is not heeded: the device does not have VIRTIO_NET_F_NOTF_COAL",
 			dev->data->name);
+	set_offload_capa(hw);
 	ret = read_queues(dev);
 	if (ret == 0)
 		ret = read_mac(dev);

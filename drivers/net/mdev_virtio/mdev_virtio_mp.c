@@ -84,6 +84,7 @@ doorbells_find(struct rte_eth_dev *dev)
 	const struct virtqueue *vq;
 	uint16_t i;
 
+	process->tr->features = mdev_virtio_hw(dev)->features;
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
 			mdev_virtio_find_doorbell(process, vq);

@@ -12,6 +12,7 @@
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
+#include <rte_io.h>
 
 #include <vfio_irq.h>
 #include <vfio_pci.h>
@@ -269,8 +270,36 @@ pci_set_vq_ready(struct virtio_transport *tr, uint16_t index)
 	return enabled == 1 ? 0 : -EPROTO;
 }
 
+/* s. 4.1.4.3: both registers are 0 when it is over. */
 static int
-doorbell_trapped(struct virtio_doorbell *doorbell)
+pci_reset_vq(struct virtio_transport *tr, uint16_t index)
+{
+	int ret;
+
+	ret = select_queue(tr, index);
+	if (ret < 0)
+		return ret;
+	return write16(&to_pci(tr)->common, VIRTIO_PCI_COMMON_Q_RESET, 1);
+}
+
+static int
+pci_get_vq_reset(struct virtio_transport *tr, uint16_t index, bool *ongoing)
+{
+	const struct virtio_pci_struct *common = &to_pci(tr)->common;
+	uint16_t reset = 0, enabled = 0;
+	int ret;
+
+	ret = select_queue(tr, index);
+	if (ret == 0)
+		ret = read16(common, VIRTIO_PCI_COMMON_Q_RESET, &reset);
+	if (ret == 0)
+		ret = read16(common, VIRTIO_PCI_COMMON_Q_ENABLE, &enabled);
+	*ongoing = reset != 0 || enabled != 0;
+	return ret;
+}
+
+static int
+doorbell_trapped(struct virtio_doorbell *doorbell, uint16_t next __rte_unused)
 {
 	const struct virtio_pci_modern *pci = doorbell->ctx;
 	rte_le16_t raw = rte_cpu_to_le_16(doorbell->value);
@@ -279,8 +308,32 @@ doorbell_trapped(struct virtio_doorbell *doorbell)
 			sizeof(raw));
 }
 
+/* VIRTIO_F_NOTIFICATION_DATA, s. 4.1.5.2 */
+static rte_le32_t
+doorbell_data(const struct virtio_doorbell *doorbell, uint16_t next)
+{
+	return rte_cpu_to_le_32(doorbell->value | (uint32_t)next << 16);
+}
+
 static int
-doorbell_eventfd(struct virtio_doorbell *doorbell)
+doorbell_data_mapped(struct virtio_doorbell *doorbell, uint16_t next)
+{
+	rte_write32(doorbell_data(doorbell, next), doorbell->data_addr);
+	return 0;
+}
+
+static int
+doorbell_data_trapped(struct virtio_doorbell *doorbell, uint16_t next)
+{
+	const struct virtio_pci_modern *pci = doorbell->ctx;
+	rte_le32_t raw = doorbell_data(doorbell, next);
+
+	return vfio_region_write(pci->notify.region, doorbell->offset, &raw,
+			sizeof(raw));
+}
+
+static int
+doorbell_eventfd(struct virtio_doorbell *doorbell, uint16_t next __rte_unused)
 {
 	const uint64_t one = 1;
 	ssize_t n;
@@ -292,12 +345,20 @@ doorbell_eventfd(struct virtio_doorbell *doorbell)
 	return n < 0 && errno != EAGAIN ? -errno : 0;
 }
 
+static uint32_t
+doorbell_width(const struct virtio_transport *tr)
+{
+	return virtio_has_feature(tr->features, VIRTIO_F_NOTIFICATION_DATA) ?
+		sizeof(uint32_t) : sizeof(uint16_t);
+}
+
 /* s. 4.1.4.4: the address is computed from the queue's offset and the multiplier. */
 static int
 pci_get_vq_notify_offset(struct virtio_transport *tr, uint16_t index,
 		uint64_t *notify_offset)
 {
 	struct virtio_pci_modern *pci = to_pci(tr);
+	uint32_t width = doorbell_width(tr);
 	uint64_t offset;
 	uint16_t notify_off = 0;
 	int ret;
@@ -308,11 +369,11 @@ pci_get_vq_notify_offset(struct virtio_transport *tr, uint16_t index,
 	if (ret < 0)
 		return ret;
 	offset = (uint64_t)notify_off * pci->notify_multiplier;
-	if (offset + sizeof(uint16_t) > pci->notify.length)
+	if (offset + width > pci->notify.length)
 		return -ERANGE;
 	offset += pci->notify.offset;
-	/* mapped or not, it is one access of 16 bits (s. 4.1.4.4.1) */
-	if (offset % sizeof(uint16_t) != 0)
+	/* mapped or not, it is one access (s. 4.1.4.4.1) */
+	if (offset % width != 0)
 		return -ERANGE;
 	*notify_offset = offset;
 	return 0;
@@ -334,10 +395,10 @@ doorbell_find_eventfd(struct virtio_doorbell *doorbell)
  * primary for an eventfd: the answer would be waited for by the thread that takes it.
  */
 static int
-doorbell_first(struct virtio_doorbell *doorbell)
+doorbell_first(struct virtio_doorbell *doorbell, uint16_t next)
 {
 	doorbell_find_eventfd(doorbell);
-	return doorbell->ring(doorbell);
+	return doorbell->ring(doorbell, next);
 }
 
 static void
@@ -345,19 +406,67 @@ pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index, uint64_t offset
 		struct virtio_doorbell *doorbell)
 {
 	struct virtio_pci_modern *pci = to_pci(tr);
+	volatile void *addr = vfio_region_ptr(pci->notify.region, offset,
+			doorbell_width(tr));
 
-	doorbell->addr = vfio_region_ptr(pci->notify.region, offset,
-			sizeof(uint16_t));
+	doorbell->addr = NULL;
+	doorbell->data_addr = addr;
 	doorbell->value = index;
 	doorbell->ring = NULL;
 	doorbell->ctx = pci;
 	doorbell->offset = offset;
-	if (doorbell->addr != NULL)
+	if (virtio_has_feature(tr->features, VIRTIO_F_NOTIFICATION_DATA)) {
+		doorbell->ring = addr != NULL ? doorbell_data_mapped :
+			doorbell_data_trapped;
+		return;
+	}
+	doorbell->addr = addr;
+	if (addr != NULL)
 		return;
 	if (vfio_dev_owner(pci->vfio) == VFIO_DEV_OWNED)
 		doorbell_find_eventfd(doorbell);
 	else
 		doorbell->ring = doorbell_first;
+}
+
+/*
+ * s. 4.1.4.4.1: who offers NOTIFICATION_DATA has 32 bits for each doorbell. One that is
+ * an eventfd cannot carry data; a message for each kick would cost much more.
+ */
+static bool
+can_notify_data(struct virtio_transport *tr)
+{
+	struct virtio_pci_modern *pci = to_pci(tr);
+	uint64_t offset;
+	uint16_t notify_off = 0;
+
+	if (pci->notify_multiplier % sizeof(uint32_t) != 0 ||
+			pci->notify.offset % sizeof(uint32_t) != 0 ||
+			pci->notify.length < sizeof(uint32_t))
+		return false;
+	if (select_queue(tr, 0) < 0 || read16(&pci->common,
+			VIRTIO_PCI_COMMON_Q_NOFF, &notify_off) < 0)
+		return false;
+	offset = (uint64_t)notify_off * pci->notify_multiplier;
+	if (offset + sizeof(uint32_t) > pci->notify.length)
+		return false;
+	offset += pci->notify.offset;
+	return vfio_region_ptr(pci->notify.region, offset, sizeof(uint32_t)) != NULL ||
+		vfio_region_ioeventfd(pci->notify.region, offset,
+			sizeof(uint16_t), 0) < 0;
+}
+
+/* s. 4.1.4.3: queue_reset came to the end of the structure with its feature. */
+static uint64_t
+pci_filter_features(struct virtio_transport *tr, uint64_t offered)
+{
+	if (to_pci(tr)->common.length <
+			VIRTIO_PCI_COMMON_Q_RESET + sizeof(uint16_t))
+		offered &= ~RTE_BIT64(VIRTIO_F_RING_RESET);
+	if (virtio_has_feature(offered, VIRTIO_F_NOTIFICATION_DATA) &&
+			!can_notify_data(tr))
+		offered &= ~RTE_BIT64(VIRTIO_F_NOTIFICATION_DATA);
+	return offered;
 }
 
 static int
@@ -438,6 +547,7 @@ pci_destroy(struct virtio_transport *tr)
 const struct virtio_transport_ops virtio_pci_modern_ops = {
 	.name = "virtio PCI",
 	.get_device_features = pci_get_device_features,
+	.filter_features = pci_filter_features,
 	.set_driver_features = pci_set_driver_features,
 	.get_status = pci_get_status,
 	.set_status = pci_set_status,
@@ -449,6 +559,8 @@ const struct virtio_transport_ops virtio_pci_modern_ops = {
 	.set_vq_num = pci_set_vq_num,
 	.set_vq_address = pci_set_vq_address,
 	.set_vq_ready = pci_set_vq_ready,
+	.reset_vq = pci_reset_vq,
+	.get_vq_reset = pci_get_vq_reset,
 	.get_vq_notify_offset = pci_get_vq_notify_offset,
 	.get_vq_doorbell = pci_get_vq_doorbell,
 	.get_vector_count = pci_get_vector_count,

@@ -67,6 +67,25 @@ virtio_device_reset(struct virtio_transport *tr)
 }
 
 int
+virtio_device_reset_vq(struct virtio_transport *tr, uint16_t index)
+{
+	bool ongoing = true;
+	uint32_t waited;
+	int ret;
+
+	ret = tr->ops->reset_vq(tr, index);
+	for (waited = 0; ret == 0; waited += RESET_POLL_US) {
+		ret = tr->ops->get_vq_reset(tr, index, &ongoing);
+		if (ret < 0 || !ongoing)
+			break;
+		if (waited >= RESET_TIMEOUT_US)
+			return -ETIMEDOUT;
+		rte_delay_us_sleep(RESET_POLL_US);
+	}
+	return ret;
+}
+
+int
 virtio_device_add_status(struct virtio_transport *tr, uint8_t bits)
 {
 	uint8_t status;
@@ -98,7 +117,7 @@ set_features(struct virtio_transport *tr,
 	if (ret < 0)
 		goto access_failed;
 
-	*features = filter(offered, arg) & offered;
+	*features = filter(tr->ops->filter_features(tr, offered), arg) & offered;
 	if (!virtio_has_feature(*features, VIRTIO_F_VERSION_1)) {
 		INIT_LOG(ERR, "%s: legacy virtio device (features 0x%" PRIx64
 			"): only VIRTIO 1.x is supported: offer it in its modern form",
@@ -106,6 +125,7 @@ set_features(struct virtio_transport *tr,
 		return -ENOTSUP;
 	}
 
+	tr->features = *features;
 	ret = tr->ops->set_driver_features(tr, *features);
 	if (ret == 0)
 		ret = virtio_device_add_status(tr, VIRTIO_CONFIG_S_FEATURES_OK);

@@ -17,7 +17,8 @@
  *		ops->set_vq_ready()
  *	virtio_device_add_status(VIRTIO_CONFIG_S_DRIVER_OK)
  *
- * and goes down with virtio_device_reset(). A transport belongs to one process;
+ * and goes down with virtio_device_reset(). With VIRTIO_F_RING_RESET one queue goes down
+ * with virtio_device_reset_vq(), and up like the first time. A transport belongs to one process;
  * one thread at a time calls it, except that get_status, get_config,
  * get_generation and get_isr may be called by another thread at any time, and that a
  * doorbell is rung by whoever has its queue. A secondary process has a transport of its
@@ -28,8 +29,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/virtio_config.h>
+
 #include <rte_bitops.h>
 #include <rte_common.h>
+
+/* VIRTIO 1.2 s. 6, which the headers of Linux 6.1 do not have. */
+#ifndef VIRTIO_F_NOTIFICATION_DATA
+#define VIRTIO_F_NOTIFICATION_DATA 38
+#endif
+#ifndef VIRTIO_F_RING_RESET
+#define VIRTIO_F_RING_RESET 40
+#endif
 
 struct virtio_transport;
 
@@ -46,9 +57,13 @@ enum virtio_transport_type {
 struct virtio_doorbell {
 	volatile void *addr; /* 16 bits wide; NULL: through ring */
 	uint16_t value;      /* what to write there */
-	/* Ring without a mapped address; 0 or a negative errno. */
-	int (*ring)(struct virtio_doorbell *doorbell);
+	/*
+	 * Ring in another way; 0 or a negative errno. next: where the next buffer will be
+	 * made available, with the wrap counter (s. 2.9).
+	 */
+	int (*ring)(struct virtio_doorbell *doorbell, uint16_t next);
 	void *ctx;           /* of ring */
+	volatile void *data_addr; /* of ring */
 	uint64_t offset;     /* of ring */
 	int fd;              /* of ring */
 };
@@ -71,6 +86,11 @@ struct virtio_transport_ops {
 	/* Device feature bits (VIRTIO 1.2 s. 2.2). */
 	int (*get_device_features)(struct virtio_transport *tr,
 			uint64_t *features);
+	/*
+	 * Those of the offered bits that this transport has no objection to: it may lack
+	 * a register, or lose more than it gains.
+	 */
+	uint64_t (*filter_features)(struct virtio_transport *tr, uint64_t offered);
 	/* Driver feature bits; before FEATURES_OK only. */
 	int (*set_driver_features)(struct virtio_transport *tr,
 			uint64_t features);
@@ -107,6 +127,13 @@ struct virtio_transport_ops {
 	/* Enable a virtqueue; -EPROTO if it stays disabled. */
 	int (*set_vq_ready)(struct virtio_transport *tr, uint16_t index);
 	/*
+	 * Ask for the reset of one virtqueue (VIRTIO_F_RING_RESET, s. 2.6.1), and
+	 * whether it is under way still.
+	 */
+	int (*reset_vq)(struct virtio_transport *tr, uint16_t index);
+	int (*get_vq_reset)(struct virtio_transport *tr, uint16_t index,
+			bool *ongoing);
+	/*
 	 * Where the doorbell of a virtqueue is, to be kept with the queue; -ERANGE
 	 * if the device puts it where there can be none.
 	 */
@@ -136,13 +163,18 @@ struct virtio_transport_ops {
 	void (*destroy)(struct virtio_transport *tr);
 };
 
-/* Set by the transport's create function; read-only for everybody else. */
+/*
+ * Set by the transport's create function; read-only for everybody else, but for the
+ * features: virtio_device_negotiate() sets them, and in a secondary process whoever
+ * hears of a start.
+ */
 struct virtio_transport {
 	const struct virtio_transport_ops *ops;
 	const char *name;    /* of the device, for messages */
 	enum virtio_transport_type type;
 	uint32_t config_len; /* of device-specific configuration, bytes */
 	bool iova_as_va;     /* addresses for the device are virtual ones */
+	uint64_t features;   /* as negotiated */
 };
 
 /* By enum virtio_transport_type. */
@@ -160,6 +192,12 @@ virtio_has_feature(uint64_t features, unsigned int bit)
  * if it does not (s. 2.4). -ETIMEDOUT: the device may still use its buffers.
  */
 int virtio_device_reset(struct virtio_transport *tr);
+
+/*
+ * Reset one virtqueue and wait until the device says so, for a bounded time (s. 2.6.1.1):
+ * -ETIMEDOUT: the device may still use its buffers. VIRTIO_F_RING_RESET is negotiated.
+ */
+int virtio_device_reset_vq(struct virtio_transport *tr, uint16_t index);
 
 /* Set bits of the device status. */
 int virtio_device_add_status(struct virtio_transport *tr, uint8_t bits);

@@ -242,7 +242,20 @@ virtqueue_buf_addr(const struct virtqueue *vq, const struct rte_mbuf *m)
 	return *(const uint64_t *)((const char *)m + vq->mbuf_addr);
 }
 
-/* Tell the device (VIRTIO 1.2 s. 4.1.5.2). */
+/* Where the next buffer will be made available, for the device (VIRTIO 1.2 s. 2.9). */
+static inline uint16_t
+virtqueue_next_avail(const struct virtqueue *vq)
+{
+	if (vq->packed)
+		return (vq->head & vq->mask) |
+			((vq->head & vq->size) == 0 ? UINT16_C(1) << 15 : 0);
+	return vq->kind == VIRTQUEUE_RX ? vq->head : vq->avail_idx;
+}
+
+/*
+ * Tell the device (s. 4.1.5.2). With VIRTIO_F_NOTIFICATION_DATA it is told where, and the
+ * doorbell has no address here, so that all others pay nothing for it.
+ */
 static inline void
 virtqueue_kick(struct virtqueue *vq)
 {
@@ -252,7 +265,7 @@ virtqueue_kick(struct virtqueue *vq)
 
 	if (likely(doorbell->addr != NULL))
 		rte_write16(rte_cpu_to_le_16(doorbell->value), doorbell->addr);
-	else if (unlikely(doorbell->ring(doorbell) < 0))
+	else if (unlikely(doorbell->ring(doorbell, virtqueue_next_avail(vq)) < 0))
 		virtqueue_break(vq, "an error for its doorbell", doorbell->value);
 }
 
