@@ -336,18 +336,6 @@ test_rss_of_one(void)
 	return TEST_SUCCESS;
 }
 
-/* What is not there is refused, and not ignored. */
-static int
-test_deferred_start(void)
-{
-	struct rte_eth_rxconf rx = { .rx_deferred_start = 1 };
-	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
-
-	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
-	TEST_ASSERT_FAIL(start_with(&conf, &rx), "taken, and started at once");
-	return TEST_SUCCESS;
-}
-
 /* An address that no port may have is not taken from the device. */
 static int
 test_bad_mac(void)
@@ -410,7 +398,6 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_started, virtio_port_stop, test_empty_segments),
 		TEST_CASE_ST(setup, virtio_port_stop, test_pinned_external),
 		TEST_CASE_ST(setup, virtio_port_stop, test_rss_of_one),
-		TEST_CASE_ST(setup, virtio_port_stop, test_deferred_start),
 		TEST_CASE_ST(setup, virtio_port_stop, test_bad_mac),
 		TEST_CASE_ST(setup, virtio_port_stop, test_odd_doorbell),
 		TEST_CASE_ST(setup, virtio_port_stop, test_link_details),

@@ -246,6 +246,14 @@ static const struct eth_dev_ops ops = {
 	.rx_queue_release = mdev_virtio_rx_queue_release,
 	.tx_queue_setup = mdev_virtio_tx_queue_setup,
 	.tx_queue_release = mdev_virtio_tx_queue_release,
+	.rxq_info_get = mdev_virtio_rxq_info_get,
+	.txq_info_get = mdev_virtio_txq_info_get,
+	.tx_done_cleanup = mdev_virtio_tx_done_cleanup,
+	.get_monitor_addr = mdev_virtio_get_monitor_addr,
+	.rx_queue_start = mdev_virtio_rx_queue_start,
+	.rx_queue_stop = mdev_virtio_rx_queue_stop,
+	.tx_queue_start = mdev_virtio_tx_queue_start,
+	.tx_queue_stop = mdev_virtio_tx_queue_stop,
 	.rx_burst_mode_get = mdev_virtio_rx_burst_mode_get,
 	.tx_burst_mode_get = mdev_virtio_tx_burst_mode_get,
 	.rx_queue_intr_enable = mdev_virtio_rx_queue_intr_enable,
@@ -338,6 +346,7 @@ mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 	dev->dev_ops = &ops;
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
+	mdev_virtio_queue_info_init(dev);
 	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	if (hw->vectors > 0 &&
 			virtio_has_feature(hw->features, VIRTIO_NET_F_STATUS))

@@ -173,6 +173,8 @@ int mdev_virtio_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 		const struct rte_eth_txconf *conf);
 void mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 void mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index);
+/* Hand a queue over to the device, in its first state. Logs a failure. */
+int mdev_virtio_queue_enable(struct rte_eth_dev *dev, struct virtqueue *vq);
 /* Hand the queues over to the device, which is at FEATURES_OK. Logs a failure. */
 int mdev_virtio_queues_start(struct rte_eth_dev *dev);
 /* Give the device, which is at DRIVER_OK, its receive buffers. */
@@ -188,6 +190,25 @@ void mdev_virtio_spares_release(struct rte_eth_dev *dev);
 bool mdev_virtio_buffers_hold(const struct rte_eth_dev *dev, uint16_t mtu);
 /* Does a frame of this MTU fit the receive buffers? Logs if it does not. */
 int mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu);
+
+/* mdev_virtio_queue_state.c: see ethdev's operations of these names. */
+int mdev_virtio_rx_queue_start(struct rte_eth_dev *dev, uint16_t index);
+int mdev_virtio_rx_queue_stop(struct rte_eth_dev *dev, uint16_t index);
+int mdev_virtio_tx_queue_start(struct rte_eth_dev *dev, uint16_t index);
+int mdev_virtio_tx_queue_stop(struct rte_eth_dev *dev, uint16_t index);
+
+/* mdev_virtio_queue_info.c: see ethdev's operations of these names. */
+void mdev_virtio_rxq_info_get(struct rte_eth_dev *dev, uint16_t index,
+		struct rte_eth_rxq_info *info);
+void mdev_virtio_txq_info_get(struct rte_eth_dev *dev, uint16_t index,
+		struct rte_eth_txq_info *info);
+uint32_t mdev_virtio_rx_queue_count(void *rx_queue);
+int mdev_virtio_rx_descriptor_status(void *rx_queue, uint16_t offset);
+int mdev_virtio_tx_descriptor_status(void *tx_queue, uint16_t offset);
+int mdev_virtio_tx_done_cleanup(void *tx_queue, uint32_t count);
+int mdev_virtio_get_monitor_addr(void *rx_queue, struct rte_power_monitor_cond *pmc);
+/* Set those of them that are called like bursts; they are the same for every layout. */
+void mdev_virtio_queue_info_init(struct rte_eth_dev *dev);
 
 /* mdev_virtio_bursts.c */
 /* The burst functions' flags, by what was negotiated and asked for. */
@@ -228,6 +249,8 @@ int mdev_virtio_rxintr_open(struct rte_eth_dev *dev);
 void mdev_virtio_rxintr_close(struct rte_eth_dev *dev);
 /* Tell the device which queue has which vector. */
 int mdev_virtio_rxintr_set_vectors(struct rte_eth_dev *dev);
+/* The same of one receive virtqueue. */
+int mdev_virtio_rxintr_set_vector(struct rte_eth_dev *dev, uint16_t vq_index);
 int mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index);
 int mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index);
 

@@ -220,6 +220,7 @@ mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *t
 		__atomic_fetch_add(&hw->secondaries, 1, __ATOMIC_SEQ_CST);
 		dev->process_private = process;
 		dev->dev_ops = &mdev_virtio_secondary_ops;
+		mdev_virtio_queue_info_init(dev);
 		follow(dev, dev->data->dev_started != 0);
 	}
 	pthread_mutex_unlock(&attached_lock);

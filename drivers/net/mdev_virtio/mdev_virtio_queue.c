@@ -24,16 +24,6 @@ free_thresh(uint16_t wanted, uint16_t nb_desc)
 	return RTE_MIN(wanted, nb_desc / 2);
 }
 
-static int
-check_deferred(const struct rte_eth_dev *dev, uint8_t deferred)
-{
-	if (!deferred)
-		return 0;
-	INIT_LOG(ERR, "%s: queues start with the port: set them up without deferred start",
-		dev->data->name);
-	return -ENOTSUP;
-}
-
 static struct virtqueue *
 queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
 		enum virtqueue_kind kind, uint16_t nb_desc,
@@ -72,8 +62,6 @@ mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 {
 	struct virtqueue *vq;
 
-	if (check_deferred(dev, conf->rx_deferred_start) < 0)
-		return -ENOTSUP;
 	mdev_virtio_rx_queue_release(dev, index);
 	vq = queue_create(dev, VIRTIO_NET_RX_VQ(index), VIRTQUEUE_RX, nb_desc,
 			socket_id);
@@ -82,6 +70,7 @@ mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 	vq->mp = mp;
 	vq->turn = vq;
 	vq->free_thresh = free_thresh(conf->rx_free_thresh, nb_desc);
+	vq->deferred = conf->rx_deferred_start != 0;
 	dev->data->rx_queues[index] = vq;
 	return 0;
 }
@@ -93,14 +82,13 @@ mdev_virtio_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 {
 	struct virtqueue *vq;
 
-	if (check_deferred(dev, conf->tx_deferred_start) < 0)
-		return -ENOTSUP;
 	mdev_virtio_tx_queue_release(dev, index);
 	vq = queue_create(dev, VIRTIO_NET_TX_VQ(index), VIRTQUEUE_TX, nb_desc,
 			socket_id);
 	if (vq == NULL)
 		return -rte_errno;
 	vq->free_thresh = free_thresh(conf->tx_free_thresh, nb_desc);
+	vq->deferred = conf->tx_deferred_start != 0;
 	dev->data->tx_queues[index] = vq;
 	return 0;
 }
@@ -215,8 +203,8 @@ queue_init(const struct rte_eth_dev *dev, struct virtqueue *vq)
 }
 
 /* VIRTIO 1.2 s. 4.1.5.1.3: size, addresses, then enabled. */
-static int
-queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
+int
+mdev_virtio_queue_enable(struct rte_eth_dev *dev, struct virtqueue *vq)
 {
 	struct mdev_virtio_process *process = dev->process_private;
 	struct virtio_transport *tr = process->tr;
@@ -240,6 +228,7 @@ queue_start(struct rte_eth_dev *dev, struct virtqueue *vq)
 		mdev_virtio_find_doorbell(process, vq);
 	if (ret == 0)
 		ret = tr->ops->set_vq_ready(tr, vq->index);
+	vq->enabled = ret == 0;
 	if (ret == -ERANGE) {
 		INIT_LOG(ERR, "%s: the doorbell of virtqueue %u lies outside of its structure, or at an odd offset: "
 			DEVICE_BROKEN, dev->data->name, vq->index);
@@ -279,7 +268,7 @@ spare_start(struct rte_eth_dev *dev, uint16_t vq_index, enum virtqueue_kind kind
 	struct virtqueue *vq = find_spare(*list, vq_index);
 
 	if (vq != NULL)
-		return queue_start(dev, vq);
+		return mdev_virtio_queue_enable(dev, vq);
 	vq = queue_create(dev, vq_index, kind,
 			sibling != NULL ? sibling->size : VIRTQUEUE_MIN_SIZE,
 			dev->data->numa_node);
@@ -292,7 +281,7 @@ spare_start(struct rte_eth_dev *dev, uint16_t vq_index, enum virtqueue_kind kind
 	vq->sibling = *list;
 	/* whoever walks the list finds it complete */
 	__atomic_store_n(list, vq, __ATOMIC_RELEASE);
-	return queue_start(dev, vq);
+	return mdev_virtio_queue_enable(dev, vq);
 }
 
 static int
@@ -322,6 +311,20 @@ mdev_virtio_spares_release(struct rte_eth_dev *dev)
 	free_list(dev, &mdev_virtio_hw(dev)->spares);
 }
 
+/*
+ * One with deferred start has its ring, without which the device would not use the pair,
+ * and stays empty.
+ */
+static uint8_t
+first_state(struct virtqueue *vq)
+{
+	if (!vq->deferred)
+		return RTE_ETH_QUEUE_STATE_STARTED;
+	for (; vq != NULL; vq = vq->sibling)
+		virtqueue_halt(vq);
+	return RTE_ETH_QUEUE_STATE_STOPPED;
+}
+
 int
 mdev_virtio_queues_start(struct rte_eth_dev *dev)
 {
@@ -330,19 +333,21 @@ mdev_virtio_queues_start(struct rte_eth_dev *dev)
 	int ret = 0;
 
 	for (i = 0; ret == 0 && i < dev->data->nb_rx_queues; i++)
-		ret = queue_start(dev, dev->data->rx_queues[i]);
+		ret = mdev_virtio_queue_enable(dev, dev->data->rx_queues[i]);
 	for (i = 0; ret == 0 && i < dev->data->nb_tx_queues; i++)
-		ret = queue_start(dev, dev->data->tx_queues[i]);
+		ret = mdev_virtio_queue_enable(dev, dev->data->tx_queues[i]);
 	if (ret == 0)
 		ret = spares_start(dev);
 	if (ret == 0 && hw->cvq.vq != NULL)
-		ret = queue_start(dev, hw->cvq.vq);
+		ret = mdev_virtio_queue_enable(dev, hw->cvq.vq);
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
+		dev->data->rx_queue_state[i] =
+			first_state(dev->data->rx_queues[i]);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
+		dev->data->tx_queue_state[i] =
+			first_state(dev->data->tx_queues[i]);
 	return 0;
 }
 
@@ -353,6 +358,9 @@ mdev_virtio_queues_fill(struct rte_eth_dev *dev)
 	uint16_t i;
 
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		if (dev->data->rx_queue_state[i] !=
+				RTE_ETH_QUEUE_STATE_STARTED)
+			continue;
 		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
 			virtio_refill(vq);
 	}
@@ -361,8 +369,11 @@ mdev_virtio_queues_fill(struct rte_eth_dev *dev)
 static void
 free_mbufs_of(struct virtqueue *list)
 {
-	for (; list != NULL; list = list->sibling)
+	for (; list != NULL; list = list->sibling) {
+		virtqueue_halt(list);
 		virtqueue_free_mbufs(list);
+		list->enabled = false;
+	}
 }
 
 void

@@ -83,18 +83,27 @@ mdev_virtio_rxintr_close(struct rte_eth_dev *dev)
 	rte_intr_vec_list_free(dev->intr_handle);
 }
 
+/* Queues beyond are polled with these, so they wake whoever polls these. */
+int
+mdev_virtio_rxintr_set_vector(struct rte_eth_dev *dev, uint16_t vq_index)
+{
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	uint16_t count = mdev_virtio_rxintr_count(dev);
+
+	if (count == 0)
+		return 0;
+	return tr->ops->set_vq_vector(tr, vq_index,
+			MDEV_VIRTIO_RX_VECTOR(vq_index / 2 % count));
+}
+
 int
 mdev_virtio_rxintr_set_vectors(struct rte_eth_dev *dev)
 {
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
-	const uint16_t nb_rx = dev->data->nb_rx_queues;
-	uint16_t count = mdev_virtio_rxintr_count(dev), i;
+	uint16_t i;
 	int ret = 0;
 
-	/* queues beyond are polled with these, so they wake whoever polls these */
-	for (i = 0; ret == 0 && count > 0 && i < mdev_virtio_pairs(dev); i++)
-		ret = tr->ops->set_vq_vector(tr, VIRTIO_NET_RX_VQ(i),
-				MDEV_VIRTIO_RX_VECTOR(i % nb_rx));
+	for (i = 0; ret == 0 && i < mdev_virtio_pairs(dev); i++)
+		ret = mdev_virtio_rxintr_set_vector(dev, VIRTIO_NET_RX_VQ(i));
 	return ret;
 }
 

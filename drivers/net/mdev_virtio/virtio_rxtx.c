@@ -161,6 +161,75 @@ virtio_reclaim(struct virtqueue *vq)
 		tx_reclaim(vq, 0);
 }
 
+static void
+reclaim_packed(struct virtqueue *vq, uint16_t max)
+{
+	struct tx_free free = { .count = 0 };
+	uint64_t word;
+
+	for (; max > 0 && packed_is_used(vq, vq->tail, &word); max--) {
+		if (!tx_reclaim_id(vq, packed_id(word), &free))
+			break;
+	}
+	tx_free_flush(&free);
+}
+
+/*
+ * VIRTIO 1.2 s. 2.8.8: one element returns all frames up to its id. If these are too
+ * many, the element is moved behind those that were taken: all of its descriptors are the
+ * driver's.
+ */
+static void
+reclaim_packed_in_order(struct virtqueue *vq, uint16_t max)
+{
+	struct tx_free free = { .count = 0 };
+	uint16_t id, at;
+	uint64_t word;
+
+	while (max > 0 && packed_is_used(vq, vq->tail, &word)) {
+		id = packed_id(word);
+		if (id >= vq->size || ((id - vq->tail) & vq->mask) >=
+				(uint16_t)(vq->head - vq->tail)) {
+			virtqueue_break(vq, "a buffer that it does not have", id);
+			break;
+		}
+		do {
+			at = vq->tail & vq->mask;
+			tx_reclaim_id(vq, at, &free);
+		} while (at != id && --max > 0);
+		if (at != id)
+			*packed_word(vq, vq->tail) = packed_pack(0, id,
+					packed_used_flags(vq, vq->tail));
+		else
+			max--;
+	}
+	tx_free_flush(&free);
+}
+
+uint16_t
+virtio_reclaim_some(struct virtqueue *vq, uint32_t max)
+{
+	uint16_t before = tx_outstanding(vq), count;
+
+	if (before == 0)
+		return 0;
+	if (max == 0 || max >= before) {
+		virtio_reclaim(vq);
+	} else if (vq->packed && vq->in_order) {
+		reclaim_packed_in_order(vq, max);
+	} else if (vq->packed) {
+		reclaim_packed(vq, max);
+	} else {
+		count = split_used_count(vq, vq->used_idx, before);
+		count = RTE_MIN(count, max);
+		if (vq->in_order)
+			tx_reclaim_split_in_order(vq, count);
+		else
+			tx_reclaim_split(vq, count);
+	}
+	return before - tx_outstanding(vq);
+}
+
 bool
 virtio_tx_attention(struct virtqueue *vq)
 {

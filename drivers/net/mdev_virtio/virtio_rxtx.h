@@ -44,6 +44,9 @@ void virtio_refill(struct virtqueue *vq);
 /* Take back what the device has sent. */
 void virtio_reclaim(struct virtqueue *vq);
 
+/* The same, up to so many frames; 0: all. Returns how many. */
+uint16_t virtio_reclaim_some(struct virtqueue *vq, uint32_t max);
+
 /*
  * A transmit queue that is broken, or has a frame that another thread handed over.
  * Returns whether it can be used.

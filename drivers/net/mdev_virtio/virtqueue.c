@@ -210,6 +210,20 @@ virtqueue_inject(struct virtqueue *vq, struct rte_mbuf *m)
 }
 
 void
+virtqueue_halt(struct virtqueue *vq)
+{
+	vq->broken = true;
+	vq->attention = true;
+}
+
+/* A frame that was handed over meanwhile is sent with the first burst. */
+void
+virtqueue_resume(struct virtqueue *vq)
+{
+	vq->broken = false;
+}
+
+void
 virtqueue_addresses(const struct virtqueue *vq, struct virtio_vq_addr *addr)
 {
 	addr->desc = vq->ring_iova;

@@ -140,7 +140,7 @@ struct virtqueue {
 	uint16_t hdr_len;
 	uint16_t mbuf_addr;            /* offset of the buffer's address in an mbuf */
 	bool in_sequence;
-	bool broken;                   /* the device lied: not used any more */
+	bool broken;                   /* not used: the device lied, or it is stopped */
 	bool attention;                /* transmit: it is broken, or has an inject */
 	uint16_t batch;                /* receive, in order: buffers left of a batch */
 	uint32_t batch_len;            /* and the length of its last one */
@@ -167,6 +167,8 @@ struct virtqueue {
 	struct virtqueue *turn;        /* receive: that is polled first next time */
 	/* set-up */
 	enum virtqueue_kind kind;
+	bool deferred;                 /* does not start with the port */
+	bool enabled;                  /* the device has it */
 	rte_iova_t ring_iova;
 	uint64_t notify_offset;        /* where the doorbell is; set by start */
 	const struct rte_memzone *mz;  /* ring, and headers or command */
@@ -228,6 +230,10 @@ void virtqueue_addresses(const struct virtqueue *vq, struct virtio_vq_addr *addr
  * started again. Logs once. Not for the fast path.
  */
 void virtqueue_break(struct virtqueue *vq, const char *why, uint32_t value);
+
+/* Have bursts do nothing with a queue, and something again. None is running. */
+void virtqueue_halt(struct virtqueue *vq);
+void virtqueue_resume(struct virtqueue *vq);
 
 /*
  * Transmit: hand a frame over to the thread that owns the queue. It is sent with that

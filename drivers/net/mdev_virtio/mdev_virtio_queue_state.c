@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Start and stop of single queues while the port runs. No burst of such a queue is
+ * running; those of all others go on.
+ *
+ * A stopped queue has no mbufs. Either the device was made to forget it
+ * (VIRTIO_F_RING_RESET), or it has the ring still, which is empty.
+ */
+
+#include <errno.h>
+
+#include <linux/virtio_config.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
+#include "virtio_rxtx.h"
+
+/* How long a device may take to send what it has. */
+#define DRAIN_US 100000
+#define DRAIN_POLL_US 100
+
+static bool
+can_reset_queues(const struct rte_eth_dev *dev)
+{
+	return virtio_has_feature(mdev_virtio_hw(dev)->features,
+			VIRTIO_F_RING_RESET);
+}
+
+/* VIRTIO 1.2 s. 2.6.1.2: like the first time, with the vector that it lost. */
+static int
+enable(struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	int ret = 0;
+
+	if (vq->enabled) {
+		virtqueue_resume(vq);
+		return 0;
+	}
+	if (vq->kind == VIRTQUEUE_RX)
+		ret = mdev_virtio_rxintr_set_vector(dev, vq->index);
+	if (ret < 0) {
+		INIT_LOG(ERR, "%s: virtqueue %u did not get its interrupt vector back: %s: "
+			DEVICE_FAILING, dev->data->name, vq->index,
+			rte_strerror(-ret));
+		return ret;
+	}
+	ret = mdev_virtio_queue_enable(dev, vq);
+	if (ret < 0)
+		virtqueue_halt(vq);
+	return ret;
+}
+
+int
+mdev_virtio_rx_queue_start(struct rte_eth_dev *dev, uint16_t index)
+{
+	struct virtqueue *first = dev->data->rx_queues[index], *vq;
+	int ret = 0;
+
+	for (vq = first; ret == 0 && vq != NULL; vq = vq->sibling)
+		ret = enable(dev, vq);
+	for (vq = first; vq != NULL; vq = vq->sibling) {
+		if (ret == 0)
+			virtio_refill(vq);
+		else
+			virtqueue_halt(vq); /* empty as they are, for the next time */
+	}
+	if (ret == 0)
+		dev->data->rx_queue_state[index] = RTE_ETH_QUEUE_STATE_STARTED;
+	return ret;
+}
+
+int
+mdev_virtio_tx_queue_start(struct rte_eth_dev *dev, uint16_t index)
+{
+	int ret = enable(dev, dev->data->tx_queues[index]);
+
+	if (ret == 0)
+		dev->data->tx_queue_state[index] = RTE_ETH_QUEUE_STATE_STARTED;
+	return ret;
+}
+
+/* s. 2.6.1.1: what the device had is the driver's when the reset is over. */
+static int
+disable(const struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	int ret;
+
+	virtqueue_halt(vq);
+	if (!vq->enabled)
+		return 0;
+	ret = virtio_device_reset_vq(mdev_virtio_transport(dev), vq->index);
+	if (ret < 0) {
+		INIT_LOG(ERR, "%s: virtqueue %u does not answer a reset (%s): stop the port to get back what it has",
+			dev->data->name, vq->index, rte_strerror(-ret));
+		return ret;
+	}
+	vq->enabled = false;
+	virtqueue_free_mbufs(vq);
+	return 0;
+}
+
+int
+mdev_virtio_rx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
+{
+	struct virtqueue *vq;
+	int ret = 0;
+
+	if (!can_reset_queues(dev)) {
+		INIT_LOG(ERR, "%s: a receive queue cannot be stopped: the device does not have VIRTIO_F_RING_RESET: stop the port",
+			dev->data->name);
+		return -ENOTSUP;
+	}
+	for (vq = dev->data->rx_queues[index]; ret == 0 && vq != NULL;
+			vq = vq->sibling)
+		ret = disable(dev, vq);
+	if (ret == 0)
+		dev->data->rx_queue_state[index] = RTE_ETH_QUEUE_STATE_STOPPED;
+	return ret;
+}
+
+/* What was handed over is sent, for a bounded time. Returns whether all of it was. */
+static bool
+drain(struct virtqueue *vq)
+{
+	uint32_t waited;
+
+	for (waited = 0; !vq->broken; waited += DRAIN_POLL_US) {
+		virtio_reclaim_some(vq, 0);
+		if (vq->head == vq->tail)
+			return true;
+		if (waited >= DRAIN_US)
+			break;
+		rte_delay_us_sleep(DRAIN_POLL_US);
+	}
+	return false;
+}
+
+/* A ring of which all came back can wait as it is, if it has to. */
+int
+mdev_virtio_tx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
+{
+	struct virtqueue *vq = dev->data->tx_queues[index];
+	bool drained = drain(vq);
+	int ret = 0;
+
+	if (can_reset_queues(dev)) {
+		ret = disable(dev, vq);
+	} else if (drained) {
+		virtqueue_halt(vq);
+	} else {
+		INIT_LOG(ERR, "%s: transmit queue %u cannot be stopped: the device keeps its frames, and does not have VIRTIO_F_RING_RESET: stop the port",
+			dev->data->name, index);
+		ret = -EBUSY;
+	}
+	if (ret == 0)
+		dev->data->tx_queue_state[index] = RTE_ETH_QUEUE_STATE_STOPPED;
+	return ret;
+}
