@@ -3,6 +3,7 @@
 /* Receive interrupts, as an application that sleeps uses them. */
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <rte_epoll.h>
 #include <rte_interrupts.h>
@@ -177,16 +178,16 @@ expect_refused(uint16_t nb_rx)
 	return TEST_SUCCESS;
 }
 
+/* The device has them and gives less. */
 static int
 test_vectors(void)
 {
 	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	fake_vfio.irqs[MSIX].count = 3;
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
-	TEST_ASSERT_SUCCESS(expect_refused(3), "?");
 	TEST_ASSERT_SUCCESS(start(2, 3), "two");
+	TEST_ASSERT_EQUAL(fake_virtio.queue[2].vector, 2, "not its own");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	/* the device has them and gives less */
 	fake_virtio.vectors_max = 2;
 	TEST_ASSERT_FAIL(rte_eth_dev_start(virtio_port.id), "started");
 	TEST_ASSERT_EQUAL(fake_vfio.irqs[MSIX].fds[0], -1, "left enabled");
@@ -196,16 +197,93 @@ test_vectors(void)
 	return TEST_SUCCESS;
 }
 
-/* A line that is shared tells nobody which queue it is. */
+/* One event wakes all who sleep on any of the queues, each time. */
+static int
+expect_all(uint16_t nb_rx)
+{
+	unsigned int seen = 0;
+	uint16_t i;
+	int got;
+
+	for (i = 0; i < nb_rx; i++) {
+		got = event(LONG_MS);
+		TEST_ASSERT(got >= 0 && got < nb_rx, "event of %d", got);
+		seen |= 1u << got;
+	}
+	TEST_ASSERT_EQUAL(seen, (1u << nb_rx) - 1, "some slept on: 0x%x", seen);
+	return TEST_SUCCESS;
+}
+
+static int
+sleep_on(uint16_t nb_rx)
+{
+	uint16_t i;
+
+	for (i = 0; i < nb_rx; i++) {
+		TEST_ASSERT_SUCCESS(wait_for(i), "queue %u", i);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_rx_intr_enable(virtio_port.id, i),
+			"queue %u", i);
+	}
+	TEST_ASSERT_EQUAL(event(0), -1, "an event without a frame");
+	return TEST_SUCCESS;
+}
+
+static int
+share(uint32_t vectors, uint16_t vector)
+{
+	uint8_t data[60] = { 0 };
+	unsigned int eventfds;
+	struct rte_mbuf *m;
+	uint16_t i;
+
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
+	eventfds = virtio_port_eventfds();
+	fake_vfio.irqs[MSIX].count = vectors;
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
+	TEST_ASSERT_SUCCESS(start(4, 4), "start");
+	TEST_ASSERT_SUCCESS(sleep_on(4), "?");
+	for (i = 0; i < 4; i++) {
+		TEST_ASSERT_EQUAL(fake_virtio.queue[2 * i].vector, vector,
+			"queue %u: vector %u", i, fake_virtio.queue[2 * i].vector);
+		TEST_ASSERT_EQUAL(fake_virtio_receive_on(i, data, 60), 1, "frame");
+		TEST_ASSERT_EQUAL(fake_virtio_interrupt(2 * i), 1, "queue %u", i);
+		TEST_ASSERT_SUCCESS(expect_all(4), "queue %u", i);
+		TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, i, &m, 1), 1,
+			"queue %u", i);
+		rte_pktmbuf_free(m);
+	}
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_EQUAL(virtio_port_eventfds(), eventfds, "files are open");
+	return TEST_SUCCESS;
+}
+
+static int
+test_shared(void)
+{
+	TEST_ASSERT_SUCCESS(share(4, 1), "four vectors");
+	TEST_ASSERT_SUCCESS(share(2, 1), "two vectors");
+	TEST_ASSERT_SUCCESS(share(1, 0), "one vector");
+	return TEST_SUCCESS;
+}
+
+/* A line for all: the ISR says whose it is (VIRTIO 1.2 s. 4.1.4.5). */
 static int
 test_intx(void)
 {
+	uint64_t one = 1;
+
 	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	fake_vfio.irqs[MSIX].count = 0;
-	fake_vfio.irqs[INTX].count = 8;
+	fake_vfio.irqs[INTX].count = 1;
 	fake_vfio.irqs[INTX].flags = VFIO_IRQ_INFO_EVENTFD;
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
-	TEST_ASSERT_SUCCESS(expect_refused(1), "?");
+	TEST_ASSERT_SUCCESS(start(2, 2), "start");
+	TEST_ASSERT_SUCCESS(sleep_on(2), "?");
+	fake_virtio.isr = 1;
+	TEST_ASSERT_EQUAL(write(fake_vfio.irqs[INTX].fds[0], &one, sizeof(one)),
+		(ssize_t)sizeof(one), "interrupt");
+	TEST_ASSERT_SUCCESS(expect_all(2), "?");
+	TEST_ASSERT_EQUAL(fake_virtio.isr, 0, "not read");
 	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
 	fake_vfio.irqs[INTX].count = 0;
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
@@ -288,6 +366,16 @@ test_steps_fail(void)
 	return virtio_port_fail_starts(check_interrupts);
 }
 
+/* The same with a vector that queues share. */
+static int
+test_shared_steps_fail(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "remove");
+	fake_vfio.irqs[MSIX].count = 2;
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
+	return test_steps_fail();
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: receive interrupts",
 	.unit_test_cases = {
@@ -296,11 +384,13 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_siblings),
 		TEST_CASE_ST(setup, virtio_port_stop, test_life),
 		TEST_CASE_ST(setup, virtio_port_stop, test_vectors),
+		TEST_CASE_ST(setup, virtio_port_stop, test_shared),
 		TEST_CASE_ST(setup, virtio_port_stop, test_intx),
 		TEST_CASE_ST(setup, virtio_port_stop, test_broken),
 		TEST_CASE_ST(setup, virtio_port_stop, test_no_buffers),
 		TEST_CASE_ST(setup, virtio_port_stop, test_not_configured),
 		TEST_CASE_ST(setup, virtio_port_stop, test_steps_fail),
+		TEST_CASE_ST(setup, virtio_port_stop, test_shared_steps_fail),
 		TEST_CASES_END()
 	}
 };

@@ -242,7 +242,7 @@ void mdev_virtio_announce(struct rte_eth_dev *dev);
 #define MDEV_VIRTIO_RX_VECTOR(queue) (RTE_INTR_VEC_RXTX_OFFSET + (queue))
 /* Receive queues that are to have interrupts. */
 uint16_t mdev_virtio_rxintr_count(const struct rte_eth_dev *dev);
-/* Does the device have a vector for each? Logs if it has not. */
+/* Does the device have a vector for them? Logs if it has not. */
 int mdev_virtio_rxintr_check(const struct rte_eth_dev *dev);
 /* Eventfds in the port's interrupt handle; nothing is left of a failure. */
 int mdev_virtio_rxintr_open(struct rte_eth_dev *dev);
@@ -253,6 +253,18 @@ int mdev_virtio_rxintr_set_vectors(struct rte_eth_dev *dev);
 int mdev_virtio_rxintr_set_vector(struct rte_eth_dev *dev, uint16_t vq_index);
 int mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index);
 int mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index);
+/* mdev_virtio_rxintr_shared.c */
+/* The vector of a receive queue: there may be fewer than queues. */
+uint16_t mdev_virtio_rxintr_vector(const struct rte_eth_dev *dev, uint16_t queue);
+/* What the vectors behind that of the configuration are to signal; how many they are. */
+uint16_t mdev_virtio_rxintr_fds(const struct rte_eth_dev *dev, int *fds);
+/* The configuration's vector was signalled: it may be that of receive queues. */
+void mdev_virtio_rxintr_config_event(const struct rte_eth_dev *dev);
+/* One vector for all receive queues, if there has to be. */
+int mdev_virtio_rxintr_shared_open(struct rte_eth_dev *dev);
+void mdev_virtio_rxintr_shared_close(struct rte_eth_dev *dev);
+
+/* mdev_virtio_rxintr.c again */
 
 /* mdev_virtio_intr.c */
 /*

@@ -46,8 +46,10 @@ config_interrupt(void *arg)
 
 	if (read(hw->config_efd, &count, sizeof(count)) != (ssize_t)sizeof(count))
 		return;
-	if (tr->ops->get_isr(tr, &isr) < 0 ||
-			(isr & VIRTIO_PCI_ISR_CONFIG) == 0)
+	if (tr->ops->get_isr(tr, &isr) < 0)
+		return;
+	mdev_virtio_rxintr_config_event(dev);
+	if ((isr & VIRTIO_PCI_ISR_CONFIG) == 0)
 		return;
 	mdev_virtio_announce(dev);
 	if (mdev_virtio_link_update(dev, 0) == 0 &&
@@ -120,13 +122,11 @@ vectors_set(struct rte_eth_dev *dev)
 {
 	int fds[RTE_MAX_RXTX_INTR_VEC_ID];
 	struct virtio_transport *tr = mdev_virtio_transport(dev);
-	uint16_t rx = mdev_virtio_rxintr_count(dev), i;
+	uint16_t rx;
 	int ret;
 
 	fds[MDEV_VIRTIO_CONFIG_VECTOR] = mdev_virtio_hw(dev)->config_efd;
-	for (i = 0; i < rx; i++)
-		fds[MDEV_VIRTIO_RX_VECTOR(i)] =
-			rte_intr_efds_index_get(dev->intr_handle, i);
+	rx = mdev_virtio_rxintr_fds(dev, &fds[MDEV_VIRTIO_RX_VECTOR(0)]);
 	ret = tr->ops->set_vectors(tr, fds, MDEV_VIRTIO_RX_VECTOR(rx));
 	if (ret < 0)
 		return ret;
@@ -189,6 +189,7 @@ mdev_virtio_intr_disable(struct rte_eth_dev *dev)
 	if (mdev_virtio_hw(dev)->config_efd < 0)
 		return;
 	vectors_clear(mdev_virtio_transport(dev));
-	mdev_virtio_rxintr_close(dev);
+	/* it may raise what the other closes */
 	callback_end(dev);
+	mdev_virtio_rxintr_close(dev);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Interrupts of receive queues: an eventfd and a vector for each. */
+/* Interrupts of receive queues: an eventfd for each. */
 
 #include <errno.h>
 #include <unistd.h>
@@ -21,21 +21,20 @@ mdev_virtio_rxintr_count(const struct rte_eth_dev *dev)
 		dev->data->nb_rx_queues : 0;
 }
 
-/*
- * No vector is shared: whoever sleeps on one queue would not be woken by another's
- * event, which EAL lets only one of them wait for.
- */
 int
 mdev_virtio_rxintr_check(const struct rte_eth_dev *dev)
 {
-	uint32_t vectors = RTE_MIN(mdev_virtio_hw(dev)->vectors,
-			(uint32_t)RTE_MAX_RXTX_INTR_VEC_ID);
+	uint32_t vectors = mdev_virtio_hw(dev)->vectors;
 	uint16_t count = mdev_virtio_rxintr_count(dev);
 
-	if (count == 0 || count < vectors)
+	if (count == 0 || (vectors > 0 && count < RTE_MAX_RXTX_INTR_VEC_ID))
 		return 0;
-	INIT_LOG(ERR, "%s: interrupts of %u receive queues need %u vectors, and there are %u: use fewer queues, or no receive interrupts",
-		dev->data->name, count, count + 1, vectors);
+	if (vectors == 0)
+		INIT_LOG(ERR, "%s: the device has no interrupts: configure the port without those of receive queues",
+			dev->data->name);
+	else
+		INIT_LOG(ERR, "%s: %u receive queues are more than can have interrupts, %u: use fewer, or no receive interrupts",
+			dev->data->name, count, RTE_MAX_RXTX_INTR_VEC_ID - 1);
 	return -ENOTSUP;
 }
 
@@ -71,6 +70,8 @@ mdev_virtio_rxintr_open(struct rte_eth_dev *dev)
 			count);
 	for (i = 0; ret == 0 && i < count; i++)
 		ret = efd_open(dev->intr_handle, i);
+	if (ret == 0)
+		ret = mdev_virtio_rxintr_shared_open(dev);
 	if (ret < 0)
 		mdev_virtio_rxintr_close(dev);
 	return ret;
@@ -79,6 +80,7 @@ mdev_virtio_rxintr_open(struct rte_eth_dev *dev)
 void
 mdev_virtio_rxintr_close(struct rte_eth_dev *dev)
 {
+	mdev_virtio_rxintr_shared_close(dev);
 	rte_intr_efd_disable(dev->intr_handle); /* closes the eventfds */
 	rte_intr_vec_list_free(dev->intr_handle);
 }
@@ -93,7 +95,7 @@ mdev_virtio_rxintr_set_vector(struct rte_eth_dev *dev, uint16_t vq_index)
 	if (count == 0)
 		return 0;
 	return tr->ops->set_vq_vector(tr, vq_index,
-			MDEV_VIRTIO_RX_VECTOR(vq_index / 2 % count));
+			mdev_virtio_rxintr_vector(dev, vq_index / 2 % count));
 }
 
 int

@@ -185,6 +185,7 @@ virtqueue_free_count(const struct virtqueue *vq)
 struct mdev_virtio_process {
 	struct virtio_transport *tr;
 	uint32_t nr_doorbells;
+	struct rte_intr_handle *rx_shared; /* a vector of all receive queues; or NULL */
 	struct virtio_doorbell doorbells[]; /* by queue index; set by start */
 };
 
