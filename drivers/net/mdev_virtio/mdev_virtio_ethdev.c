@@ -99,6 +99,7 @@ dev_start(struct rte_eth_dev *dev)
 	hw->needs_reset = false;
 	hw->reset_raised = false;
 	hw->config_failed = false;
+	mdev_virtio_queues_defer(dev);
 	ret = device_up(dev);
 	if (ret < 0)
 		return ret;

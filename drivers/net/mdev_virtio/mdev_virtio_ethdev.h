@@ -175,6 +175,8 @@ void mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 void mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 /* Hand a queue over to the device, in its first state. Logs a failure. */
 int mdev_virtio_queue_enable(struct rte_eth_dev *dev, struct virtqueue *vq);
+/* The port is being started: those with deferred start are not to run yet. */
+void mdev_virtio_queues_defer(struct rte_eth_dev *dev);
 /* Hand the queues over to the device, which is at FEATURES_OK. Logs a failure. */
 int mdev_virtio_queues_start(struct rte_eth_dev *dev);
 /* Give the device, which is at DRIVER_OK, its receive buffers. */
@@ -251,8 +253,6 @@ void mdev_virtio_rxintr_close(struct rte_eth_dev *dev);
 int mdev_virtio_rxintr_set_vectors(struct rte_eth_dev *dev);
 /* The same of one receive virtqueue. */
 int mdev_virtio_rxintr_set_vector(struct rte_eth_dev *dev, uint16_t vq_index);
-int mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index);
-int mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index);
 /* mdev_virtio_rxintr_shared.c */
 /* The vector of a receive queue: there may be fewer than queues. */
 uint16_t mdev_virtio_rxintr_vector(const struct rte_eth_dev *dev, uint16_t queue);
@@ -265,6 +265,8 @@ int mdev_virtio_rxintr_shared_open(struct rte_eth_dev *dev);
 void mdev_virtio_rxintr_shared_close(struct rte_eth_dev *dev);
 
 /* mdev_virtio_rxintr.c again */
+int mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index);
+int mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index);
 
 /* mdev_virtio_intr.c */
 /*

@@ -311,14 +311,32 @@ mdev_virtio_spares_release(struct rte_eth_dev *dev)
 	free_list(dev, &mdev_virtio_hw(dev)->spares);
 }
 
+void
+mdev_virtio_queues_defer(struct rte_eth_dev *dev)
+{
+	struct virtqueue *vq;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		vq = dev->data->rx_queues[i];
+		if (vq != NULL)
+			vq->stopped = vq->deferred;
+	}
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		vq = dev->data->tx_queues[i];
+		if (vq != NULL)
+			vq->stopped = vq->deferred;
+	}
+}
+
 /*
- * One with deferred start has its ring, without which the device would not use the pair,
- * and stays empty.
+ * One that is stopped has its ring, without which the device would not use the pair, and
+ * stays empty.
  */
 static uint8_t
 first_state(struct virtqueue *vq)
 {
-	if (!vq->deferred)
+	if (!vq->stopped)
 		return RTE_ETH_QUEUE_STATE_STARTED;
 	for (; vq != NULL; vq = vq->sibling)
 		virtqueue_halt(vq);

@@ -30,6 +30,14 @@ can_reset_queues(const struct rte_eth_dev *dev)
 			VIRTIO_F_RING_RESET);
 }
 
+static void
+set_state(struct virtqueue *vq, uint8_t *state, bool stopped)
+{
+	vq->stopped = stopped;
+	*state = stopped ? RTE_ETH_QUEUE_STATE_STOPPED :
+		RTE_ETH_QUEUE_STATE_STARTED;
+}
+
 /* VIRTIO 1.2 s. 2.6.1.2: like the first time, with the vector that it lost. */
 static int
 enable(struct rte_eth_dev *dev, struct virtqueue *vq)
@@ -69,17 +77,18 @@ mdev_virtio_rx_queue_start(struct rte_eth_dev *dev, uint16_t index)
 			virtqueue_halt(vq); /* empty as they are, for the next time */
 	}
 	if (ret == 0)
-		dev->data->rx_queue_state[index] = RTE_ETH_QUEUE_STATE_STARTED;
+		set_state(first, &dev->data->rx_queue_state[index], false);
 	return ret;
 }
 
 int
 mdev_virtio_tx_queue_start(struct rte_eth_dev *dev, uint16_t index)
 {
-	int ret = enable(dev, dev->data->tx_queues[index]);
+	struct virtqueue *vq = dev->data->tx_queues[index];
+	int ret = enable(dev, vq);
 
 	if (ret == 0)
-		dev->data->tx_queue_state[index] = RTE_ETH_QUEUE_STATE_STARTED;
+		set_state(vq, &dev->data->tx_queue_state[index], false);
 	return ret;
 }
 
@@ -106,7 +115,7 @@ disable(const struct rte_eth_dev *dev, struct virtqueue *vq)
 int
 mdev_virtio_rx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 {
-	struct virtqueue *vq;
+	struct virtqueue *first = dev->data->rx_queues[index], *vq;
 	int ret = 0;
 
 	if (!can_reset_queues(dev)) {
@@ -114,11 +123,10 @@ mdev_virtio_rx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 			dev->data->name);
 		return -ENOTSUP;
 	}
-	for (vq = dev->data->rx_queues[index]; ret == 0 && vq != NULL;
-			vq = vq->sibling)
+	for (vq = first; ret == 0 && vq != NULL; vq = vq->sibling)
 		ret = disable(dev, vq);
 	if (ret == 0)
-		dev->data->rx_queue_state[index] = RTE_ETH_QUEUE_STATE_STOPPED;
+		set_state(first, &dev->data->rx_queue_state[index], true);
 	return ret;
 }
 
@@ -157,6 +165,6 @@ mdev_virtio_tx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 		ret = -EBUSY;
 	}
 	if (ret == 0)
-		dev->data->tx_queue_state[index] = RTE_ETH_QUEUE_STATE_STOPPED;
+		set_state(vq, &dev->data->tx_queue_state[index], true);
 	return ret;
 }

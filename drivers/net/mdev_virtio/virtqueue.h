@@ -168,6 +168,7 @@ struct virtqueue {
 	/* set-up */
 	enum virtqueue_kind kind;
 	bool deferred;                 /* does not start with the port */
+	bool stopped;                  /* by its user; a device restart leaves it so */
 	bool enabled;                  /* the device has it */
 	rte_iova_t ring_iova;
 	uint64_t notify_offset;        /* where the doorbell is; set by start */
@@ -184,8 +185,8 @@ virtqueue_free_count(const struct virtqueue *vq)
 /* What a process has of a port. Set by probe, found by eth_dev->process_private. */
 struct mdev_virtio_process {
 	struct virtio_transport *tr;
-	uint32_t nr_doorbells;
 	struct rte_intr_handle *rx_shared; /* a vector of all receive queues; or NULL */
+	uint32_t nr_doorbells;
 	struct virtio_doorbell doorbells[]; /* by queue index; set by start */
 };
 
