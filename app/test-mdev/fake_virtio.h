@@ -65,9 +65,18 @@ enum fake_virtio_answer {
 
 #define FAKE_VIRTIO_MACS 512
 
+/* What RSS_CONFIG, or the part of it that HASH_CONFIG has, sets. */
+struct fake_virtio_rss {
+	uint32_t types;
+	uint32_t reta_size;       /* 0: the device steers as it likes */
+	uint16_t unclassified, reta[1024], max_tx;
+	uint8_t key_len, key[255];
+};
+
 /* What the commands set; as after a reset, all 0. */
 struct fake_virtio_filter {
 	uint8_t promisc, allmulti;
+	struct fake_virtio_rss rss;
 	uint16_t pairs;           /* 0: as after a reset, one */
 	uint32_t nr_unicast, nr_multicast;
 	uint8_t unicast[FAKE_VIRTIO_MACS][6], multicast[FAKE_VIRTIO_MACS][6];
@@ -78,7 +87,7 @@ struct fake_virtio_filter {
 /* Commands that were carried out, since the test began. */
 struct fake_virtio_counts {
 	unsigned int all, promisc, allmulti, mac_table, mac_addr, vlan_add,
-		vlan_del, announce_ack, pairs, rx_coal;
+		vlan_del, announce_ack, pairs, rx_coal, rss, hash;
 	unsigned int bad;         /* no command, or one of a feature not negotiated */
 };
 

@@ -126,6 +126,83 @@ set_pairs(const uint8_t *data, uint32_t len)
 	return true;
 }
 
+static uint16_t
+get_u16(const uint8_t *from)
+{
+	return from[0] | from[1] << 8;
+}
+
+/* The key is what ends both commands; whether it does. */
+static bool
+set_hash(struct fake_virtio_rss *rss, uint32_t types, const uint8_t *data,
+		uint32_t len)
+{
+	if (len < 1 || data[0] > fake_virtio.config.rss_max_key_size ||
+			len != 1u + data[0] || (types & ~rte_le_to_cpu_32(
+			fake_virtio.config.supported_hash_types)) != 0)
+		return false;
+	rss->types = types;
+	rss->key_len = data[0];
+	memcpy(rss->key, data + 1, data[0]);
+	return true;
+}
+
+static bool
+queue_runs(uint16_t queue)
+{
+	return 2 * queue < FAKE_VIRTIO_QUEUES && fake_virtio.queue[2 * queue].enabled;
+}
+
+/* s. 5.1.6.5.7.1; all queues that frames may come on must have been configured. */
+static bool
+set_rss(const uint8_t *data, uint32_t len)
+{
+	struct fake_virtio_rss rss = { .types = 0 };
+	uint32_t at = 8, i;
+
+	if (!negotiated(VIRTIO_NET_F_RSS) || len < at)
+		return false;
+	rss.reta_size = get_u16(data + 4) + 1u;
+	rss.unclassified = get_u16(data + 6);
+	if (!rte_is_power_of_2(rss.reta_size) || rss.reta_size > RTE_DIM(rss.reta) ||
+			rss.reta_size > rte_le_to_cpu_16(
+			fake_virtio.config.rss_max_indirection_table_length) ||
+			len < at + 2 * rss.reta_size + 2 ||
+			!queue_runs(rss.unclassified))
+		return false;
+	for (i = 0; i < rss.reta_size; i++, at += 2) {
+		rss.reta[i] = get_u16(data + at);
+		if (!queue_runs(rss.reta[i]))
+			return false;
+	}
+	rss.max_tx = get_u16(data + at);
+	if (rss.max_tx == 0 || rss.max_tx > rte_le_to_cpu_16(
+			fake_virtio.config.max_virtqueue_pairs) ||
+			!set_hash(&rss, get_u16(data) | get_u16(data + 2) << 16,
+				data + at + 2, len - at - 2))
+		return false;
+	fake_virtio.filter.rss = rss;
+	fake_virtio.counts.rss++;
+	return true;
+}
+
+/* s. 5.1.6.5.6.4 */
+static bool
+set_hash_config(const uint8_t *data, uint32_t len)
+{
+	static const uint8_t reserved[8];
+	struct fake_virtio_rss rss = { .types = 0 };
+
+	if (!negotiated(VIRTIO_NET_F_HASH_REPORT) || len < 12 ||
+			memcmp(data + 4, reserved, sizeof(reserved)) != 0 ||
+			!set_hash(&rss, get_u16(data) | get_u16(data + 2) << 16,
+				data + 12, len - 12))
+		return false;
+	fake_virtio.filter.rss = rss;
+	fake_virtio.counts.hash++;
+	return true;
+}
+
 static bool
 announce_ack(uint32_t len)
 {
@@ -174,6 +251,10 @@ carry_out(uint8_t class, uint8_t cmd, const uint8_t *data, uint32_t len)
 		return set_vlan(false, data, len);
 	case VIRTIO_NET_CTRL_MQ << 8 | VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET:
 		return set_pairs(data, len);
+	case VIRTIO_NET_CTRL_MQ << 8 | VIRTIO_NET_CTRL_MQ_RSS_CONFIG:
+		return set_rss(data, len);
+	case VIRTIO_NET_CTRL_MQ << 8 | VIRTIO_NET_CTRL_MQ_HASH_CONFIG:
+		return set_hash_config(data, len);
 	case VIRTIO_NET_CTRL_ANNOUNCE << 8 | VIRTIO_NET_CTRL_ANNOUNCE_ACK:
 		return announce_ack(len);
 	case VIRTIO_NET_CTRL_NOTF_COAL << 8 | VIRTIO_NET_CTRL_NOTF_COAL_RX_SET:

@@ -61,6 +61,7 @@ ctrl_features(const struct rte_eth_dev *dev, uint64_t offered)
 		features &= ~RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE);
 	if (coalesces(dev))
 		features |= offered & RTE_BIT64(VIRTIO_NET_F_NOTF_COAL);
+	features |= mdev_virtio_rss_features(dev, offered);
 	return features | RTE_BIT64(VIRTIO_NET_F_CTRL_VQ);
 }
 
@@ -416,6 +417,8 @@ mdev_virtio_negotiate(struct rte_eth_dev *dev)
 	ret = check_same(dev, before);
 	if (ret < 0)
 		hw->features = before;
+	hw->hash_report = virtio_has_feature(hw->features,
+			VIRTIO_NET_F_HASH_REPORT);
 	return ret;
 }
 
@@ -442,6 +445,8 @@ mdev_virtio_examine(struct rte_eth_dev *dev)
 		ret = read_mac(dev);
 	if (ret == 0)
 		ret = read_mtu(dev);
+	if (ret == 0)
+		ret = mdev_virtio_rss_examine(dev);
 	if (ret < 0) {
 		virtio_device_fail(tr);
 		return ret;

@@ -260,13 +260,16 @@ start_vlans(struct rte_eth_dev *dev)
 	return ret;
 }
 
-/* s. 5.1.6.5.5: one pair is what a device uses by itself. */
+/*
+ * s. 5.1.6.5.5: one pair is what a device uses by itself. Of several commands that choose
+ * how it steers, the last one counts (s. 5.1.6.5.5): that of RSS says how many, too.
+ */
 static int
 start_pairs(struct rte_eth_dev *dev)
 {
 	uint16_t pairs = mdev_virtio_pairs(dev);
 
-	if (pairs == 1)
+	if (pairs == 1 || has(dev, VIRTIO_NET_F_RSS))
 		return 0;
 	return virtio_cvq_queue_pairs(&mdev_virtio_hw(dev)->cvq,
 			mdev_virtio_transport(dev), pairs);
@@ -299,6 +302,8 @@ mdev_virtio_ctrl_start(struct rte_eth_dev *dev)
 		ret = start_coalescing(dev);
 	if (ret == 0)
 		ret = start_pairs(dev);
+	if (ret == 0)
+		ret = mdev_virtio_rss_start(dev);
 	virtio_cvq_started(cvq);
 	return ret;
 }

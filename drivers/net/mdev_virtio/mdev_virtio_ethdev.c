@@ -31,8 +31,9 @@ static int
 dev_configure(struct rte_eth_dev *dev)
 {
 	const struct rte_eth_conf *conf = &dev->data->dev_conf;
+	int ret;
 
-	/* RSS is what a device with several queues does, in its own way */
+	/* RSS is what a device without it does too, in its own way */
 	if ((conf->rxmode.mq_mode != RTE_ETH_MQ_RX_NONE &&
 			conf->rxmode.mq_mode != RTE_ETH_MQ_RX_RSS) ||
 			conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
@@ -42,7 +43,8 @@ dev_configure(struct rte_eth_dev *dev)
 	}
 	/* other numbers of queues may need other ones to complete their pairs */
 	mdev_virtio_spares_release(dev);
-	return mdev_virtio_rxintr_check(dev);
+	ret = mdev_virtio_rss_configure(dev);
+	return ret < 0 ? ret : mdev_virtio_rxintr_check(dev);
 }
 
 /*
@@ -215,6 +217,7 @@ mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info
 	info->default_txportconf = info->default_rxportconf;
 	info->default_txportconf.ring_size =
 		RTE_MIN(hw->tx_ring_max, DEFAULT_RING_SIZE);
+	mdev_virtio_rss_info(dev, info);
 	return 0;
 }
 
@@ -243,6 +246,10 @@ static const struct eth_dev_ops ops = {
 	.set_mc_addr_list = mdev_virtio_set_mc_addr_list,
 	.vlan_filter_set = mdev_virtio_vlan_filter_set,
 	.vlan_offload_set = mdev_virtio_vlan_offload_set,
+	.rss_hash_update = mdev_virtio_rss_hash_update,
+	.rss_hash_conf_get = mdev_virtio_rss_hash_conf_get,
+	.reta_update = mdev_virtio_reta_update,
+	.reta_query = mdev_virtio_reta_query,
 	.rx_queue_setup = mdev_virtio_rx_queue_setup,
 	.rx_queue_release = mdev_virtio_rx_queue_release,
 	.tx_queue_setup = mdev_virtio_tx_queue_setup,

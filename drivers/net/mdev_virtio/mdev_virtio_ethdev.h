@@ -38,6 +38,21 @@ struct mdev_virtio_devargs {
 #define MDEV_VIRTIO_MC_ADDRS 256
 
 /*
+ * Receive-side scaling: what the device can, and what was asked for. It outlives stops
+ * and resets. A device without a table still hashes if it can report hashes.
+ */
+struct mdev_virtio_rss {
+	uint32_t supported;   /* VIRTIO_NET_RSS_HASH_TYPE_*; 0: no hash */
+	uint8_t key_max;      /* longest key that the device takes */
+	uint16_t reta_size;   /* entries of the table; 0: there is none */
+	uint64_t hf;          /* RTE_ETH_RSS_* */
+	uint8_t key_len;
+	uint8_t key[UINT8_MAX];
+	uint16_t reta_queues; /* receive queues of which the table was made */
+	uint16_t reta[VIRTIO_CVQ_RETA_MAX];
+};
+
+/*
  * A port, in memory that all processes share: no function pointer, and no address of
  * a mapping. Written by the control thread of the primary process.
  */
@@ -59,6 +74,8 @@ struct mdev_virtio_hw {
 	bool reset_raised;        /* and the application was told */
 	bool runaway;             /* was not reset: may still use its queues */
 	bool config_failed;       /* the configuration cannot be read, as was said */
+	bool hash_report;         /* negotiated: struct virtio_net_hdr_v1_hash */
+	struct mdev_virtio_rss rss;
 	struct virtio_cvq cvq;
 	struct rte_mempool *announce_pool; /* NULL: there are no announcements */
 	struct virtqueue *spares; /* of used pairs: set up by nobody, polled by nobody */
@@ -163,6 +180,29 @@ int mdev_virtio_set_mc_addr_list(struct rte_eth_dev *dev,
 		struct rte_ether_addr *macs, uint32_t count);
 int mdev_virtio_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on);
 int mdev_virtio_vlan_offload_set(struct rte_eth_dev *dev, int mask);
+
+/* mdev_virtio_rss.c */
+/*
+ * Read what the device, at FEATURES_OK, says of its hash. One that says what cannot be
+ * is used without. 0, or a negative errno, logged, if it cannot be read.
+ */
+int mdev_virtio_rss_examine(struct rte_eth_dev *dev);
+/* Is the feature VIRTIO_NET_F_RSS or VIRTIO_NET_F_HASH_REPORT wanted? */
+uint64_t mdev_virtio_rss_features(const struct rte_eth_dev *dev, uint64_t offered);
+/* Take the key and the hash functions of the port's configuration. Logs. */
+int mdev_virtio_rss_configure(struct rte_eth_dev *dev);
+/* Tell the device, which is at DRIVER_OK; it uses all pairs then. */
+int mdev_virtio_rss_start(struct rte_eth_dev *dev);
+void mdev_virtio_rss_info(const struct rte_eth_dev *dev,
+		struct rte_eth_dev_info *info);
+int mdev_virtio_rss_hash_update(struct rte_eth_dev *dev,
+		struct rte_eth_rss_conf *conf);
+int mdev_virtio_rss_hash_conf_get(struct rte_eth_dev *dev,
+		struct rte_eth_rss_conf *conf);
+int mdev_virtio_reta_update(struct rte_eth_dev *dev,
+		struct rte_eth_rss_reta_entry64 *conf, uint16_t size);
+int mdev_virtio_reta_query(struct rte_eth_dev *dev,
+		struct rte_eth_rss_reta_entry64 *conf, uint16_t size);
 
 /* mdev_virtio_queue.c */
 int mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,

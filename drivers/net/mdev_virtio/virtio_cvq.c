@@ -457,3 +457,73 @@ virtio_cvq_rx_coalesce(struct virtio_cvq *cvq, struct virtio_transport *tr,
 
 	return send_command(cvq, tr, &command, &coalesce, sizeof(coalesce));
 }
+
+static uint32_t
+put_u16(uint8_t *to, uint16_t value)
+{
+	rte_le16_t raw = rte_cpu_to_le_16(value);
+
+	memcpy(to, &raw, sizeof(raw));
+	return sizeof(raw);
+}
+
+static uint32_t
+put_u32(uint8_t *to, uint32_t value)
+{
+	rte_le32_t raw = rte_cpu_to_le_32(value);
+
+	memcpy(to, &raw, sizeof(raw));
+	return sizeof(raw);
+}
+
+static uint32_t
+put_key(uint8_t *to, const struct virtio_cvq_hash *hash)
+{
+	to[0] = hash->key_len;
+	memcpy(to + 1, hash->key, hash->key_len);
+	return 1 + hash->key_len;
+}
+
+/* The fields are not aligned to their size, so there is no struct to fill. */
+int
+virtio_cvq_hash_config(struct virtio_cvq *cvq, struct virtio_transport *tr,
+		const struct virtio_cvq_hash *hash)
+{
+	static const struct command command = {
+		"HASH_CONFIG", VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_HASH_CONFIG,
+	};
+	uint8_t data[DATA_MAX];
+	uint32_t len, i;
+
+	len = put_u32(data, hash->types);
+	for (i = 0; i < RTE_DIM(((struct virtio_net_hash_config *)0)->reserved); i++)
+		len += put_u16(data + len, 0);
+	len += put_key(data + len, hash);
+	return send_command(cvq, tr, &command, data, len);
+}
+
+int
+virtio_cvq_rss_config(struct virtio_cvq *cvq, struct virtio_transport *tr,
+		const struct virtio_cvq_hash *hash, const uint16_t *reta,
+		uint16_t reta_size, uint16_t tx_queues)
+{
+	static const struct command command = {
+		"RSS_CONFIG", VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_RSS_CONFIG,
+	};
+	uint8_t data[DATA_MAX];
+	uint32_t len;
+	uint16_t i;
+
+	RTE_BUILD_BUG_ON(sizeof(struct virtio_net_rss_config) + UINT8_MAX +
+		VIRTIO_CVQ_RETA_MAX * sizeof(rte_le16_t) > DATA_MAX);
+	if (!rte_is_power_of_2(reta_size) || reta_size > VIRTIO_CVQ_RETA_MAX)
+		return -EINVAL;
+	len = put_u32(data, hash->types);
+	len += put_u16(data + len, reta_size - 1);
+	len += put_u16(data + len, 0);
+	for (i = 0; i < reta_size; i++)
+		len += put_u16(data + len, reta[i]);
+	len += put_u16(data + len, tx_queues);
+	len += put_key(data + len, hash);
+	return send_command(cvq, tr, &command, data, len);
+}

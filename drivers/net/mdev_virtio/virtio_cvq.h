@@ -115,4 +115,27 @@ int virtio_cvq_queue_pairs(struct virtio_cvq *cvq, struct virtio_transport *tr,
 int virtio_cvq_rx_coalesce(struct virtio_cvq *cvq, struct virtio_transport *tr,
 		uint32_t usecs, uint32_t packets);
 
+/* How a received frame's hash is calculated. */
+struct virtio_cvq_hash {
+	uint32_t types;      /* VIRTIO_NET_RSS_HASH_TYPE_* */
+	uint8_t key_len;     /* in bytes */
+	const uint8_t *key;
+};
+
+/* Entries that an indirection table may have; a power of two. */
+#define VIRTIO_CVQ_RETA_MAX 512
+
+/* s. 5.1.6.5.6.4: the hash, for devices that steer by themselves. */
+int virtio_cvq_hash_config(struct virtio_cvq *cvq, struct virtio_transport *tr,
+		const struct virtio_cvq_hash *hash);
+
+/*
+ * s. 5.1.6.5.7.1: the hash, the receive queues by its lower bits, and the number of
+ * transmit queues that are used. Frames without a hash go to receive queue 0. -EINVAL
+ * for a size that is no power of two, or beyond VIRTIO_CVQ_RETA_MAX.
+ */
+int virtio_cvq_rss_config(struct virtio_cvq *cvq, struct virtio_transport *tr,
+		const struct virtio_cvq_hash *hash, const uint16_t *reta,
+		uint16_t reta_size, uint16_t tx_queues);
+
 #endif /* VIRTIO_CVQ_H */
