@@ -91,6 +91,8 @@ mdev_virtio_select_bursts(struct rte_eth_dev *dev)
 			virtio_rx_burst(mdev_virtio_rx_burst(dev))->burst;
 	dev->tx_pkt_burst = virtio_tx_burst(mdev_virtio_tx_burst(dev))->burst;
 	dev->tx_pkt_prepare = virtio_prepare;
+	if (mdev_virtio_hw(dev)->link_down)
+		mdev_virtio_select_down(dev);
 }
 
 /*
@@ -111,8 +113,10 @@ mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev)
 			vq->burst = mdev_virtio_rx_burst(dev);
 		}
 	}
+	if (mdev_virtio_recovering(dev))
+		return; /* which ends with it */
 	mdev_virtio_select_bursts(dev);
-	rte_eth_fp_ops[dev->data->port_id].rx_pkt_burst = dev->rx_pkt_burst;
+	mdev_virtio_bursts_publish(dev, true);
 	mdev_virtio_mp_started(dev);
 }
 

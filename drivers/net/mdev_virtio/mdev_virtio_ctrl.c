@@ -28,37 +28,49 @@ has(const struct rte_eth_dev *dev, unsigned int feature)
  */
 static int
 rx_mode(struct rte_eth_dev *dev, int (*command)(struct virtio_cvq *cvq,
-		struct virtio_transport *tr, bool on), bool on)
+		struct virtio_transport *tr, bool on), bool on, bool *told)
 {
+	int ret;
+
 	if (!has(dev, VIRTIO_NET_F_CTRL_RX))
 		return on ? 0 : -ENOTSUP;
 	if (dev->data->dev_started == 0)
 		return 0;
-	return command(&mdev_virtio_hw(dev)->cvq, mdev_virtio_transport(dev), on);
+	ret = mdev_virtio_control_begin(dev);
+	if (ret < 0)
+		return ret;
+	ret = command(&mdev_virtio_hw(dev)->cvq, mdev_virtio_transport(dev), on);
+	if (ret == 0)
+		*told = on;
+	return mdev_virtio_control_end(dev, ret);
 }
 
 int
 mdev_virtio_promiscuous_enable(struct rte_eth_dev *dev)
 {
-	return rx_mode(dev, virtio_cvq_promiscuous, true);
+	return rx_mode(dev, virtio_cvq_promiscuous, true,
+			&mdev_virtio_hw(dev)->promiscuous);
 }
 
 int
 mdev_virtio_promiscuous_disable(struct rte_eth_dev *dev)
 {
-	return rx_mode(dev, virtio_cvq_promiscuous, false);
+	return rx_mode(dev, virtio_cvq_promiscuous, false,
+			&mdev_virtio_hw(dev)->promiscuous);
 }
 
 int
 mdev_virtio_allmulticast_enable(struct rte_eth_dev *dev)
 {
-	return rx_mode(dev, virtio_cvq_allmulticast, true);
+	return rx_mode(dev, virtio_cvq_allmulticast, true,
+			&mdev_virtio_hw(dev)->allmulticast);
 }
 
 int
 mdev_virtio_allmulticast_disable(struct rte_eth_dev *dev)
 {
-	return rx_mode(dev, virtio_cvq_allmulticast, false);
+	return rx_mode(dev, virtio_cvq_allmulticast, false,
+			&mdev_virtio_hw(dev)->allmulticast);
 }
 
 static int
@@ -74,8 +86,8 @@ send_mac(struct rte_eth_dev *dev, const struct rte_ether_addr *mac)
 }
 
 /* ethdev repeats it after each start; the device is told only of what is new. */
-int
-mdev_virtio_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
+static int
+set_mac(struct rte_eth_dev *dev, const struct rte_ether_addr *mac)
 {
 	if (dev->data->dev_started != 0 &&
 			rte_is_same_ether_addr(mac, &mdev_virtio_hw(dev)->mac))
@@ -88,6 +100,15 @@ mdev_virtio_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 		return -ENOTSUP;
 	}
 	return dev->data->dev_started == 0 ? 0 : send_mac(dev, mac);
+}
+
+int
+mdev_virtio_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
+{
+	int ret;
+
+	ret = mdev_virtio_control_begin(dev);
+	return ret < 0 ? ret : mdev_virtio_control_end(dev, set_mac(dev, mac));
 }
 
 /*
@@ -122,6 +143,18 @@ send_table(struct rte_eth_dev *dev, uint32_t index,
 			nr_unicast, multicast, nr_multicast);
 }
 
+static int
+replace_entry(struct rte_eth_dev *dev, uint32_t index,
+		const struct rte_ether_addr *mac)
+{
+	int ret;
+
+	ret = mdev_virtio_control_begin(dev);
+	if (ret < 0)
+		return ret;
+	return mdev_virtio_control_end(dev, send_table(dev, index, mac));
+}
+
 /* ethdev repeats each address after a start; by then the device has the table. */
 int
 mdev_virtio_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac,
@@ -134,7 +167,7 @@ mdev_virtio_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac,
 	if (dev->data->dev_started == 0 ||
 			rte_is_same_ether_addr(mac, &dev->data->mac_addrs[index]))
 		return 0;
-	return send_table(dev, index, mac);
+	return replace_entry(dev, index, mac);
 }
 
 void
@@ -143,12 +176,11 @@ mdev_virtio_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index)
 	static const struct rte_ether_addr none;
 
 	if (dev->data->dev_started != 0)
-		send_table(dev, index, &none);
+		replace_entry(dev, index, &none);
 }
 
-int
-mdev_virtio_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *macs,
-		uint32_t count)
+static int
+set_list(struct rte_eth_dev *dev, const struct rte_ether_addr *macs, uint32_t count)
 {
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	struct rte_ether_addr old[MDEV_VIRTIO_MC_ADDRS];
@@ -178,14 +210,32 @@ mdev_virtio_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *mac
 }
 
 int
+mdev_virtio_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *macs,
+		uint32_t count)
+{
+	int ret;
+
+	ret = mdev_virtio_control_begin(dev);
+	if (ret < 0)
+		return ret;
+	return mdev_virtio_control_end(dev, set_list(dev, macs, count));
+}
+
+int
 mdev_virtio_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 {
+	int ret;
+
 	if (dev->data->dev_started == 0)
 		return 0;
 	if (!has(dev, VIRTIO_NET_F_CTRL_VLAN))
 		return -ENOTSUP;
-	return virtio_cvq_vlan(&mdev_virtio_hw(dev)->cvq,
+	ret = mdev_virtio_control_begin(dev);
+	if (ret < 0)
+		return ret;
+	ret = virtio_cvq_vlan(&mdev_virtio_hw(dev)->cvq,
 			mdev_virtio_transport(dev), vlan_id, on != 0);
+	return mdev_virtio_control_end(dev, ret);
 }
 
 /*
@@ -305,5 +355,19 @@ mdev_virtio_ctrl_start(struct rte_eth_dev *dev)
 	if (ret == 0)
 		ret = mdev_virtio_rss_start(dev);
 	virtio_cvq_started(cvq);
+	return ret;
+}
+
+int
+mdev_virtio_ctrl_modes(struct rte_eth_dev *dev)
+{
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	int ret = 0;
+
+	if (hw->promiscuous)
+		ret = virtio_cvq_promiscuous(&hw->cvq, tr, true);
+	if (ret == 0 && hw->allmulticast)
+		ret = virtio_cvq_allmulticast(&hw->cvq, tr, true);
 	return ret;
 }

@@ -48,13 +48,13 @@ dev_configure(struct rte_eth_dev *dev)
 }
 
 /*
- * VIRTIO 1.2 s. 3.1.1: from the reset to DRIVER_OK. What the device receives is
- * settled before it gets the first buffer. Each step that fails says why: that the
- * port was not started the application says.
+ * What the device receives is settled before it gets the first buffer. Each step that
+ * fails says why: that the port was not started the application says.
  */
-static int
-device_up(struct rte_eth_dev *dev)
+int
+mdev_virtio_device_up(struct rte_eth_dev *dev)
 {
+	bool recovering = mdev_virtio_recovering(dev);
 	struct virtio_transport *tr = mdev_virtio_transport(dev);
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
@@ -64,7 +64,8 @@ device_up(struct rte_eth_dev *dev)
 		return ret;
 	ret = mdev_virtio_check_mtu(dev, dev->data->mtu);
 	if (ret == 0)
-		ret = mdev_virtio_intr_enable(dev);
+		ret = recovering ? mdev_virtio_intr_restore(dev) :
+			mdev_virtio_intr_enable(dev);
 	if (ret < 0)
 		goto fail;
 	ret = mdev_virtio_queues_start(dev);
@@ -83,8 +84,11 @@ device_up(struct rte_eth_dev *dev)
 
 disable_intr:
 	virtio_cvq_stop(&hw->cvq);
-	mdev_virtio_intr_disable(dev);
+	if (!recovering)
+		mdev_virtio_intr_disable(dev);
 fail:
+	if (recovering)
+		mdev_virtio_needs_reset(dev); /* again: it is tried again */
 	virtio_device_fail(tr);
 	hw->runaway = virtio_device_reset(tr) < 0;
 	if (!hw->runaway)
@@ -101,8 +105,11 @@ dev_start(struct rte_eth_dev *dev)
 	hw->needs_reset = false;
 	hw->reset_raised = false;
 	hw->config_failed = false;
+	hw->link_down = false;
+	hw->promiscuous = false;
+	hw->allmulticast = false;
 	mdev_virtio_queues_defer(dev);
-	ret = device_up(dev);
+	ret = mdev_virtio_device_up(dev);
 	if (ret < 0)
 		return ret;
 	mdev_virtio_select_bursts(dev);
@@ -112,6 +119,7 @@ dev_start(struct rte_eth_dev *dev)
 	mdev_virtio_link_update(dev, 0);
 	mdev_virtio_announce(dev); /* what was asked for before the port ran */
 	mdev_virtio_mp_started(dev);
+	mdev_virtio_recover_start(dev);
 	mdev_virtio_control_open(dev);
 	return 0;
 }
@@ -126,12 +134,15 @@ dev_stop(struct rte_eth_dev *dev)
 	if (dev->data->dev_started == 0)
 		return 0;
 	mdev_virtio_control_close(dev);
+	mdev_virtio_recover_stop(dev);
 	/* a process that attaches from here on finds it stopped */
 	dev->data->dev_started = 0;
 	rte_mb();
 	mdev_virtio_mp_stopping(dev);
 	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
+	/* ethdev has done so, but a recovery may have ended since */
+	mdev_virtio_bursts_publish(dev, false);
 	rte_wmb();
 	virtio_cvq_stop(&hw->cvq);
 	mdev_virtio_intr_disable(dev);
@@ -140,6 +151,7 @@ dev_stop(struct rte_eth_dev *dev)
 	if (ret == 0)
 		mdev_virtio_queues_stop(dev);
 	rte_eth_linkstatus_set(dev, &link);
+	mdev_virtio_recover_stopped(dev);
 	return ret;
 }
 
@@ -162,6 +174,7 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 	mdev_virtio_spares_release(dev);
 	virtio_cvq_free(&hw->cvq, hw->runaway);
 	mdev_virtio_announce_free(dev);
+	mdev_virtio_recover_free(dev);
 	process->tr->ops->destroy(process->tr);
 	free(process);
 	dev->process_private = NULL;
@@ -218,13 +231,18 @@ mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info
 	info->default_txportconf.ring_size =
 		RTE_MIN(hw->tx_ring_max, DEFAULT_RING_SIZE);
 	mdev_virtio_rss_info(dev, info);
+	info->err_handle_mode = RTE_ETH_ERROR_HANDLE_MODE_PROACTIVE;
 	return 0;
 }
 
 static int
 mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
-	return mdev_virtio_check_mtu(dev, mtu);
+	int ret;
+
+	ret = mdev_virtio_control_begin(dev);
+	return ret < 0 ? ret : mdev_virtio_control_end(dev,
+			mdev_virtio_check_mtu(dev, mtu));
 }
 
 static const struct eth_dev_ops ops = {
@@ -235,6 +253,8 @@ static const struct eth_dev_ops ops = {
 	.dev_reset = dev_reset,
 	.dev_infos_get = mdev_virtio_dev_infos_get,
 	.link_update = mdev_virtio_link_update,
+	.dev_set_link_up = mdev_virtio_set_link_up,
+	.dev_set_link_down = mdev_virtio_set_link_down,
 	.mtu_set = mtu_set,
 	.promiscuous_enable = mdev_virtio_promiscuous_enable,
 	.promiscuous_disable = mdev_virtio_promiscuous_disable,
@@ -346,6 +366,7 @@ mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 	}
 	hw->devargs = *devargs;
 	hw->config_efd = -1;
+	mdev_virtio_recover_init(dev);
 	ret = mdev_virtio_examine(dev);
 	if (ret == 0)
 		ret = alloc_queues(dev);

@@ -3,6 +3,7 @@
 #ifndef MDEV_VIRTIO_ETHDEV_H
 #define MDEV_VIRTIO_ETHDEV_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,6 +53,29 @@ struct mdev_virtio_rss {
 	uint16_t reta[VIRTIO_CVQ_RETA_MAX];
 };
 
+/* A device that asks for a reset more often than so is left alone. */
+#define MDEV_VIRTIO_RECOVERIES 5
+#define MDEV_VIRTIO_RECOVERIES_S 10
+
+/* Recovery of a device that asks for a reset (mdev_virtio_recover.c). */
+struct mdev_virtio_recovery {
+	pthread_mutex_t lock;   /* held by a recovery, and by calls that control the port */
+	bool running;           /* written with the lock; atomic */
+	bool stopping;          /* the port is being stopped: give up; atomic */
+	bool scheduled;         /* an alarm will look after it; atomic */
+	bool failed;            /* not tried again before the next start */
+	uint32_t max;           /* recoveries in window_s; tests set both */
+	uint32_t window_s;
+	uint64_t begun[MDEV_VIRTIO_RECOVERIES]; /* when the last ones began, in ms */
+	uint32_t nr_begun;      /* of all since the start */
+	struct virtqueue *replaced; /* their owners may be in a burst still */
+	uint32_t nr_replaced;
+	uint64_t succeeded;     /* since the statistics were reset, as what follows */
+	uint64_t gave_up;
+	uint64_t rx_lost;       /* buffers that were received and not fetched */
+	uint64_t tx_lost;       /* frames that the device may not have sent */
+};
+
 /*
  * A port, in memory that all processes share: no function pointer, and no address of
  * a mapping. Written by the control thread of the primary process.
@@ -74,6 +98,10 @@ struct mdev_virtio_hw {
 	bool reset_raised;        /* and the application was told */
 	bool runaway;             /* was not reset: may still use its queues */
 	bool config_failed;       /* the configuration cannot be read, as was said */
+	bool link_down;           /* as rte_eth_dev_set_link_down() said */
+	bool promiscuous;         /* as the device was told since start */
+	bool allmulticast;
+	struct mdev_virtio_recovery recovery;
 	bool hash_report;         /* negotiated: struct virtio_net_hdr_v1_hash */
 	struct mdev_virtio_rss rss;
 	struct virtio_cvq cvq;
@@ -139,6 +167,12 @@ int mdev_virtio_dev_close(struct rte_eth_dev *dev);
 struct mdev_virtio_process *mdev_virtio_process_create(
 		const struct mdev_virtio_hw *hw, struct virtio_transport *tr);
 
+/*
+ * VIRTIO 1.2 s. 3.1.1: from the reset to DRIVER_OK, with what was asked for before. For a
+ * recovery the interrupts stay. Nothing is left of a failure, which is logged.
+ */
+int mdev_virtio_device_up(struct rte_eth_dev *dev);
+
 /* See ethdev's dev_infos_get. */
 int mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info);
 
@@ -158,7 +192,50 @@ int mdev_virtio_config_field(struct rte_eth_dev *dev, uint32_t offset, void *buf
 	mdev_virtio_config_field(dev, offsetof(struct virtio_net_config, field), \
 		value, sizeof(((struct virtio_net_config *)0)->field))
 
+/* mdev_virtio_pause.c */
+/* Have this process's bursts use what eth_dev has now; without queues if it says so. */
+void mdev_virtio_bursts_publish(struct rte_eth_dev *dev, bool queues);
+/* Choose burst functions that do nothing, but tell that a queue's owner is there. */
+void mdev_virtio_select_paused(struct rte_eth_dev *dev);
+/*
+ * Let no thread of any process begin a burst, and wait for a bounded time until the
+ * owners of all queues have heard of it.
+ */
+void mdev_virtio_bursts_pause(struct rte_eth_dev *dev);
+/* Is the owner in no burst of this queue, since bursts were paused last? */
+bool mdev_virtio_queue_paused(const struct virtqueue *vq);
+
+/* mdev_virtio_recover.c */
+void mdev_virtio_recover_init(struct rte_eth_dev *dev);
+void mdev_virtio_recover_free(struct rte_eth_dev *dev);
+/* From the end of a start on; without a configuration interrupt, look from time to time. */
+void mdev_virtio_recover_start(struct rte_eth_dev *dev);
+/* Have none begin any more, and end one that is under way. The control lock is held then. */
+void mdev_virtio_recover_stop(struct rte_eth_dev *dev);
+/* Release the control lock; the port is stopped, and no burst is begun. */
+void mdev_virtio_recover_stopped(struct rte_eth_dev *dev);
+/* The device asks for a reset: see to it, in EAL's interrupt thread. */
+void mdev_virtio_recover_schedule(struct rte_eth_dev *dev);
+/* Is the port in a recovery, or left by one that failed? */
+static inline bool
+mdev_virtio_recovering(const struct rte_eth_dev *dev)
+{
+	return __atomic_load_n(&mdev_virtio_hw(dev)->recovery.running,
+			__ATOMIC_SEQ_CST);
+}
+
+/*
+ * Around a call that controls the port: -EBUSY while it recovers, -EIO after it could
+ * not. The end returns what it is given.
+ */
+int mdev_virtio_control_begin(struct rte_eth_dev *dev);
+int mdev_virtio_control_end(struct rte_eth_dev *dev, int ret);
+
 /* mdev_virtio_link.c */
+int mdev_virtio_set_link_up(struct rte_eth_dev *dev);
+int mdev_virtio_set_link_down(struct rte_eth_dev *dev);
+/* Replace the chosen burst functions by those of a link that is set down. */
+void mdev_virtio_select_down(struct rte_eth_dev *dev);
 /* Read the link status; 0 if it changed, -1 if not, as ethdev's link_update. */
 int mdev_virtio_link_update(struct rte_eth_dev *dev, int wait);
 
@@ -168,6 +245,8 @@ int mdev_virtio_link_update(struct rte_eth_dev *dev, int wait);
  * ethdev repeats after a start: promiscuous and all-multicast mode. Logs a failure.
  */
 int mdev_virtio_ctrl_start(struct rte_eth_dev *dev);
+/* The same for these modes: what the device was told before it was reset. */
+int mdev_virtio_ctrl_modes(struct rte_eth_dev *dev);
 int mdev_virtio_promiscuous_enable(struct rte_eth_dev *dev);
 int mdev_virtio_promiscuous_disable(struct rte_eth_dev *dev);
 int mdev_virtio_allmulticast_enable(struct rte_eth_dev *dev);
@@ -223,6 +302,14 @@ int mdev_virtio_queues_start(struct rte_eth_dev *dev);
 void mdev_virtio_queues_fill(struct rte_eth_dev *dev);
 /* Take back what the queues hold from a device that was reset. */
 void mdev_virtio_queues_stop(struct rte_eth_dev *dev);
+/*
+ * A new queue in place of one whose owner may be in a burst: set up like it, and with its
+ * statistics. NULL without memory, logged.
+ */
+struct virtqueue *mdev_virtio_queue_renew(struct rte_eth_dev *dev,
+		struct virtqueue *old);
+/* Free a queue with its siblings; the device may not use it, or it is lost. */
+void mdev_virtio_queue_free(const struct rte_eth_dev *dev, struct virtqueue *vq);
 /* Set this process's doorbell of a queue that was started. */
 void mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
 		const struct virtqueue *vq);
@@ -244,6 +331,8 @@ void mdev_virtio_rxq_info_get(struct rte_eth_dev *dev, uint16_t index,
 		struct rte_eth_rxq_info *info);
 void mdev_virtio_txq_info_get(struct rte_eth_dev *dev, uint16_t index,
 		struct rte_eth_txq_info *info);
+/* Descriptors that came back and were not fetched; those beyond max need not be counted. */
+uint16_t mdev_virtio_rx_used(const struct virtqueue *vq, uint16_t max);
 uint32_t mdev_virtio_rx_queue_count(void *rx_queue);
 int mdev_virtio_rx_descriptor_status(void *rx_queue, uint16_t offset);
 int mdev_virtio_tx_descriptor_status(void *tx_queue, uint16_t offset);
@@ -260,7 +349,7 @@ uint8_t mdev_virtio_tx_burst(const struct rte_eth_dev *dev);
 uint64_t mdev_virtio_rx_offloads(const struct rte_eth_dev *dev);
 /* They changed: tell the bursts, which may run. */
 void mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev);
-/* Set this process's burst functions of a port that is started. */
+/* Set this process's burst functions of a port that is started, by the link's state too. */
 void mdev_virtio_select_bursts(struct rte_eth_dev *dev);
 int mdev_virtio_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
 		struct rte_eth_burst_mode *mode);
@@ -304,7 +393,10 @@ void mdev_virtio_rxintr_config_event(const struct rte_eth_dev *dev);
 int mdev_virtio_rxintr_shared_open(struct rte_eth_dev *dev);
 void mdev_virtio_rxintr_shared_close(struct rte_eth_dev *dev);
 
-/* mdev_virtio_rxintr.c again */
+/* Enable again what was enabled before a reset; no owner is in a burst. */
+void mdev_virtio_rxintr_restore(struct rte_eth_dev *dev);
+/* Wake who waits for any of them. */
+void mdev_virtio_rxintr_raise(struct rte_eth_dev *dev);
 int mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index);
 int mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index);
 
@@ -315,6 +407,8 @@ int mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index);
  */
 int mdev_virtio_intr_enable(struct rte_eth_dev *dev);
 void mdev_virtio_intr_disable(struct rte_eth_dev *dev);
+/* Tell a device that was reset of the interrupts that are enabled. */
+int mdev_virtio_intr_restore(struct rte_eth_dev *dev);
 /* Look whether the device asks for a reset; reported once. */
 bool mdev_virtio_needs_reset(struct rte_eth_dev *dev);
 
@@ -326,6 +420,8 @@ bool mdev_virtio_needs_reset(struct rte_eth_dev *dev);
 #define MDEV_VIRTIO_MP_TIMEOUT_S (2 * VIRTIO_CVQ_COMMAND_S + 1)
 
 /* mdev_virtio_mp.c */
+/* Tell secondary processes to begin no bursts, but to say where they are. */
+void mdev_virtio_mp_pausing(const struct rte_eth_dev *dev);
 /* Tell secondary processes that the queues of a port can be used. */
 void mdev_virtio_mp_started(const struct rte_eth_dev *dev);
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The configuration interrupt: link changes, and a device that asks for a reset. */
+/* The configuration interrupt: announcements, the link, a device that asks for a reset. */
 
 #include <errno.h>
 #include <unistd.h>
@@ -23,17 +23,17 @@ mdev_virtio_needs_reset(struct rte_eth_dev *dev)
 	uint8_t status = 0;
 
 	if (!hw->needs_reset && tr->ops->get_status(tr, &status) == 0 &&
-			(status & VIRTIO_CONFIG_S_NEEDS_RESET) != 0) {
+			(status & VIRTIO_CONFIG_S_NEEDS_RESET) != 0)
 		hw->needs_reset = true;
-		DRV_LOG(ERR, "%s: the device asks for a reset (DEVICE_NEEDS_RESET): stop and start the port",
-			dev->data->name);
-	}
+	/* another process may have noticed it */
+	if (hw->needs_reset)
+		mdev_virtio_recover_schedule(dev);
 	return hw->needs_reset;
 }
 
 /*
  * In EAL's interrupt thread. The application's callbacks may stop, start or close the
- * port, so after each one nothing is what it was.
+ * port, so after one nothing is what it was.
  */
 static void
 config_interrupt(void *arg)
@@ -55,12 +55,6 @@ config_interrupt(void *arg)
 	if (mdev_virtio_link_update(dev, 0) == 0 &&
 			dev->data->dev_conf.intr_conf.lsc != 0)
 		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
-	if (dev->state == RTE_ETH_DEV_UNUSED || dev->data->dev_private != hw)
-		return;
-	if (dev->data->dev_started == 0 || !hw->needs_reset || hw->reset_raised)
-		return;
-	hw->reset_raised = true;
-	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RESET, NULL);
 }
 
 static void
@@ -180,6 +174,20 @@ fail:
 	INIT_LOG(ERR, "%s: cannot enable the interrupts of the configuration and of %u receive queues: %s: configure the port without them",
 		dev->data->name, mdev_virtio_rxintr_count(dev),
 		rte_strerror(-ret));
+	return ret;
+}
+
+int
+mdev_virtio_intr_restore(struct rte_eth_dev *dev)
+{
+	int ret;
+
+	if (mdev_virtio_hw(dev)->config_efd < 0)
+		return 0;
+	ret = vectors_set(dev);
+	if (ret < 0)
+		INIT_LOG(ERR, "%s: cannot enable the interrupts again: %s: "
+			DEVICE_FAILING, dev->data->name, rte_strerror(-ret));
 	return ret;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The link's state. */
+/* The link's state: what the device says, and what the application does. */
+
+#include <errno.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -57,10 +59,89 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 		.link_status = RTE_ETH_LINK_DOWN,
 	};
 
-	if (dev->data->dev_started != 0 && !mdev_virtio_needs_reset(dev) &&
+	if (dev->data->dev_started != 0 && !mdev_virtio_hw(dev)->link_down &&
+			!mdev_virtio_recovering(dev) &&
+			!mdev_virtio_needs_reset(dev) &&
 			read_link(dev, &link) < 0) {
 		link.link_status = RTE_ETH_LINK_DOWN;
 		link.link_speed = RTE_ETH_SPEED_NUM_NONE;
 	}
 	return rte_eth_linkstatus_set(dev, &link);
+}
+
+/*
+ * VIRTIO has no command for the link. The device goes on: what it was given is sent, and
+ * what comes is taken from it and dropped by whoever polls, so that no old frames wait for
+ * the link to come up again.
+ */
+static uint16_t
+recv_down(void *rx_queue, struct rte_mbuf **pkts, uint16_t count)
+{
+	struct virtqueue *vq = rx_queue;
+	const struct mdev_virtio_process *process =
+		rte_eth_devices[vq->port_id].process_private;
+	uint16_t received = process->rx_burst(rx_queue, pkts, count), i;
+
+	for (i = 0; i < received; i++) {
+		vq->stats.bytes -= pkts[i]->pkt_len;
+		rte_pktmbuf_free(pkts[i]);
+	}
+	/* of the sum over the rings of the queue, whichever had the frames */
+	vq->stats.packets -= received;
+	vq->stats.missed += received;
+	return 0;
+}
+
+static uint16_t
+xmit_down(void *tx_queue __rte_unused, struct rte_mbuf **pkts __rte_unused,
+		uint16_t count __rte_unused)
+{
+	return 0;
+}
+
+void
+mdev_virtio_select_down(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_process *process = dev->process_private;
+
+	process->rx_burst = dev->rx_pkt_burst;
+	dev->rx_pkt_burst = recv_down;
+	dev->tx_pkt_burst = xmit_down;
+}
+
+/* As any change of the link, it is told to who listens. */
+static int
+set_link(struct rte_eth_dev *dev, bool down)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	int ret;
+
+	if (dev->data->dev_started == 0)
+		return down ? 0 : -ENETDOWN;
+	ret = mdev_virtio_control_begin(dev);
+	if (ret < 0)
+		return ret;
+	if (hw->link_down != down) {
+		hw->link_down = down;
+		mdev_virtio_select_bursts(dev);
+		mdev_virtio_bursts_publish(dev, true);
+		mdev_virtio_mp_started(dev);
+	}
+	mdev_virtio_control_end(dev, 0);
+	if (mdev_virtio_link_update(dev, 0) == 0 &&
+			dev->data->dev_conf.intr_conf.lsc != 0)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+	return 0;
+}
+
+int
+mdev_virtio_set_link_up(struct rte_eth_dev *dev)
+{
+	return set_link(dev, false);
+}
+
+int
+mdev_virtio_set_link_down(struct rte_eth_dev *dev)
+{
+	return set_link(dev, true);
 }

@@ -33,6 +33,7 @@
 enum mp_type {
 	MP_START, /* queues and bursts of the port are there */
 	MP_STOP,  /* they are going */
+	MP_PAUSE, /* they stay, but are not to be used for a while */
 };
 
 struct mp_param {
@@ -44,9 +45,6 @@ struct mp_param {
 /* Held while a port of this secondary process comes, goes, or follows the primary. */
 static pthread_mutex_t attached_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Of a stopped port: whoever polls it still looks up a queue before the dummy burst. */
-static void *no_queues[RTE_MAX_QUEUES_PER_PORT];
-
 /* Whose shared data may be gone: the primary clears them when it closes the port. */
 static bool
 is_ours(const struct rte_eth_dev *dev)
@@ -54,27 +52,6 @@ is_ours(const struct rte_eth_dev *dev)
 	const struct mdev_virtio_process *process = dev->process_private;
 
 	return strcmp(dev->data->name, process->tr->name) == 0;
-}
-
-static void
-bursts_publish(struct rte_eth_dev *dev, bool started)
-{
-	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[dev - rte_eth_devices];
-
-	if (!started) {
-		fp->rx_pkt_burst = dev->rx_pkt_burst;
-		fp->tx_pkt_burst = dev->tx_pkt_burst;
-		fp->tx_pkt_prepare = dev->tx_pkt_prepare;
-		rte_smp_wmb(); /* no burst function without its queues */
-	}
-	fp->rxq.data = started ? dev->data->rx_queues : no_queues;
-	fp->txq.data = started ? dev->data->tx_queues : no_queues;
-	if (started) {
-		rte_smp_wmb();
-		fp->rx_pkt_burst = dev->rx_pkt_burst;
-		fp->tx_pkt_burst = dev->tx_pkt_burst;
-		fp->tx_pkt_prepare = dev->tx_pkt_prepare;
-	}
 }
 
 static void
@@ -98,16 +75,33 @@ static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Follow the primary process. */
 static void
-follow(struct rte_eth_dev *dev, bool started)
+follow(struct rte_eth_dev *dev, enum mp_type type)
 {
-	if (started) {
+	switch (type) {
+	case MP_START:
 		doorbells_find(dev);
 		mdev_virtio_select_bursts(dev);
-	} else {
+		break;
+	case MP_PAUSE:
+		mdev_virtio_select_paused(dev);
+		break;
+	case MP_STOP:
+	default:
 		dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 		dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
 		dev->tx_pkt_prepare = NULL;
+		break;
 	}
+}
+
+/* What a process that attaches was not told. */
+static enum mp_type
+state_now(const struct rte_eth_dev *dev)
+{
+	if (dev->data->dev_started == 0)
+		return MP_STOP;
+	return __atomic_load_n(&mdev_virtio_hw(dev)->recovery.running,
+			__ATOMIC_SEQ_CST) ? MP_PAUSE : MP_START;
 }
 
 /* In EAL's IPC thread of a secondary process. */
@@ -117,7 +111,6 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 	struct rte_mp_msg reply = { .num_fds = 0 };
 	struct rte_eth_dev *dev;
 	struct mp_param param;
-	bool started;
 
 	if (msg->len_param != (int)sizeof(param))
 		return -EINVAL;
@@ -127,9 +120,10 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 	dev = &rte_eth_devices[param.port_id];
 	pthread_mutex_lock(&attached_lock);
 	if (dev->dev_ops == &mdev_virtio_secondary_ops) {
-		started = param.type == MP_START && is_ours(dev);
-		follow(dev, started);
-		bursts_publish(dev, started);
+		if (!is_ours(dev) || param.type > MP_PAUSE)
+			param.type = MP_STOP;
+		follow(dev, param.type);
+		mdev_virtio_bursts_publish(dev, param.type != MP_STOP);
 	}
 	pthread_mutex_unlock(&attached_lock);
 	if (!param.reply)
@@ -182,6 +176,12 @@ mdev_virtio_mp_started(const struct rte_eth_dev *dev)
 }
 
 void
+mdev_virtio_mp_pausing(const struct rte_eth_dev *dev)
+{
+	tell_secondaries(dev, MP_PAUSE);
+}
+
+void
 mdev_virtio_mp_stopping(const struct rte_eth_dev *dev)
 {
 	tell_secondaries(dev, MP_STOP);
@@ -221,7 +221,7 @@ mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *t
 		dev->process_private = process;
 		dev->dev_ops = &mdev_virtio_secondary_ops;
 		mdev_virtio_queue_info_init(dev);
-		follow(dev, dev->data->dev_started != 0);
+		follow(dev, state_now(dev));
 	}
 	pthread_mutex_unlock(&attached_lock);
 	if (ret < 0) {
@@ -241,8 +241,8 @@ mdev_virtio_secondary_close(struct rte_eth_dev *dev)
 	if (process == NULL)
 		return 0;
 	pthread_mutex_lock(&attached_lock);
-	follow(dev, false);
-	bursts_publish(dev, false);
+	follow(dev, MP_STOP);
+	mdev_virtio_bursts_publish(dev, false);
 	dev->dev_ops = NULL; /* not the IPC thread's any more */
 	if (is_ours(dev)) {
 		__atomic_fetch_sub(&mdev_virtio_hw(dev)->secondaries, 1,

@@ -93,6 +93,29 @@ mdev_virtio_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 	return 0;
 }
 
+/* A ring that the device may use is not made from another thread's hands. */
+struct virtqueue *
+mdev_virtio_queue_renew(struct rte_eth_dev *dev, struct virtqueue *old)
+{
+	const struct virtqueue *ring;
+	struct virtqueue *vq;
+
+	vq = queue_create(dev, old->index, old->kind, old->size,
+			old->mz->socket_id);
+	if (vq == NULL)
+		return NULL;
+	vq->mp = old->mp;
+	vq->turn = vq;
+	vq->free_thresh = old->free_thresh;
+	vq->notify_offset = old->notify_offset;
+	vq->intr_wanted = old->intr_wanted;
+	vq->deferred = old->deferred;
+	vq->stopped = old->stopped;
+	for (ring = old; ring != NULL; ring = ring->sibling)
+		virtqueue_stats_add(&vq->stats, &ring->stats);
+	return vq;
+}
+
 /* The memory of a queue that the device may still use is lost, not reused. */
 static void
 queue_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
@@ -126,14 +149,20 @@ rx_siblings_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
 }
 
 void
+mdev_virtio_queue_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	rx_siblings_free(dev, vq);
+	queue_free(dev, vq);
+}
+
+void
 mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 {
 	struct virtqueue *vq = dev->data->rx_queues[index];
 
 	if (vq == NULL)
 		return;
-	rx_siblings_free(dev, vq);
-	queue_free(dev, vq);
+	mdev_virtio_queue_free(dev, vq);
 	dev->data->rx_queues[index] = NULL;
 }
 
@@ -148,10 +177,37 @@ void
 mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
 		const struct virtqueue *vq)
 {
+	struct virtio_doorbell *doorbell;
+
 	if (vq->index >= process->nr_doorbells)
 		return;
+	doorbell = &process->doorbells[vq->index];
+	/* a burst of a queue that was replaced may be ringing it */
+	if (doorbell->ctx != NULL && doorbell->offset == vq->notify_offset)
+		return;
 	process->tr->ops->get_vq_doorbell(process->tr, vq->index,
-			vq->notify_offset, &process->doorbells[vq->index]);
+			vq->notify_offset, doorbell);
+}
+
+/*
+ * A recovery leaves the doorbells as they are: a burst of a queue that was replaced may
+ * still ring one. A device that moves them meanwhile is not followed.
+ */
+static int
+set_doorbell(struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	struct mdev_virtio_process *process = dev->process_private;
+	struct virtio_transport *tr = process->tr;
+	int ret;
+
+	ret = tr->ops->get_vq_notify_offset(tr, vq->index, &vq->notify_offset);
+	if (ret < 0)
+		return ret;
+	if (!mdev_virtio_recovering(dev))
+		mdev_virtio_find_doorbell(process, vq);
+	else if (vq->notify_offset != process->doorbells[vq->index].offset)
+		return -EPROTO;
+	return 0;
 }
 
 /* What the pool's buffers are, and what each frame's mbuf begins with. */
@@ -206,8 +262,7 @@ queue_init(const struct rte_eth_dev *dev, struct virtqueue *vq)
 int
 mdev_virtio_queue_enable(struct rte_eth_dev *dev, struct virtqueue *vq)
 {
-	struct mdev_virtio_process *process = dev->process_private;
-	struct virtio_transport *tr = process->tr;
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
 	struct virtio_vq_addr addr;
 	int ret;
 
@@ -222,10 +277,7 @@ mdev_virtio_queue_enable(struct rte_eth_dev *dev, struct virtqueue *vq)
 	if (ret == 0)
 		ret = tr->ops->set_vq_address(tr, vq->index, &addr);
 	if (ret == 0)
-		ret = tr->ops->get_vq_notify_offset(tr, vq->index,
-				&vq->notify_offset);
-	if (ret == 0)
-		mdev_virtio_find_doorbell(process, vq);
+		ret = set_doorbell(dev, vq);
 	if (ret == 0)
 		ret = tr->ops->set_vq_ready(tr, vq->index);
 	vq->enabled = ret == 0;

@@ -72,8 +72,8 @@ packed_rx_used(const struct virtqueue *vq, uint16_t outstanding, uint16_t max)
  * need not be counted. What the device claims beyond those that it has is none: the next
  * burst sees to that.
  */
-static uint16_t
-rx_used(const struct virtqueue *vq, uint16_t max)
+uint16_t
+mdev_virtio_rx_used(const struct virtqueue *vq, uint16_t max)
 {
 	uint16_t outstanding = vq->head - vq->tail, count;
 
@@ -92,7 +92,7 @@ mdev_virtio_rx_queue_count(void *rx_queue)
 	uint32_t count = 0;
 
 	for (; vq != NULL; vq = vq->sibling)
-		count += rx_used(vq, vq->size);
+		count += mdev_virtio_rx_used(vq, vq->size);
 	return count;
 }
 
@@ -108,7 +108,7 @@ mdev_virtio_rx_descriptor_status(void *rx_queue, uint16_t offset)
 	if (offset >= vq->size)
 		return -EINVAL;
 	for (; vq != NULL; vq = vq->sibling) {
-		used += rx_used(vq, offset + 1);
+		used += mdev_virtio_rx_used(vq, offset + 1);
 		if (!vq->broken)
 			outstanding += (uint16_t)(vq->head - vq->tail);
 	}

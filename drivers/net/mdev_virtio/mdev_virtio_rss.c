@@ -258,8 +258,8 @@ apply(struct rte_eth_dev *dev, const struct mdev_virtio_rss *before)
 	return ret;
 }
 
-int
-mdev_virtio_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
+static int
+update_hash(struct rte_eth_dev *dev, const struct rte_eth_rss_conf *conf)
 {
 	const struct mdev_virtio_rss before = mdev_virtio_hw(dev)->rss;
 	int ret;
@@ -268,6 +268,16 @@ mdev_virtio_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *co
 		return -ENOTSUP;
 	ret = set_hash(dev, conf);
 	return ret < 0 ? ret : apply(dev, &before);
+}
+
+int
+mdev_virtio_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
+{
+	int ret;
+
+	ret = mdev_virtio_control_begin(dev);
+	return ret < 0 ? ret : mdev_virtio_control_end(dev,
+			update_hash(dev, conf));
 }
 
 int
@@ -307,9 +317,9 @@ entry_selected(const struct rte_eth_rss_reta_entry64 *conf, uint16_t i)
 }
 
 /* ethdev has checked that the queues exist. */
-int
-mdev_virtio_reta_update(struct rte_eth_dev *dev,
-		struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
+static int
+update_table(struct rte_eth_dev *dev, const struct rte_eth_rss_reta_entry64 *conf,
+		uint16_t size)
 {
 	struct mdev_virtio_rss *rss = &mdev_virtio_hw(dev)->rss;
 	const struct mdev_virtio_rss before = *rss;
@@ -325,6 +335,17 @@ mdev_virtio_reta_update(struct rte_eth_dev *dev,
 				i % RTE_ETH_RETA_GROUP_SIZE];
 	}
 	return apply(dev, &before);
+}
+
+int
+mdev_virtio_reta_update(struct rte_eth_dev *dev,
+		struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
+{
+	int ret;
+
+	ret = mdev_virtio_control_begin(dev);
+	return ret < 0 ? ret : mdev_virtio_control_end(dev,
+			update_table(dev, conf, size));
 }
 
 int

@@ -109,45 +109,92 @@ mdev_virtio_rxintr_set_vectors(struct rte_eth_dev *dev)
 	return ret;
 }
 
+static int
+raise_event(struct rte_eth_dev *dev, uint16_t index)
+{
+	int efd = rte_intr_efds_index_get(dev->intr_handle, index);
+	const uint64_t one = 1;
+
+	return write(efd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+}
+
+/* Whether frames, or an empty ring, wait already; -EIO if nothing will ever come. */
+static int
+rings_enable(struct virtqueue *vq)
+{
+	bool pending = false;
+
+	for (; vq != NULL; vq = vq->sibling) {
+		if (vq->broken)
+			return -EIO;
+		pending |= (vq->packed ? packed_enable_interrupts(vq, vq->tail) :
+			split_enable_interrupts(vq, vq->tail)) ||
+			vq->head == vq->tail || vq->batch > 0;
+	}
+	return pending;
+}
+
 /*
  * What the device returned before it could see that interrupts are wanted raises
  * none (VIRTIO 1.2 s. 2.7.7.1): then the queue's event is made here. So it is for a
  * ring that is empty because the pool was: it is filled by a burst, or never.
+ *
+ * While the port recovers the rings are not the owner's: it is woken to ask again.
  */
 int
 mdev_virtio_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t index)
 {
 	struct virtqueue *vq = dev->data->rx_queues[index];
-	const uint64_t one = 1;
-	bool pending = false;
-	int efd;
+	int pending = 1;
 
 	if (dev->intr_handle == NULL ||
 			index >= rte_intr_nb_efd_get(dev->intr_handle))
 		return -ENOTSUP;
-	for (; vq != NULL; vq = vq->sibling) {
-		if (vq->broken)
-			return -EIO; /* nothing will ever come */
-		pending |= (vq->packed ? packed_enable_interrupts(vq, vq->tail) :
-			split_enable_interrupts(vq, vq->tail)) ||
-			vq->head == vq->tail || vq->batch > 0;
-	}
-	if (!pending)
-		return 0;
-	efd = rte_intr_efds_index_get(dev->intr_handle, index);
-	return write(efd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+	__atomic_store_n(&vq->intr_wanted, true, __ATOMIC_SEQ_CST);
+	if (!mdev_virtio_recovering(dev))
+		pending = rings_enable(vq);
+	if (pending <= 0)
+		return pending;
+	return raise_event(dev, index);
 }
 
 int
 mdev_virtio_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t index)
 {
-	struct virtqueue *vq;
+	struct virtqueue *vq = dev->data->rx_queues[index];
 
-	for (vq = dev->data->rx_queues[index]; vq != NULL; vq = vq->sibling) {
+	if (vq == NULL)
+		return 0;
+	__atomic_store_n(&vq->intr_wanted, false, __ATOMIC_SEQ_CST);
+	if (mdev_virtio_recovering(dev))
+		return 0;
+	for (; vq != NULL; vq = vq->sibling) {
 		if (vq->packed)
 			packed_disable_interrupts(vq);
 		else
 			split_disable_interrupts(vq, vq->tail);
 	}
 	return 0;
+}
+
+void
+mdev_virtio_rxintr_restore(struct rte_eth_dev *dev)
+{
+	struct virtqueue *vq;
+	uint16_t i;
+
+	for (i = 0; i < mdev_virtio_rxintr_count(dev); i++) {
+		vq = dev->data->rx_queues[i];
+		if (__atomic_load_n(&vq->intr_wanted, __ATOMIC_SEQ_CST))
+			rings_enable(vq);
+	}
+}
+
+void
+mdev_virtio_rxintr_raise(struct rte_eth_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < mdev_virtio_rxintr_count(dev); i++)
+		raise_event(dev, i);
 }

@@ -27,6 +27,7 @@ add_rx(const struct virtqueue *vq, uint16_t i, struct rte_eth_stats *stats,
 	stats->ipackets += sum.packets;
 	stats->ibytes += sum.bytes;
 	stats->ierrors += sum.errors;
+	stats->imissed += sum.missed;
 	stats->rx_nombuf += sum.nombuf;
 	if (qstats != NULL && i < RTE_ETHDEV_QUEUE_STAT_CNTRS) {
 		qstats->q_ipackets[i] = sum.packets;

@@ -62,9 +62,9 @@ struct virtio_doorbell {
 	 * made available, with the wrap counter (s. 2.9).
 	 */
 	int (*ring)(struct virtio_doorbell *doorbell, uint16_t next);
-	void *ctx;           /* of ring */
+	void *ctx;           /* of ring; not NULL */
 	volatile void *data_addr; /* of ring */
-	uint64_t offset;     /* of ring */
+	uint64_t offset;     /* as get_vq_notify_offset gave it */
 	int fd;              /* of ring */
 };
 

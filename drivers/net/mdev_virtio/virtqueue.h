@@ -79,6 +79,7 @@ struct virtqueue_stats {
 	uint64_t broadcast;
 	/* frames of < 64, 64, < 128, < 256, < 512, < 1024, < 1519 bytes, and more */
 	uint64_t size_bins[VIRTQUEUE_SIZE_BINS];
+	uint64_t missed;      /* frames that came while the link was set down */
 };
 
 static inline void
@@ -96,7 +97,18 @@ virtqueue_stats_add(struct virtqueue_stats *sum, const struct virtqueue_stats *s
 	sum->broadcast += stats->broadcast;
 	for (i = 0; i < VIRTQUEUE_SIZE_BINS; i++)
 		sum->size_bins[i] += stats->size_bins[i];
+	sum->missed += stats->missed;
 }
+
+/*
+ * How control learns that a queue's owner is in no burst of it (mdev_virtio_pause.c).
+ * Not used by bursts.
+ */
+struct virtqueue_pause {
+	uint32_t asked;          /* number of the last pause; by control, atomic */
+	uint32_t heard;          /* the last that the owner has heard of; atomic */
+	struct virtqueue *next;  /* list of replaced queues; of control */
+};
 
 /*
  * Positions count on for ever; their place in a ring is position & mask, and the wrap
@@ -173,6 +185,8 @@ struct virtqueue {
 	rte_iova_t ring_iova;
 	uint64_t notify_offset;        /* where the doorbell is; set by start */
 	const struct rte_memzone *mz;  /* ring, and headers or command */
+	bool intr_wanted;              /* receive: its interrupt is enabled; atomic */
+	struct virtqueue_pause pause;
 };
 
 /* Descriptors that the device does not have. */
@@ -186,6 +200,7 @@ virtqueue_free_count(const struct virtqueue *vq)
 struct mdev_virtio_process {
 	struct virtio_transport *tr;
 	struct rte_intr_handle *rx_shared; /* a vector of all receive queues; or NULL */
+	eth_rx_burst_t rx_burst; /* the chosen one, while the link is set down */
 	uint32_t nr_doorbells;
 	struct virtio_doorbell doorbells[]; /* by queue index; set by start */
 };

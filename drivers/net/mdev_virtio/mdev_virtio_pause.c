@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * How control takes queues from the threads that poll them, while the port runs.
+ *
+ * A queue belongs to one thread at a time, which is not told of anything and takes no
+ * lock. But it calls the port's burst functions through pointers, and those can be
+ * replaced: by one that notes, for the queue that it is called with, which pause it has
+ * heard of. Whoever is in there is not in an earlier burst of the same queue. A burst pays
+ * nothing for it.
+ *
+ * Nothing is heard of a queue that nobody uses, and that is no proof of anything: a
+ * thread may have been taken off its processor in the middle of a burst. Such a queue is
+ * left to whoever may have it, and replaced by a new one.
+ */
+
+#include <rte_atomic.h>
+#include <rte_cycles.h>
+
+#include "mdev_virtio_ethdev.h"
+
+/* A thread that polls is heard of within microseconds, or when it runs again. */
+#define PAUSE_POLL_US 100
+#define PAUSE_POLLS 200
+
+/* Of a stopped port: whoever polls it still looks up a queue before the dummy burst. */
+static void *no_queues[RTE_MAX_QUEUES_PER_PORT];
+
+void
+mdev_virtio_bursts_publish(struct rte_eth_dev *dev, bool queues)
+{
+	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[dev - rte_eth_devices];
+
+	if (!queues) {
+		fp->rx_pkt_burst = dev->rx_pkt_burst;
+		fp->tx_pkt_burst = dev->tx_pkt_burst;
+		fp->tx_pkt_prepare = dev->tx_pkt_prepare;
+		rte_smp_wmb(); /* no burst function without its queues */
+	}
+	fp->rxq.data = queues ? dev->data->rx_queues : no_queues;
+	fp->txq.data = queues ? dev->data->tx_queues : no_queues;
+	if (queues) {
+		rte_smp_wmb();
+		fp->rx_pkt_burst = dev->rx_pkt_burst;
+		fp->tx_pkt_burst = dev->tx_pkt_burst;
+		fp->tx_pkt_prepare = dev->tx_pkt_prepare;
+	}
+}
+
+/*
+ * The number is read before it is noted: who has been here since an earlier pause notes
+ * that one, and says nothing of this one.
+ */
+static uint16_t
+burst_paused(void *queue, struct rte_mbuf **pkts __rte_unused,
+		uint16_t count __rte_unused)
+{
+	struct virtqueue *vq = queue;
+	uint32_t asked;
+
+	if (vq == NULL)
+		return 0;
+	asked = __atomic_load_n(&vq->pause.asked, __ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&vq->pause.heard, __ATOMIC_RELAXED) != asked)
+		__atomic_store_n(&vq->pause.heard, asked, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void
+mdev_virtio_select_paused(struct rte_eth_dev *dev)
+{
+	dev->rx_pkt_burst = burst_paused;
+	dev->tx_pkt_burst = burst_paused;
+	dev->tx_pkt_prepare = NULL;
+}
+
+bool
+mdev_virtio_queue_paused(const struct virtqueue *vq)
+{
+	return __atomic_load_n(&vq->pause.heard, __ATOMIC_ACQUIRE) ==
+		vq->pause.asked;
+}
+
+static void
+ask(struct virtqueue *vq)
+{
+	if (vq != NULL)
+		__atomic_store_n(&vq->pause.asked, vq->pause.asked + 1,
+				__ATOMIC_SEQ_CST);
+}
+
+static bool
+all_paused(const struct rte_eth_dev *dev)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		if (!mdev_virtio_queue_paused(dev->data->rx_queues[i]))
+			return false;
+	}
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		if (!mdev_virtio_queue_paused(dev->data->tx_queues[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * First the functions, then the question: who has heard it finds no other function any
+ * more. Threads that sleep until a frame comes are woken, or they would not be heard of.
+ */
+void
+mdev_virtio_bursts_pause(struct rte_eth_dev *dev)
+{
+	unsigned int polls;
+	uint16_t i;
+
+	mdev_virtio_select_paused(dev);
+	mdev_virtio_bursts_publish(dev, true);
+	rte_mb();
+	mdev_virtio_mp_pausing(dev);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		ask(dev->data->rx_queues[i]);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		ask(dev->data->tx_queues[i]);
+	mdev_virtio_rxintr_raise(dev);
+	for (polls = 0; polls < PAUSE_POLLS && !all_paused(dev); polls++)
+		rte_delay_us_sleep(PAUSE_POLL_US);
+}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A device that asks for a reset (VIRTIO 1.2 s. 2.1.2, DEVICE_NEEDS_RESET) gets it, and
+ * the port goes on as it was configured: ethdev's proactive error handling.
+ *
+ * All is done in EAL's interrupt thread, by an alarm, whoever noticed it: no application
+ * waits for it, and it is one at a time.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include <rte_alarm.h>
+#include <rte_byteorder.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
+#include "virtqueue_packed.h"
+
+/* Without a configuration interrupt the device is asked. */
+#define WATCH_US 1000000
+
+/* ethdev publishes a port's bursts only some time after the driver has started it. */
+#define START_US 10000
+
+#define LOCK_POLL_US 100
+
+/* Queues that were replaced and not heard of since: a bound, for what they hold. */
+#define REPLACED_MAX 256
+
+void
+mdev_virtio_recover_init(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+
+	pthread_mutex_init(&recovery->lock, NULL);
+	recovery->max = MDEV_VIRTIO_RECOVERIES;
+	recovery->window_s = MDEV_VIRTIO_RECOVERIES_S;
+}
+
+static bool
+flag(const bool *value)
+{
+	return __atomic_load_n(value, __ATOMIC_SEQ_CST);
+}
+
+static void
+set_flag(bool *value, bool to)
+{
+	__atomic_store_n(value, to, __ATOMIC_SEQ_CST);
+}
+
+/* Never waits for a recovery: what it holds up must not hold up the recovery. */
+int
+mdev_virtio_control_begin(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+
+	while (pthread_mutex_trylock(&recovery->lock) != 0) {
+		if (flag(&recovery->running))
+			return -EBUSY;
+		rte_delay_us_sleep(LOCK_POLL_US);
+	}
+	if (!flag(&recovery->running))
+		return 0;
+	/* it has failed */
+	pthread_mutex_unlock(&recovery->lock);
+	return -EIO;
+}
+
+int
+mdev_virtio_control_end(struct rte_eth_dev *dev, int ret)
+{
+	pthread_mutex_unlock(&mdev_virtio_hw(dev)->recovery.lock);
+	return ret;
+}
+
+/* Is it still the port that it was, and running? */
+static bool
+is_running(const struct rte_eth_dev *dev, const struct mdev_virtio_hw *hw)
+{
+	return dev->state != RTE_ETH_DEV_UNUSED && dev->data != NULL &&
+		dev->data->dev_private == hw && hw != NULL &&
+		dev->data->dev_started != 0 && !flag(&hw->recovery.stopping);
+}
+
+/* Of an alarm, which may come too late: NULL without a running port. */
+static struct mdev_virtio_hw *
+running_hw(const struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw;
+
+	if (dev->state == RTE_ETH_DEV_UNUSED || dev->data == NULL)
+		return NULL;
+	hw = mdev_virtio_hw(dev);
+	return is_running(dev, hw) ? hw : NULL;
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * UINT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* May there be one more? If so, it has begun. */
+static bool
+attempt(struct mdev_virtio_recovery *recovery)
+{
+	uint32_t max = RTE_MIN(recovery->max, (uint32_t)MDEV_VIRTIO_RECOVERIES);
+	uint64_t now = now_ms(), *oldest;
+
+	if (max == 0)
+		return false;
+	oldest = &recovery->begun[recovery->nr_begun % max];
+	if (recovery->nr_begun >= max &&
+			now - *oldest < recovery->window_s * UINT64_C(1000))
+		return false;
+	*oldest = now;
+	recovery->nr_begun++;
+	return true;
+}
+
+/*
+ * The queues' buffers are freed by a thread that is not their owner, which a pool for one
+ * thread does not allow.
+ */
+static bool
+pools_for_all(const struct rte_eth_dev *dev)
+{
+	const struct virtqueue *vq;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		vq = dev->data->rx_queues[i];
+		if ((vq->mp->flags &
+				(RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Frames that were handed over and not returned; a device may have lied. */
+static uint16_t
+tx_held(const struct virtqueue *vq)
+{
+	uint16_t held = vq->nr_plain + vq->nr_others, back = 0;
+	uint64_t word;
+
+	if (vq->packed) {
+		/* in order one element may stand for several: an upper bound */
+		while (back < held && packed_is_used(vq, vq->tail + back, &word))
+			back++;
+	} else {
+		back = rte_le_to_cpu_16(*(const volatile uint16_t *)
+				&vq->used->idx) - vq->used_idx;
+		if (back > held)
+			back = 0;
+	}
+	return held - back;
+}
+
+static void
+count_lost(const struct rte_eth_dev *dev, uint64_t *rx, uint64_t *tx)
+{
+	struct virtqueue *vq;
+	uint16_t i;
+
+	*rx = *tx = 0;
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
+			*rx += mdev_virtio_rx_used(vq, vq->size);
+	}
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		*tx += tx_held(dev->data->tx_queues[i]);
+	}
+}
+
+static const struct virtqueue *
+successor(const struct rte_eth_dev *dev, const struct virtqueue *vq)
+{
+	return vq->kind == VIRTQUEUE_RX ? dev->data->rx_queues[vq->index / 2] :
+		dev->data->tx_queues[vq->index / 2];
+}
+
+/* Free those whose owners have been heard of since: they use the one that came after. */
+static void
+free_replaced(struct rte_eth_dev *dev, bool all)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+	struct virtqueue **link = &recovery->replaced, *vq;
+
+	while ((vq = *link) != NULL) {
+		if (!all && !mdev_virtio_queue_paused(successor(dev, vq))) {
+			link = &vq->pause.next;
+			continue;
+		}
+		*link = vq->pause.next;
+		recovery->nr_replaced--;
+		mdev_virtio_queue_free(dev, vq);
+	}
+}
+
+static int
+replace(struct rte_eth_dev *dev, void **place)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+	struct virtqueue *old = *place, *vq;
+
+	if (mdev_virtio_queue_paused(old))
+		return 0;
+	if (recovery->nr_replaced >= REPLACED_MAX) {
+		DRV_LOG(ERR, "%s: queue %u and others were replaced %u times, and nobody has used one since: the port cannot go on",
+			dev->data->name, old->index, recovery->nr_replaced);
+		return -EBUSY;
+	}
+	vq = mdev_virtio_queue_renew(dev, old);
+	if (vq == NULL)
+		return -ENOMEM;
+	/* whoever reads statistics finds the one or the other */
+	__atomic_store_n(place, vq, __ATOMIC_RELEASE);
+	old->pause.next = recovery->replaced;
+	recovery->replaced = old;
+	recovery->nr_replaced++;
+	return 0;
+}
+
+/* Have no queue that a thread may be in a burst of. The device does not use any. */
+static int
+take_queues(struct rte_eth_dev *dev)
+{
+	uint16_t i;
+	int ret = 0;
+
+	free_replaced(dev, false);
+	for (i = 0; ret == 0 && i < dev->data->nb_rx_queues; i++)
+		ret = replace(dev, &dev->data->rx_queues[i]);
+	for (i = 0; ret == 0 && i < dev->data->nb_tx_queues; i++)
+		ret = replace(dev, &dev->data->tx_queues[i]);
+	return ret;
+}
+
+/* Bring the device to rest and take the queues; frames in them are lost. */
+static int
+take_down(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	uint64_t rx, tx;
+	int ret;
+
+	virtio_cvq_stop(&hw->cvq);
+	mdev_virtio_bursts_pause(dev);
+	ret = virtio_device_reset(mdev_virtio_transport(dev));
+	hw->runaway = ret < 0;
+	if (ret < 0)
+		return ret;
+	count_lost(dev, &rx, &tx);
+	hw->recovery.rx_lost += rx;
+	hw->recovery.tx_lost += tx;
+	DRV_LOG(NOTICE, "%s: the device asks for a reset (DEVICE_NEEDS_RESET) and gets it: %" PRIu64 " received buffers and up to %" PRIu64 " frames to be sent are lost",
+		dev->data->name, rx, tx);
+	return take_queues(dev);
+}
+
+/*
+ * Buffers come with each queue's next burst: its owner fills the ring, as it does
+ * whenever there is room.
+ */
+static int
+bring_up(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	int ret;
+
+	hw->needs_reset = false;
+	hw->config_failed = false;
+	ret = mdev_virtio_device_up(dev);
+	if (ret < 0)
+		return ret;
+	ret = mdev_virtio_ctrl_modes(dev);
+	if (ret < 0) {
+		mdev_virtio_needs_reset(dev);
+		virtio_cvq_stop(&hw->cvq);
+		virtio_device_fail(mdev_virtio_transport(dev));
+	}
+	return ret;
+}
+
+static void
+resume(struct rte_eth_dev *dev)
+{
+	mdev_virtio_rxintr_restore(dev);
+	set_flag(&mdev_virtio_hw(dev)->recovery.running, false);
+	mdev_virtio_select_bursts(dev);
+	mdev_virtio_bursts_publish(dev, true);
+	mdev_virtio_mp_started(dev);
+	mdev_virtio_rxintr_raise(dev);
+}
+
+/* The lock is held. What fails is left to a stop, with its bursts paused. */
+static int
+perform(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct mdev_virtio_recovery *recovery = &hw->recovery;
+	int ret;
+
+	set_flag(&recovery->running, true);
+	ret = take_down(dev);
+	if (ret == 0) {
+		do {
+			ret = bring_up(dev);
+		} while (ret < 0 && hw->needs_reset &&
+			!flag(&recovery->stopping) && attempt(recovery));
+	}
+	if (ret == 0) {
+		recovery->succeeded++;
+		resume(dev);
+		return 0;
+	}
+	recovery->failed = true;
+	recovery->gave_up++;
+	return ret;
+}
+
+static int
+lock_and_perform(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct mdev_virtio_recovery *recovery = &hw->recovery;
+	int ret = -ECANCELED;
+
+	while (pthread_mutex_trylock(&recovery->lock) != 0) {
+		if (flag(&recovery->stopping))
+			return -ECANCELED;
+		rte_delay_us_sleep(LOCK_POLL_US);
+	}
+	if (is_running(dev, hw))
+		ret = perform(dev);
+	if (flag(&recovery->stopping))
+		ret = -ECANCELED; /* whoever stops the port knows */
+	pthread_mutex_unlock(&recovery->lock);
+	return ret;
+}
+
+/* The application's turn, once; what it does there is its business. */
+static void
+tell_failed(struct rte_eth_dev *dev, struct mdev_virtio_hw *hw)
+{
+	if (hw->reset_raised)
+		return;
+	hw->reset_raised = true;
+	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_RECOVERY_FAILED, NULL);
+	if (is_running(dev, hw))
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RESET, NULL);
+}
+
+static void
+tell_recovered(struct rte_eth_dev *dev, struct mdev_virtio_hw *hw)
+{
+	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_RECOVERY_SUCCESS, NULL);
+	if (is_running(dev, hw) && mdev_virtio_link_update(dev, 0) == 0 &&
+			dev->data->dev_conf.intr_conf.lsc != 0)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
+/* One that is not tried: the port is left as it is. */
+static bool
+refused(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+
+	if (!pools_for_all(dev)) {
+		DRV_LOG(ERR, "%s: the device asks for a reset (DEVICE_NEEDS_RESET), which needs pools that several threads may use: stop and start the port",
+			dev->data->name);
+	} else if (!attempt(recovery)) {
+		DRV_LOG(ERR, "%s: the device asks for a reset (DEVICE_NEEDS_RESET) more than %u times in %u s: the port is left as it is; stop and start the port when the device is well",
+			dev->data->name, recovery->max, recovery->window_s);
+	} else {
+		return false;
+	}
+	recovery->failed = true;
+	recovery->gave_up++;
+	return true;
+}
+
+static void recover(void *arg);
+
+static void
+look_in(struct rte_eth_dev *dev, uint64_t us)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+
+	if (__atomic_exchange_n(&recovery->scheduled, true, __ATOMIC_SEQ_CST))
+		return;
+	if (rte_eal_alarm_set(us, recover, dev) == 0)
+		return;
+	set_flag(&recovery->scheduled, false);
+	DRV_LOG(ERR, "%s: the device asks for a reset (DEVICE_NEEDS_RESET), and there is no memory for it: stop and start the port",
+		dev->data->name);
+}
+
+/*
+ * In EAL's interrupt thread. The application's callbacks may stop, start or close the
+ * port, so after each one nothing is what it was.
+ */
+static void
+recover(void *arg)
+{
+	struct rte_eth_dev *dev = arg;
+	struct mdev_virtio_hw *hw = running_hw(dev);
+	int ret;
+
+	if (hw == NULL)
+		return;
+	set_flag(&hw->recovery.scheduled, false);
+	if (!hw->needs_reset || hw->recovery.failed)
+		return;
+	if (rte_eth_fp_ops[dev->data->port_id].rx_pkt_burst != dev->rx_pkt_burst) {
+		look_in(dev, START_US);
+		return;
+	}
+	if (refused(dev)) {
+		tell_failed(dev, hw);
+		return;
+	}
+	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_ERR_RECOVERING, NULL);
+	if (!is_running(dev, hw) || !hw->needs_reset)
+		return;
+	ret = lock_and_perform(dev);
+	if (ret == -ECANCELED)
+		return;
+	if (ret == 0) {
+		tell_recovered(dev, hw);
+		return;
+	}
+	DRV_LOG(ERR, "%s: the port did not recover from a reset that the device asked for: stop and start the port",
+		dev->data->name);
+	tell_failed(dev, hw);
+}
+
+void
+mdev_virtio_recover_schedule(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY && is_running(dev, hw) &&
+			!hw->recovery.failed && !flag(&hw->recovery.running))
+		look_in(dev, 1);
+}
+
+/* In EAL's interrupt thread. */
+static void
+watch(void *arg)
+{
+	struct rte_eth_dev *dev = arg;
+
+	if (running_hw(dev) == NULL)
+		return;
+	if (!mdev_virtio_recovering(dev))
+		mdev_virtio_needs_reset(dev);
+	rte_eal_alarm_set(WATCH_US, watch, dev);
+}
+
+void
+mdev_virtio_recover_start(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	hw->recovery.failed = false;
+	hw->recovery.nr_begun = 0;
+	set_flag(&hw->recovery.stopping, false);
+	if (hw->config_efd < 0 && rte_eal_alarm_set(WATCH_US, watch, dev) < 0)
+		INIT_LOG(WARNING, "%s: no memory for an alarm: that the device asks for a reset is only noticed when the link status is asked for",
+			dev->data->name);
+}
+
+/*
+ * Whoever is at a command to the device, a recovery or another thread, is not waited for
+ * longer than it takes to see this. Not even that in a callback of the recovery: there the
+ * lock is free, and EAL knows that it is the same thread.
+ */
+void
+mdev_virtio_recover_stop(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	set_flag(&hw->recovery.stopping, true);
+	while (pthread_mutex_trylock(&hw->recovery.lock) != 0) {
+		virtio_cvq_stop(&hw->cvq);
+		rte_delay_us_sleep(LOCK_POLL_US);
+	}
+	rte_eal_alarm_cancel(recover, dev);
+	rte_eal_alarm_cancel(watch, dev);
+	set_flag(&hw->recovery.scheduled, false);
+}
+
+void
+mdev_virtio_recover_stopped(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+
+	free_replaced(dev, true);
+	set_flag(&recovery->running, false);
+	pthread_mutex_unlock(&recovery->lock);
+}
+
+void
+mdev_virtio_recover_free(struct rte_eth_dev *dev)
+{
+	pthread_mutex_destroy(&mdev_virtio_hw(dev)->recovery.lock);
+}
