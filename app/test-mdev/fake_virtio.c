@@ -86,6 +86,8 @@ set_status(uint8_t status)
 {
 	if (status == 0) {
 		device_reset();
+		if (fake_virtio.on_reset != NULL)
+			fake_virtio.on_reset();
 		return;
 	}
 	if ((status & VIRTIO_CONFIG_S_FEATURES_OK) != 0 &&

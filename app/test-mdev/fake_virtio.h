@@ -104,6 +104,7 @@ struct fake_virtio {
 	size_t kick_len;       /* and its bytes */
 	unsigned int queue_resets; /* that were asked for */
 	unsigned int reset_reads;
+	void (*on_reset)(void); /* called with each reset; NULL: nothing */
 	/* what it does wrong, if a test says so */
 	bool never_resets;
 	bool refuses_features;

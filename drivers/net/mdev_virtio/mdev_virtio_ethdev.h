@@ -64,8 +64,9 @@ struct mdev_virtio_recovery {
 	bool stopping;          /* the port is being stopped: give up; atomic */
 	bool scheduled;         /* an alarm will look after it; atomic */
 	bool failed;            /* not tried again before the next start */
-	uint32_t max;           /* recoveries in window_s; tests set both */
+	uint32_t max;           /* recoveries in window_s; tests set this, that */
 	uint32_t window_s;
+	uint32_t pause_polls;   /* and how often it is looked whether owners have heard */
 	uint64_t begun[MDEV_VIRTIO_RECOVERIES]; /* when the last ones began, in ms */
 	uint32_t nr_begun;      /* of all since the start */
 	struct virtqueue *replaced; /* their owners may be in a burst still */

@@ -59,9 +59,10 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 		.link_status = RTE_ETH_LINK_DOWN,
 	};
 
-	if (dev->data->dev_started != 0 && !mdev_virtio_hw(dev)->link_down &&
-			!mdev_virtio_recovering(dev) &&
+	/* whether it asks for a reset is looked at in any case */
+	if (dev->data->dev_started != 0 && !mdev_virtio_recovering(dev) &&
 			!mdev_virtio_needs_reset(dev) &&
+			!mdev_virtio_hw(dev)->link_down &&
 			read_link(dev, &link) < 0) {
 		link.link_status = RTE_ETH_LINK_DOWN;
 		link.link_speed = RTE_ETH_SPEED_NUM_NONE;

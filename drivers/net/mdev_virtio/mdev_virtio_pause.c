@@ -19,9 +19,7 @@
 
 #include "mdev_virtio_ethdev.h"
 
-/* A thread that polls is heard of within microseconds, or when it runs again. */
 #define PAUSE_POLL_US 100
-#define PAUSE_POLLS 200
 
 /* Of a stopped port: whoever polls it still looks up a queue before the dummy burst. */
 static void *no_queues[RTE_MAX_QUEUES_PER_PORT];
@@ -112,7 +110,7 @@ all_paused(const struct rte_eth_dev *dev)
 void
 mdev_virtio_bursts_pause(struct rte_eth_dev *dev)
 {
-	unsigned int polls;
+	uint32_t max = mdev_virtio_hw(dev)->recovery.pause_polls, polls;
 	uint16_t i;
 
 	mdev_virtio_select_paused(dev);
@@ -124,6 +122,6 @@ mdev_virtio_bursts_pause(struct rte_eth_dev *dev)
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		ask(dev->data->tx_queues[i]);
 	mdev_virtio_rxintr_raise(dev);
-	for (polls = 0; polls < PAUSE_POLLS && !all_paused(dev); polls++)
+	for (polls = 0; polls < max && !all_paused(dev); polls++)
 		rte_delay_us_sleep(PAUSE_POLL_US);
 }

@@ -30,6 +30,9 @@
 
 #define LOCK_POLL_US 100
 
+/* A thread that polls is heard of within microseconds, or when it runs again: 20 ms. */
+#define PAUSE_POLLS 200
+
 /* Queues that were replaced and not heard of since: a bound, for what they hold. */
 #define REPLACED_MAX 256
 
@@ -41,6 +44,7 @@ mdev_virtio_recover_init(struct rte_eth_dev *dev)
 	pthread_mutex_init(&recovery->lock, NULL);
 	recovery->max = MDEV_VIRTIO_RECOVERIES;
 	recovery->window_s = MDEV_VIRTIO_RECOVERIES_S;
+	recovery->pause_polls = PAUSE_POLLS;
 }
 
 static bool

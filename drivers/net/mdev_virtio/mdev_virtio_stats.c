@@ -72,13 +72,16 @@ mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats))
  */
 static const char * const rx_names[] = { "clamped_lengths", "nombuf", "broken" };
 static const char * const tx_names[] = { "errors", "broken" };
-static const char * const ctrl_names[] = { "failed", "timeouts" };
+static const char * const port_names[] = {
+	"ctrl_failed", "ctrl_timeouts",
+	"recoveries", "recoveries_failed", "recovery_rx_lost", "recovery_tx_lost",
+};
 
 static unsigned int
 xstats_count(const struct rte_eth_dev *dev)
 {
 	return dev->data->nb_rx_queues * RTE_DIM(rx_names) +
-		dev->data->nb_tx_queues * RTE_DIM(tx_names) + RTE_DIM(ctrl_names);
+		dev->data->nb_tx_queues * RTE_DIM(tx_names) + RTE_DIM(port_names);
 }
 
 int
@@ -99,9 +102,8 @@ mdev_virtio_xstats_get_names(struct rte_eth_dev *dev,
 			snprintf(names->name, sizeof(names->name), "tx_q%u_%s",
 				i, tx_names[j]);
 	}
-	for (j = 0; j < RTE_DIM(ctrl_names); j++, names++)
-		snprintf(names->name, sizeof(names->name), "ctrl_%s",
-			ctrl_names[j]);
+	for (j = 0; j < RTE_DIM(port_names); j++, names++)
+		snprintf(names->name, sizeof(names->name), "%s", port_names[j]);
 	return count;
 }
 
@@ -109,6 +111,7 @@ int
 mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 		unsigned int n)
 {
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	static const struct virtqueue not_set_up;
 	unsigned int count = xstats_count(dev), i, id = 0;
 	struct virtqueue_stats sum;
@@ -129,8 +132,12 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 		xstats[id++].value = vq->stats.errors;
 		xstats[id++].value = vq->stats.broken;
 	}
-	xstats[id++].value = mdev_virtio_hw(dev)->cvq.failed;
-	xstats[id++].value = mdev_virtio_hw(dev)->cvq.timeouts;
+	xstats[id++].value = hw->cvq.failed;
+	xstats[id++].value = hw->cvq.timeouts;
+	xstats[id++].value = hw->recovery.succeeded;
+	xstats[id++].value = hw->recovery.gave_up;
+	xstats[id++].value = hw->recovery.rx_lost;
+	xstats[id++].value = hw->recovery.tx_lost;
 	for (id = 0; id < count; id++)
 		xstats[id].id = id;
 	return count;
@@ -155,5 +162,9 @@ mdev_virtio_stats_reset(struct rte_eth_dev *dev)
 		reset_queue(dev->data->tx_queues[i]);
 	hw->cvq.failed = 0;
 	hw->cvq.timeouts = 0;
+	hw->recovery.succeeded = 0;
+	hw->recovery.gave_up = 0;
+	hw->recovery.rx_lost = 0;
+	hw->recovery.tx_lost = 0;
 	return 0;
 }

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A link that the application sets down and up. */
+
+#include <errno.h>
+#include <string.h>
+
+#include <mdev_virtio_ethdev.h>
+
+#include "test.h"
+#include "virtio_port.h"
+
+#define RING 64
+
+static unsigned int events;
+
+static int
+on_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret)
+{
+	(void)port_id;
+	(void)type;
+	(void)arg;
+	(void)ret;
+	events++;
+	return 0;
+}
+
+static int
+setup(void)
+{
+	events = 0;
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0 ||
+			virtio_port_attach("") != 0)
+		return TEST_FAILED;
+	return rte_eth_dev_callback_register(virtio_port.id,
+			RTE_ETH_EVENT_INTR_LSC, on_event, NULL);
+}
+
+static void
+teardown(void)
+{
+	rte_eth_dev_callback_unregister(virtio_port.id, RTE_ETH_EVENT_INTR_LSC,
+		on_event, NULL);
+	virtio_port_stop();
+}
+
+static int
+setup_pairs(void)
+{
+	events = 0;
+	return virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_MQ), 2);
+}
+
+static uint16_t
+link_status(void)
+{
+	struct rte_eth_link link;
+
+	rte_eth_link_get_nowait(virtio_port.id, &link);
+	return link.link_status;
+}
+
+static int
+start(void)
+{
+	const struct rte_eth_conf conf = { .intr_conf.lsc = 1 };
+
+	return virtio_port_start_queues(1, 1, RING, &conf);
+}
+
+/* Nothing is received and nothing sent, but for what the device has. */
+static int
+test_down(void)
+{
+	uint16_t id = virtio_port.id, i;
+	struct rte_eth_stats stats;
+	struct rte_mbuf *m, *got;
+	uint8_t data[60] = { 0 };
+
+	TEST_ASSERT_SUCCESS(start(), "start");
+	m = virtio_port_frame(60, 7);
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(id, 0, &m, 1), 1, "send");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_DOWN, "up");
+	TEST_ASSERT_EQUAL(events, 1, "%u events", events);
+	TEST_ASSERT_EQUAL(fake_virtio_sent(data, sizeof(data)), 60, "lost");
+	TEST_ASSERT_EQUAL(data[59], 7, "another frame");
+	/* more than the ring has room for, and nothing is left behind */
+	for (i = 0; i < 2 * RING; i++) {
+		TEST_ASSERT_EQUAL(fake_virtio_receive(data, 60), 1, "frame %u", i);
+		TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &got, 1), 0, "received");
+	}
+	m = virtio_port_frame(60, 8);
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(id, 0, &m, 1), 0, "sent");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down again");
+	TEST_ASSERT_EQUAL(events, 1, "%u events", events);
+	rte_eth_stats_get(id, &stats);
+	TEST_ASSERT_EQUAL(stats.ipackets + stats.ibytes, 0, "counted");
+	TEST_ASSERT_EQUAL(stats.imissed, 2 * RING, "%" PRIu64, stats.imissed);
+	TEST_ASSERT_EQUAL(stats.opackets, 1, "%" PRIu64, stats.opackets);
+
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_up(id), "up");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_UP, "down");
+	TEST_ASSERT_EQUAL(events, 2, "%u events", events);
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &got, 1), 0, "an old frame");
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(id, 0, &m, 1), 1, "send");
+	TEST_ASSERT_EQUAL(fake_virtio_receive(data, 60), 1, "receive");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &got, 1), 1, "receive");
+	rte_pktmbuf_free(got);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(id), "stop");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
+	return TEST_SUCCESS;
+}
+
+/* A stopped port's link is down, and a start brings it up. */
+static int
+test_stopped(void)
+{
+	uint16_t id = virtio_port.id;
+
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down, not started");
+	TEST_ASSERT_EQUAL(rte_eth_dev_set_link_up(id), -ENETDOWN, "up");
+	TEST_ASSERT_SUCCESS(start(), "start");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_UP, "down");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(id), "stop");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(id), "start");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_UP, "down after a start");
+	/* the device's own link counts too */
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down");
+	fake_virtio.config.status = 0;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_up(id), "up");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_DOWN, "the device's is down");
+	return TEST_SUCCESS;
+}
+
+/* Rings that are polled with another one are emptied, too; sums stay right. */
+static int
+test_siblings(void)
+{
+	const struct rte_eth_conf conf = { .intr_conf.lsc = 0 };
+	uint16_t id = virtio_port.id, i;
+	struct rte_eth_stats stats;
+	uint8_t data[60] = { 0 };
+	struct rte_mbuf *got;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(1, 2, RING, &conf), "start");
+	TEST_ASSERT_EQUAL(fake_virtio_receive_on(1, data, 60), 1, "frame");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &got, 1), 1, "received");
+	rte_pktmbuf_free(got);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down");
+	for (i = 0; i < 10; i++) {
+		TEST_ASSERT_EQUAL(fake_virtio_receive_on(i % 2, data, 60), 1, "?");
+		TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &got, 1), 0, "received");
+	}
+	rte_eth_stats_get(id, &stats);
+	TEST_ASSERT_EQUAL(stats.ipackets, 1, "%" PRIu64, stats.ipackets);
+	TEST_ASSERT_EQUAL(stats.ibytes, 60, "%" PRIu64, stats.ibytes);
+	TEST_ASSERT_EQUAL(stats.imissed, 10, "%" PRIu64, stats.imissed);
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "net/mdev_virtio: link",
+	.unit_test_cases = {
+		TEST_CASE_ST(setup, teardown, test_down),
+		TEST_CASE_ST(setup, teardown, test_stopped),
+		TEST_CASE_ST(setup_pairs, virtio_port_stop, test_siblings),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_mdev_virtio_link(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(mdev_virtio_link_autotest, test_mdev_virtio_link);
