@@ -111,6 +111,9 @@ common_read(uint32_t offset)
 	switch (offset) {
 	case VIRTIO_PCI_COMMON_DF:
 		return half(fake_virtio.offered, fake_virtio.feature_select);
+	case VIRTIO_PCI_COMMON_GF:
+		return half(fake_virtio.accepted,
+				fake_virtio.driver_feature_select);
 	case VIRTIO_PCI_COMMON_MSIX:
 		return fake_virtio.config_vector;
 	case VIRTIO_PCI_COMMON_NUMQ:
@@ -131,6 +134,15 @@ common_read(uint32_t offset)
 		return q->notify_off;
 	case VIRTIO_PCI_COMMON_Q_RESET:
 		return read_queue_reset(q);
+	case VIRTIO_PCI_COMMON_Q_DESCLO:
+	case VIRTIO_PCI_COMMON_Q_DESCHI:
+		return half(q->desc, offset == VIRTIO_PCI_COMMON_Q_DESCHI);
+	case VIRTIO_PCI_COMMON_Q_AVAILLO:
+	case VIRTIO_PCI_COMMON_Q_AVAILHI:
+		return half(q->avail, offset == VIRTIO_PCI_COMMON_Q_AVAILHI);
+	case VIRTIO_PCI_COMMON_Q_USEDLO:
+	case VIRTIO_PCI_COMMON_Q_USEDHI:
+		return half(q->used, offset == VIRTIO_PCI_COMMON_Q_USEDHI);
 	default:
 		return 0;
 	}

@@ -291,6 +291,8 @@ static const struct eth_dev_ops ops = {
 	.xstats_get_names = mdev_virtio_xstats_get_names,
 	.xstats_get = mdev_virtio_xstats_get,
 	.xstats_reset = mdev_virtio_stats_reset,
+	.get_reg = mdev_virtio_get_reg,
+	.eth_dev_priv_dump = mdev_virtio_priv_dump,
 };
 
 struct mdev_virtio_process *

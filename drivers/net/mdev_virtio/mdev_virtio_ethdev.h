@@ -275,6 +275,8 @@ int mdev_virtio_rss_configure(struct rte_eth_dev *dev);
 int mdev_virtio_rss_start(struct rte_eth_dev *dev);
 void mdev_virtio_rss_info(const struct rte_eth_dev *dev,
 		struct rte_eth_dev_info *info);
+/* Bytes of the key that a configuration has, or has room for. */
+uint8_t mdev_virtio_rss_key_len(const struct rte_eth_rss_conf *conf);
 int mdev_virtio_rss_hash_update(struct rte_eth_dev *dev,
 		struct rte_eth_rss_conf *conf);
 int mdev_virtio_rss_hash_conf_get(struct rte_eth_dev *dev,
@@ -451,6 +453,10 @@ void mdev_virtio_control_open(const struct rte_eth_dev *dev);
 /* Do no more of it; what is under way is waited for. */
 void mdev_virtio_control_close(const struct rte_eth_dev *dev);
 extern const struct eth_dev_ops mdev_virtio_secondary_ops;
+
+/* mdev_virtio_dump.c */
+int mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file);
+int mdev_virtio_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info);
 
 /* mdev_virtio_stats.c */
 int mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What a secondary process may ask for: the receive filters, which take commands to the
- * device. The primary process gives them, in EAL's IPC thread.
+ * What a secondary process may ask for: receive filters and RSS, which take commands to
+ * the device. The primary process gives them, in EAL's IPC thread.
  */
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_malloc.h>
 #include <rte_string_fns.h>
 
 #include "mdev_virtio_ethdev.h"
@@ -29,6 +30,18 @@ enum ctrl_type {
 	CTRL_MAC_ADD,
 	CTRL_MAC_REMOVE,
 	CTRL_VLAN,
+	CTRL_RSS_HASH,
+	CTRL_RETA,
+};
+
+#define RETA_GROUPS (VIRTIO_CVQ_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE)
+
+/* What does not fit a message, in memory that processes share. */
+struct ctrl_rss {
+	struct rte_eth_rss_conf conf; /* its key, if it has one, is the one below */
+	uint8_t key[UINT8_MAX];
+	uint16_t reta_size;
+	struct rte_eth_rss_reta_entry64 reta[RETA_GROUPS];
 };
 
 struct ctrl_param {
@@ -39,6 +52,7 @@ struct ctrl_param {
 	uint32_t index;   /* of the MAC address */
 	struct rte_ether_addr mac;
 	bool on;
+	struct ctrl_rss *rss;
 };
 
 /* Held by the primary process while it does what another process asks for. */
@@ -67,6 +81,11 @@ perform(struct rte_eth_dev *dev, struct ctrl_param *param)
 		return 0;
 	case CTRL_VLAN:
 		return mdev_virtio_vlan_filter_set(dev, param->vlan_id, param->on);
+	case CTRL_RSS_HASH:
+		return mdev_virtio_rss_hash_update(dev, &param->rss->conf);
+	case CTRL_RETA:
+		return mdev_virtio_reta_update(dev, param->rss->reta,
+				param->rss->reta_size);
 	default:
 		return -EINVAL;
 	}
@@ -159,6 +178,9 @@ ask_stopped(const struct rte_eth_dev *dev, const struct ctrl_param *param)
 	case CTRL_MAC_SET:
 		return virtio_has_feature(features, VIRTIO_NET_F_CTRL_MAC_ADDR) ?
 			0 : -ENOTSUP;
+	case CTRL_RSS_HASH:
+	case CTRL_RETA:
+		return -ENETDOWN; /* ethdev does not keep it */
 	default:
 		return 0;
 	}
@@ -193,7 +215,7 @@ ask(struct rte_eth_dev *dev, struct ctrl_param *param)
 		ret = ((const struct ctrl_param *)reply.msgs[0].param)->result;
 	free(reply.msgs);
 	if (ret < 0 && ret != -ENOTSUP)
-		DRV_LOG(ERR, "%s: the primary process did not set the receive filter: %s",
+		DRV_LOG(ERR, "%s: the primary process did not set the receive filter or RSS: %s",
 			dev->data->name, rte_strerror(-ret));
 	return ret;
 }
@@ -267,6 +289,84 @@ vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 	return ask(dev, &param);
 }
 
+/*
+ * After a request that was not answered the primary may still be at it: what it was given
+ * is lost then, not freed.
+ */
+static int
+ask_rss(struct rte_eth_dev *dev, enum ctrl_type type, struct ctrl_rss *rss)
+{
+	struct ctrl_param param = { .type = type, .rss = rss };
+	int ret = ask(dev, &param);
+
+	if (ret != -ETIMEDOUT)
+		rte_free(rss);
+	return ret;
+}
+
+static struct ctrl_rss *
+alloc_rss(const struct rte_eth_dev *dev)
+{
+	struct ctrl_rss *rss = rte_zmalloc("mdev_virtio_rss", sizeof(*rss), 0);
+
+	if (rss == NULL)
+		DRV_LOG(ERR, "%s: no memory to ask for RSS with: give EAL more (-m)",
+			dev->data->name);
+	return rss;
+}
+
+static int
+rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
+{
+	struct ctrl_rss *rss = alloc_rss(dev);
+
+	if (rss == NULL)
+		return -ENOMEM;
+	rss->conf = *conf;
+	if (conf->rss_key != NULL) {
+		rss->conf.rss_key = rss->key;
+		rss->conf.rss_key_len = mdev_virtio_rss_key_len(conf);
+		memcpy(rss->key, conf->rss_key, rss->conf.rss_key_len);
+	}
+	return ask_rss(dev, CTRL_RSS_HASH, rss);
+}
+
+static int
+reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *conf,
+		uint16_t size)
+{
+	struct ctrl_rss *rss;
+
+	if (size > VIRTIO_CVQ_RETA_MAX)
+		return -EINVAL;
+	rss = alloc_rss(dev);
+	if (rss == NULL)
+		return -ENOMEM;
+	rss->reta_size = size;
+	memcpy(rss->reta, conf, (size + RTE_ETH_RETA_GROUP_SIZE - 1) /
+		RTE_ETH_RETA_GROUP_SIZE * sizeof(conf[0]));
+	return ask_rss(dev, CTRL_RETA, rss);
+}
+
+static int
+rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
+{
+	return is_closed(dev) ? -ENODEV : mdev_virtio_rss_hash_conf_get(dev, conf);
+}
+
+static int
+reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *conf,
+		uint16_t size)
+{
+	return is_closed(dev) ? -ENODEV : mdev_virtio_reta_query(dev, conf, size);
+}
+
+static int
+priv_dump(struct rte_eth_dev *dev, FILE *file)
+{
+	return is_closed(dev) ? -ENODEV : mdev_virtio_priv_dump(dev, file);
+}
+
 static int
 dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
@@ -304,9 +404,14 @@ const struct eth_dev_ops mdev_virtio_secondary_ops = {
 	.get_monitor_addr = mdev_virtio_get_monitor_addr,
 	.rx_burst_mode_get = mdev_virtio_rx_burst_mode_get,
 	.tx_burst_mode_get = mdev_virtio_tx_burst_mode_get,
+	.rss_hash_update = rss_hash_update,
+	.rss_hash_conf_get = rss_hash_conf_get,
+	.reta_update = reta_update,
+	.reta_query = reta_query,
 	.stats_get = mdev_virtio_stats_get,
 	.stats_reset = stats_reset,
 	.xstats_get_names = mdev_virtio_xstats_get_names,
 	.xstats_get = xstats_get,
 	.xstats_reset = stats_reset,
+	.eth_dev_priv_dump = priv_dump,
 };

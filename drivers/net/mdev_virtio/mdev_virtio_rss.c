@@ -186,13 +186,19 @@ mdev_virtio_rss_info(const struct rte_eth_dev *dev, struct rte_eth_dev_info *inf
 	info->flow_type_rss_offloads = types_to_hf(rss->supported);
 }
 
+/* ethdev until 23.11: a key is one of 40 bytes if nothing else is said. */
+uint8_t
+mdev_virtio_rss_key_len(const struct rte_eth_rss_conf *conf)
+{
+	return conf->rss_key_len > 0 ? conf->rss_key_len : KEY_MIN;
+}
+
 /* Nothing is changed by a configuration that is refused. */
 static int
 set_hash(struct rte_eth_dev *dev, const struct rte_eth_rss_conf *conf)
 {
 	struct mdev_virtio_rss *rss = &mdev_virtio_hw(dev)->rss;
-	/* ethdev until 23.11: a key is one of 40 bytes if nothing else is said */
-	uint8_t key_len = conf->rss_key_len > 0 ? conf->rss_key_len : KEY_MIN;
+	uint8_t key_len = mdev_virtio_rss_key_len(conf);
 
 	if (conf->rss_key != NULL &&
 			(key_len < KEY_MIN || key_len > rss->key_max)) {
@@ -284,7 +290,7 @@ int
 mdev_virtio_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 {
 	const struct mdev_virtio_rss *rss = &mdev_virtio_hw(dev)->rss;
-	uint8_t room = conf->rss_key_len > 0 ? conf->rss_key_len : KEY_MIN;
+	uint8_t room = mdev_virtio_rss_key_len(conf);
 
 	if (rss->supported == 0)
 		return -ENOTSUP;

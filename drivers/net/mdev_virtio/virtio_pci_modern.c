@@ -568,5 +568,6 @@ const struct virtio_transport_ops virtio_pci_modern_ops = {
 	.set_config_vector = pci_set_config_vector,
 	.set_vq_vector = pci_set_vq_vector,
 	.get_isr = pci_get_isr,
+	.get_regs = virtio_pci_get_regs,
 	.destroy = pci_destroy,
 };

@@ -30,4 +30,8 @@ struct virtio_pci_modern {
 	uint32_t vectors;    /* 0: no interrupts */
 };
 
+/* virtio_pci_regs.c: see struct virtio_transport_ops. */
+int virtio_pci_get_regs(struct virtio_transport *tr, uint32_t nr_vqs,
+		uint32_t *words);
+
 #endif /* VIRTIO_PCI_PRIVATE_H */

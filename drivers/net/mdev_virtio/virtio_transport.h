@@ -159,9 +159,40 @@ struct virtio_transport_ops {
 	 */
 	int (*get_isr)(struct virtio_transport *tr, uint8_t *isr);
 
+	/*
+	 * All registers as words, with those of so many virtqueues: as many as said
+	 * below. Changes which queue is selected.
+	 */
+	int (*get_regs)(struct virtio_transport *tr, uint32_t nr_vqs,
+			uint32_t *words);
+
 	/* Free the transport, not what it was made from. The device is reset. */
 	void (*destroy)(struct virtio_transport *tr);
 };
+
+/*
+ * The layout of get_regs, of words in the processor's order:
+ *	0, 1	device features, low and high
+ *	2, 3	driver features, low and high
+ *	4	configuration vector
+ *	5	number of queues
+ *	6	device status
+ *	7	configuration generation
+ *	8	ISR status; all ones if reading it would acknowledge an interrupt
+ *	9	length of the device configuration in bytes
+ * then the device configuration, as bytes, the first one in the lowest bits of a word;
+ * zeros beyond its length; and for each virtqueue
+ *	0	size
+ *	1	vector
+ *	2	enabled
+ *	3	notify offset
+ *	4, 5	address of the descriptor area, low and high
+ *	6, 7	address of the driver area
+ *	8, 9	address of the device area
+ */
+#define VIRTIO_REGS_COMMON 10
+#define VIRTIO_REGS_CONFIG 16
+#define VIRTIO_REGS_QUEUE 10
 
 /*
  * Set by the transport's create function; read-only for everybody else, but for the

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Names of features, registers, private dump. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include <rte_dev_info.h>
+
+#include <mdev_virtio_ethdev.h>
+#include <mdev_virtio_features.h>
+
+#include "captured_log.h"
+#include "fake_vfio.h"
+#include "test.h"
+#include "virtio_port.h"
+
+#define RING 64
+#define PAIRS 2
+#define VQS (2 * PAIRS + 1)
+#define QUEUES (VIRTIO_REGS_COMMON + VIRTIO_REGS_CONFIG)
+#define LENGTH (QUEUES + VQS * VIRTIO_REGS_QUEUE)
+
+static int
+setup(void)
+{
+	return virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_MQ) |
+			RTE_BIT64(VIRTIO_NET_F_CTRL_RX), PAIRS);
+}
+
+static int
+start(void)
+{
+	const struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
+
+	return virtio_port_start_queues(PAIRS, PAIRS, RING, &conf);
+}
+
+#define NAME(feature) { feature, #feature }
+
+/* What the kernel's headers know has the same number there. */
+static int
+test_names(void)
+{
+	static const struct { unsigned int bit; const char *name; } known[] = {
+		NAME(VIRTIO_NET_F_CSUM), NAME(VIRTIO_NET_F_GUEST_CSUM),
+		NAME(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS), NAME(VIRTIO_NET_F_MTU),
+		NAME(VIRTIO_NET_F_MAC), NAME(VIRTIO_NET_F_GUEST_TSO4),
+		NAME(VIRTIO_NET_F_GUEST_TSO6), NAME(VIRTIO_NET_F_GUEST_ECN),
+		NAME(VIRTIO_NET_F_GUEST_UFO), NAME(VIRTIO_NET_F_HOST_TSO4),
+		NAME(VIRTIO_NET_F_HOST_TSO6), NAME(VIRTIO_NET_F_HOST_ECN),
+		NAME(VIRTIO_NET_F_HOST_UFO), NAME(VIRTIO_NET_F_MRG_RXBUF),
+		NAME(VIRTIO_NET_F_STATUS), NAME(VIRTIO_NET_F_CTRL_VQ),
+		NAME(VIRTIO_NET_F_CTRL_RX), NAME(VIRTIO_NET_F_CTRL_VLAN),
+		NAME(VIRTIO_NET_F_CTRL_RX_EXTRA),
+		NAME(VIRTIO_NET_F_GUEST_ANNOUNCE), NAME(VIRTIO_NET_F_MQ),
+		NAME(VIRTIO_NET_F_CTRL_MAC_ADDR), NAME(VIRTIO_NET_F_HASH_REPORT),
+		NAME(VIRTIO_NET_F_RSS), NAME(VIRTIO_NET_F_RSC_EXT),
+		NAME(VIRTIO_NET_F_STANDBY), NAME(VIRTIO_NET_F_SPEED_DUPLEX),
+		NAME(VIRTIO_F_NOTIFY_ON_EMPTY), NAME(VIRTIO_F_ANY_LAYOUT),
+		NAME(VIRTIO_RING_F_INDIRECT_DESC), NAME(VIRTIO_RING_F_EVENT_IDX),
+		NAME(VIRTIO_F_VERSION_1), NAME(VIRTIO_F_ACCESS_PLATFORM),
+		NAME(VIRTIO_F_RING_PACKED), NAME(VIRTIO_F_ORDER_PLATFORM),
+		NAME(VIRTIO_F_SR_IOV), NAME(VIRTIO_F_IN_ORDER),
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(known); i++) {
+		TEST_ASSERT_NOT_NULL(mdev_virtio_feature_name(known[i].bit), "%s",
+			known[i].name);
+		TEST_ASSERT_SUCCESS(strcmp(mdev_virtio_feature_name(known[i].bit),
+			known[i].name), "%s is %s", known[i].name,
+			mdev_virtio_feature_name(known[i].bit));
+	}
+	TEST_ASSERT_NULL(mdev_virtio_feature_name(4), "4");
+	TEST_ASSERT_NULL(mdev_virtio_feature_name(64), "64");
+	return TEST_SUCCESS;
+}
+
+static int
+test_registers(void)
+{
+	struct rte_dev_reg_info info = { .data = NULL };
+	static uint32_t words[LENGTH + 1];
+	const struct fake_virtio_queue *q;
+	uint16_t id = virtio_port.id, i;
+	uint64_t features;
+
+	TEST_ASSERT_SUCCESS(start(), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_get_reg_info(id, &info), "length");
+	TEST_ASSERT_EQUAL(info.length, LENGTH, "%u", info.length);
+	TEST_ASSERT_EQUAL(info.width, sizeof(uint32_t), "%u", info.width);
+	words[LENGTH] = 0x1234;
+	info.data = words;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_get_reg_info(id, &info), "registers");
+	TEST_ASSERT_EQUAL(words[LENGTH], 0x1234, "too many");
+	features = (uint64_t)words[1] << 32 | words[0];
+	TEST_ASSERT_EQUAL(features, fake_virtio.offered, "0x%" PRIx64, features);
+	features = (uint64_t)words[3] << 32 | words[2];
+	TEST_ASSERT_EQUAL(features, fake_virtio.accepted, "0x%" PRIx64, features);
+	TEST_ASSERT_EQUAL(words[4], fake_virtio.config_vector, "vector");
+	TEST_ASSERT_EQUAL(words[5], VQS, "%u queues", words[5]);
+	TEST_ASSERT_EQUAL(words[6], fake_virtio.status, "status");
+	TEST_ASSERT_EQUAL(words[7], fake_virtio.generation, "generation");
+	TEST_ASSERT_EQUAL(words[8], fake_virtio.isr, "ISR");
+	TEST_ASSERT_EQUAL(words[9], sizeof(fake_virtio.config), "%u", words[9]);
+	TEST_ASSERT_EQUAL(words[10], 2, "MAC 0x%x", words[10]);
+	TEST_ASSERT_EQUAL(words[11], 0x00010700, "MAC and status 0x%x", words[11]);
+	for (i = 0; i < VQS; i++) {
+		const uint32_t *w = &words[QUEUES + i * VIRTIO_REGS_QUEUE];
+
+		q = &fake_virtio.queue[i];
+		TEST_ASSERT(w[0] == RING && w[1] == q->vector && w[2] == 1 &&
+			w[3] == i, "queue %u", i);
+		TEST_ASSERT(((uint64_t)w[5] << 32 | w[4]) == q->desc &&
+			((uint64_t)w[7] << 32 | w[6]) == q->avail &&
+			((uint64_t)w[9] << 32 | w[8]) == q->used,
+			"queue %u: addresses", i);
+	}
+	/* a part is not to be had, and an error is one */
+	info.length--;
+	TEST_ASSERT_EQUAL(rte_eth_dev_get_reg_info(id, &info), -ENOTSUP, "part");
+	info.length++;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	fake_vfio.fail_after = LENGTH - 10;
+	fake_vfio.fail = FAKE_OP_REGION_READ;
+	TEST_ASSERT_EQUAL(rte_eth_dev_get_reg_info(id, &info), -EIO, "error");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("registers"), 1, "lines");
+	return TEST_SUCCESS;
+}
+
+/* Reading the ISR takes an interrupt away, if there is no vector for it. */
+static int
+test_registers_intx(void)
+{
+	struct rte_dev_reg_info info = { .length = LENGTH };
+	static uint32_t words[LENGTH];
+
+	fake_vfio.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count = 0;
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "detach");
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
+	fake_virtio.isr = 3;
+	info.data = words;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_get_reg_info(virtio_port.id, &info), "read");
+	TEST_ASSERT_EQUAL(words[8], UINT32_MAX, "0x%x", words[8]);
+	TEST_ASSERT_EQUAL(fake_virtio.isr, 3, "it was read");
+	return TEST_SUCCESS;
+}
+
+static char *
+dump(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *file = open_memstream(&text, &len);
+
+	if (file == NULL)
+		return NULL;
+	if (rte_eth_dev_priv_dump(virtio_port.id, file) != 0)
+		fprintf(file, "failed");
+	fclose(file);
+	return text;
+}
+
+static int
+expect(const char *const *wanted, unsigned int count)
+{
+	char *text = dump();
+	unsigned int i;
+
+	TEST_ASSERT_NOT_NULL(text, "no dump");
+	for (i = 0; i < count; i++) {
+		if (strstr(text, wanted[i]) == NULL)
+			break;
+	}
+	if (i < count)
+		fputs(text, stderr);
+	free(text);
+	TEST_ASSERT_EQUAL(i, count, "no '%s'", wanted[i]);
+	return TEST_SUCCESS;
+}
+
+static int
+test_dump(void)
+{
+	static const char *const before[] = {
+		"  VIRTIO_F_VERSION_1\n", "  VIRTIO_NET_F_CTRL_RX\n",
+		"rings: split\n", "port: stopped\n", "device status: 0x0b\n",
+		"queue pairs: 2",
+	};
+	static const char *const after[] = {
+		"port: started, link set down\n", "device status: 0x0f\n",
+		"receive queue 1: virtqueue 2 of 64 descriptors, 0 free, avail 64, used 0\n",
+		"transmit queue 0: virtqueue 1 of 64 descriptors, 63 free, avail 1, used 0\n",
+		"  packets 1, bytes 60,", "control queue 0: virtqueue 4",
+	};
+	struct rte_mbuf *m;
+
+	TEST_ASSERT_SUCCESS(expect(before, RTE_DIM(before)), "before");
+	TEST_ASSERT_SUCCESS(start(), "start");
+	m = virtio_port_frame(60, 1);
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, &m, 1), 1, "send");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(virtio_port.id), "down");
+	return expect(after, RTE_DIM(after));
+}
+
+/* A feature without a name is told by its number. */
+static int
+test_unknown_feature(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *file = open_memstream(&text, &len);
+
+	TEST_ASSERT_NOT_NULL(file, "no stream");
+	mdev_virtio_features_print(file, "-", UINT64_C(1) << 48 | 1);
+	fclose(file);
+	TEST_ASSERT_SUCCESS(strcmp(text, "-VIRTIO_NET_F_CSUM\n-bit 48\n"), "%s", text);
+	free(text);
+	return TEST_SUCCESS;
+}
+
+static struct unit_test_suite suite = {
+	.suite_name = "net/mdev_virtio: dumps",
+	.unit_test_cases = {
+		TEST_CASE(test_names),
+		TEST_CASE(test_unknown_feature),
+		TEST_CASE_ST(setup, virtio_port_stop, test_registers),
+		TEST_CASE_ST(setup, virtio_port_stop, test_registers_intx),
+		TEST_CASE_ST(setup, virtio_port_stop, test_dump),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_mdev_virtio_dump(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(mdev_virtio_dump_autotest, test_mdev_virtio_dump);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What a port is at, for people and for tools: private dump and registers. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <linux/virtio_config.h>
+
+#include <rte_dev_info.h>
+#include <rte_errno.h>
+
+#include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_features.h"
+#include "mdev_virtio_logs.h"
+
+/* Of the layout below. */
+#define REGS_VERSION 1
+
+static const char *
+layout_name(uint64_t features)
+{
+	bool in_order = virtio_has_feature(features, VIRTIO_F_IN_ORDER);
+
+	if (virtio_has_feature(features, VIRTIO_F_RING_PACKED))
+		return in_order ? "packed, in order" : "packed";
+	return in_order ? "split, in order" : "split";
+}
+
+static void
+print_queue(FILE *file, const char *name, uint16_t i, const struct virtqueue *vq)
+{
+	fprintf(file, "%s queue %u: virtqueue %u of %u descriptors, %u free, avail %u, used %u%s\n",
+		name, i, vq->index, vq->size, vq->free_count, vq->avail_idx,
+		vq->used_idx, vq->broken ? ", broken" : "");
+	fprintf(file, "  packets %" PRIu64 ", bytes %" PRIu64 ", errors %" PRIu64
+		", nombuf %" PRIu64 ", clamped %" PRIu64 ", missed %" PRIu64
+		", broken %" PRIu64 "\n",
+		vq->stats.packets, vq->stats.bytes, vq->stats.errors,
+		vq->stats.nombuf, vq->stats.clamped, vq->stats.missed,
+		vq->stats.broken);
+}
+
+static void
+print_queues(FILE *file, const struct rte_eth_dev *dev)
+{
+	const struct virtqueue *vq;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
+			print_queue(file, "receive", i, vq);
+	}
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		vq = dev->data->tx_queues[i];
+		if (vq != NULL)
+			print_queue(file, "transmit", i, vq);
+	}
+	vq = mdev_virtio_hw(dev)->cvq.vq;
+	if (vq != NULL)
+		print_queue(file, "control", 0, vq);
+}
+
+static void
+print_state(FILE *file, const struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	const struct mdev_virtio_recovery *recovery = &hw->recovery;
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	uint8_t status;
+
+	if (tr->ops->get_status(tr, &status) == 0)
+		fprintf(file, "device status: 0x%02x\n", status);
+	else
+		fprintf(file, "device status: cannot be read\n");
+	fprintf(file, "port: %s%s%s%s%s\n",
+		dev->data->dev_started != 0 ? "started" : "stopped",
+		hw->link_down ? ", link set down" : "",
+		hw->needs_reset ? ", the device asks for a reset" : "",
+		recovery->failed ? ", not recovered" :
+		mdev_virtio_recovering(dev) ? ", recovering" : "",
+		hw->runaway ? ", the device could not be reset" : "");
+	fprintf(file, "recoveries: %" PRIu64 ", failed: %" PRIu64 ", queues kept of them: %u\n",
+		recovery->succeeded, recovery->gave_up, recovery->nr_replaced);
+	fprintf(file, "control commands failed: %" PRIu64 ", without an answer: %" PRIu64 "\n",
+		hw->cvq.failed, hw->cvq.timeouts);
+}
+
+int
+mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	fprintf(file, "transport: %s\n", mdev_virtio_transport(dev)->ops->name);
+	fprintf(file, "features: 0x%016" PRIx64 "\n", hw->features);
+	mdev_virtio_features_print(file, "  ", hw->features);
+	fprintf(file, "rings: %s\n", layout_name(hw->features));
+	fprintf(file, "hash report: %s\n", hw->hash_report ? "yes" : "no");
+	fprintf(file, "queue pairs: %u, interrupt vectors: %u, largest MTU: %u\n",
+		hw->max_pairs, hw->vectors, hw->max_mtu);
+	print_state(file, dev);
+	print_queues(file, dev);
+	return 0;
+}
+
+/* ethdev asks for the length first, and then for all of it. */
+static int
+read_regs(struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	uint32_t length = VIRTIO_REGS_COMMON + VIRTIO_REGS_CONFIG +
+		hw->nr_vqs * VIRTIO_REGS_QUEUE;
+	int ret;
+
+	info->version = REGS_VERSION;
+	info->width = sizeof(uint32_t);
+	if (info->data == NULL) {
+		info->length = length;
+		return 0;
+	}
+	if (info->offset != 0 || info->length != length)
+		return -ENOTSUP;
+	ret = tr->ops->get_regs(tr, hw->nr_vqs, info->data);
+	if (ret < 0)
+		DRV_LOG(ERR, "%s: cannot read the device's registers: %s: "
+			DEVICE_FAILING, dev->data->name, rte_strerror(-ret));
+	return ret;
+}
+
+/* The registers that select a queue are a recovery's meanwhile. */
+int
+mdev_virtio_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
+{
+	int ret;
+
+	ret = mdev_virtio_control_begin(dev);
+	return ret < 0 ? ret : mdev_virtio_control_end(dev, read_regs(dev, info));
+}
