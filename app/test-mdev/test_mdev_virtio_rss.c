@@ -8,6 +8,7 @@
 #include <mdev_virtio_ethdev.h>
 
 #include "captured_log.h"
+#include "fake_mp.h"
 #include "test.h"
 #include "virtio_port.h"
 
@@ -377,6 +378,59 @@ test_lies(void)
 	return TEST_SUCCESS;
 }
 
+static int
+setup_mp(void)
+{
+	fake_mp_start();
+	return attach(MQ | RSS, RETA);
+}
+
+static void
+teardown_mp(void)
+{
+	fake_mp.secondary = false;
+	virtio_port_stop();
+	fake_mp_stop();
+}
+
+/* A secondary process asks the primary, which has the queue for commands. */
+static int
+test_secondary(void)
+{
+	const struct eth_dev_ops *ops = &mdev_virtio_secondary_ops;
+	struct rte_eth_dev *dev = virtio_port.dev;
+	uint8_t key[KEY], got[KEY] = { 0 };
+	struct rte_eth_rss_conf conf = { .rss_key = key, .rss_key_len = KEY,
+		.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP };
+	struct rte_eth_rss_reta_entry64 reta[GROUPS] = { { .mask = 1 } };
+
+	memset(key, 0x33, sizeof(key));
+	reta[0].reta[0] = 1;
+	TEST_ASSERT_SUCCESS(virtio_port_configure(2, 2, RING, &rss_conf),
+		"configure");
+	TEST_ASSERT_EQUAL(ops->rss_hash_update(dev, &conf), -ENETDOWN, "stopped");
+	TEST_ASSERT_EQUAL(ops->reta_update(dev, reta, RETA), -ENETDOWN, "stopped");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	fake_mp.secondary = true;
+	TEST_ASSERT_SUCCESS(ops->rss_hash_update(dev, &conf), "update");
+	TEST_ASSERT_SUCCESS(ops->reta_update(dev, reta, RETA), "table");
+	TEST_ASSERT_EQUAL(rss->types, VIRTIO_NET_RSS_HASH_TYPE_TCPv4, "types");
+	TEST_ASSERT_SUCCESS(memcmp(rss->key, key, KEY), "key");
+	TEST_ASSERT_EQUAL(rss->reta[0], 1, "entry 0");
+	conf.rss_key = got;
+	TEST_ASSERT_SUCCESS(ops->rss_hash_conf_get(dev, &conf), "get");
+	TEST_ASSERT_SUCCESS(memcmp(got, key, KEY), "another key");
+	reta[0].reta[0] = 0;
+	TEST_ASSERT_SUCCESS(ops->reta_query(dev, reta, RETA), "query");
+	TEST_ASSERT_EQUAL(reta[0].reta[0], 1, "entry 0");
+	conf.rss_key_len = 39;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_EQUAL(ops->rss_hash_update(dev, &conf), -EINVAL, "39");
+	TEST_ASSERT_EQUAL(ops->reta_update(dev, reta, 1024), -EINVAL, "1024");
+	captured_log_stop();
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: receive-side scaling",
 	.unit_test_cases = {
@@ -392,6 +446,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_both, virtio_port_stop, test_report_with_rss),
 		TEST_CASE_ST(setup_no_mq, virtio_port_stop, test_without_mq),
 		TEST_CASE_ST(setup_both, virtio_port_stop, test_lies),
+		TEST_CASE_ST(setup_mp, teardown_mp, test_secondary),
 		TEST_CASES_END()
 	}
 };
