@@ -104,6 +104,85 @@ test_ends(void)
 	return TEST_SUCCESS;
 }
 
+struct message {
+	uint32_t type;
+	uint16_t port;
+	bool reply;
+};
+
+enum { TYPE_START, TYPE_STOP, TYPE_PAUSE, TYPE_UNKNOWN };
+
+static int
+send_type(uint32_t type)
+{
+	const struct message param = { .type = type, .port = virtio_port.id };
+	struct rte_mp_msg msg = { .len_param = sizeof(param) };
+
+	memcpy(msg.param, &param, sizeof(param));
+	return fake_mp_action(ACTION)(&msg, "peer");
+}
+
+/* What a secondary process makes of each message; the port looks like its own. */
+static int
+follow(struct rte_eth_dev *dev)
+{
+	const struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[virtio_port.id];
+	struct virtqueue *vq = dev->data->rx_queues[0];
+	const eth_rx_burst_t burst = fp->rx_pkt_burst;
+	struct rte_mbuf *m;
+
+	TEST_ASSERT_SUCCESS(send_type(TYPE_PAUSE), "pause");
+	TEST_ASSERT(fp->rx_pkt_burst != burst &&
+		fp->rx_pkt_burst != rte_eth_pkt_burst_dummy, "goes on");
+	vq->pause.asked++;
+	TEST_ASSERT(!mdev_virtio_queue_paused(vq), "heard of nobody");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, &m, 1), 0, "receive");
+	TEST_ASSERT(mdev_virtio_queue_paused(vq), "not heard of");
+	TEST_ASSERT_SUCCESS(send_type(TYPE_START), "start");
+	TEST_ASSERT(fp->rx_pkt_burst == burst, "does not go on");
+	TEST_ASSERT(fp->rxq.data == dev->data->rx_queues, "other queues");
+	TEST_ASSERT_SUCCESS(send_type(TYPE_STOP), "stop");
+	TEST_ASSERT(fp->rx_pkt_burst == rte_eth_pkt_burst_dummy, "goes on");
+	TEST_ASSERT(fp->rxq.data != dev->data->rx_queues, "has the queues");
+	TEST_ASSERT_SUCCESS(send_type(TYPE_START), "start");
+	TEST_ASSERT_SUCCESS(send_type(TYPE_UNKNOWN), "unknown");
+	TEST_ASSERT(fp->rx_pkt_burst == rte_eth_pkt_burst_dummy, "goes on");
+	TEST_ASSERT_SUCCESS(send_type(TYPE_START), "start");
+	return TEST_SUCCESS;
+}
+
+static int
+test_follows(void)
+{
+	struct rte_eth_dev *dev = virtio_port.dev;
+	const struct eth_dev_ops *ops = dev->dev_ops;
+	int ret;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	TEST_ASSERT_SUCCESS(mdev_virtio_secondary_listen(), "listen");
+	dev->dev_ops = &mdev_virtio_secondary_ops;
+	ret = follow(dev);
+	dev->dev_ops = ops;
+	return ret;
+}
+
+/* They are told of a recovery, and of a link that is set down, too. */
+static int
+test_told_of_pauses(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	set_secondaries(1);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(virtio_port.id), "down");
+	TEST_ASSERT_EQUAL(fake_mp.requests, 1, "not told of the link");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_up(virtio_port.id), "up");
+	TEST_ASSERT_EQUAL(fake_mp.requests, 2, "not told of the link");
+	mdev_virtio_bursts_pause(virtio_port.dev);
+	TEST_ASSERT_EQUAL(fake_mp.requests, 3, "not told of the pause");
+	TEST_ASSERT_EQUAL(((struct message *)fake_mp.last.param)->type, TYPE_PAUSE,
+		"told something else");
+	return TEST_SUCCESS;
+}
+
 static int
 setup_secondary(void)
 {
@@ -128,7 +207,7 @@ static int
 test_messages(void)
 {
 	rte_mp_t action = fake_mp_action(ACTION);
-	struct message { uint32_t type; uint16_t port; bool reply; } *param;
+	struct message *param;
 	struct rte_mp_msg msg;
 	uint16_t port;
 	int len, ret;
@@ -161,6 +240,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_told),
 		TEST_CASE_ST(setup, teardown, test_silent),
 		TEST_CASE_ST(setup, teardown, test_ends),
+		TEST_CASE_ST(setup, teardown, test_follows),
+		TEST_CASE_ST(setup, teardown, test_told_of_pauses),
 		TEST_CASE_ST(setup_secondary, teardown_secondary, test_messages),
 		TEST_CASES_END()
 	}
