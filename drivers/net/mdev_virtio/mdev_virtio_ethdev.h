@@ -205,6 +205,13 @@ void mdev_virtio_select_paused(struct rte_eth_dev *dev);
 void mdev_virtio_bursts_pause(struct rte_eth_dev *dev);
 /* Is the owner in no burst of this queue, since bursts were paused last? */
 bool mdev_virtio_queue_paused(const struct virtqueue *vq);
+/*
+ * After a pause, replace each queue whose owner may be in a burst of it. The device does
+ * not use any. 0, or a negative errno, logged.
+ */
+int mdev_virtio_queues_take(struct rte_eth_dev *dev);
+/* Free what was replaced; the application is in no burst of the port. */
+void mdev_virtio_replaced_free(struct rte_eth_dev *dev);
 
 /* mdev_virtio_recover.c */
 void mdev_virtio_recover_init(struct rte_eth_dev *dev);

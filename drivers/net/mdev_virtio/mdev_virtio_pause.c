@@ -14,12 +14,18 @@
  * left to whoever may have it, and replaced by a new one.
  */
 
+#include <errno.h>
+
 #include <rte_atomic.h>
 #include <rte_cycles.h>
 
 #include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
 
 #define PAUSE_POLL_US 100
+
+/* Queues that were replaced and not heard of since: a bound, for what they hold. */
+#define REPLACED_MAX 256
 
 /* Of a stopped port: whoever polls it still looks up a queue before the dummy burst. */
 static void *no_queues[RTE_MAX_QUEUES_PER_PORT];
@@ -124,4 +130,73 @@ mdev_virtio_bursts_pause(struct rte_eth_dev *dev)
 	mdev_virtio_rxintr_raise(dev);
 	for (polls = 0; polls < max && !all_paused(dev); polls++)
 		rte_delay_us_sleep(PAUSE_POLL_US);
+}
+
+static const struct virtqueue *
+successor(const struct rte_eth_dev *dev, const struct virtqueue *vq)
+{
+	return vq->kind == VIRTQUEUE_RX ? dev->data->rx_queues[vq->index / 2] :
+		dev->data->tx_queues[vq->index / 2];
+}
+
+/* Free those whose owners have been heard of since: they use the one that came after. */
+static void
+free_replaced(struct rte_eth_dev *dev, bool all)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+	struct virtqueue **link = &recovery->replaced, *vq;
+
+	while ((vq = *link) != NULL) {
+		if (!all && !mdev_virtio_queue_paused(successor(dev, vq))) {
+			link = &vq->pause.next;
+			continue;
+		}
+		*link = vq->pause.next;
+		recovery->nr_replaced--;
+		mdev_virtio_queue_free(dev, vq);
+	}
+}
+
+static int
+replace(struct rte_eth_dev *dev, void **place)
+{
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+	struct virtqueue *old = *place, *vq;
+
+	if (mdev_virtio_queue_paused(old))
+		return 0;
+	if (recovery->nr_replaced >= REPLACED_MAX) {
+		DRV_LOG(ERR, "%s: queue %u and others were replaced %u times, and nobody has used one since: the port cannot go on",
+			dev->data->name, old->index, recovery->nr_replaced);
+		return -EBUSY;
+	}
+	vq = mdev_virtio_queue_renew(dev, old);
+	if (vq == NULL)
+		return -ENOMEM;
+	/* whoever reads statistics finds the one or the other */
+	__atomic_store_n(place, vq, __ATOMIC_RELEASE);
+	old->pause.next = recovery->replaced;
+	recovery->replaced = old;
+	recovery->nr_replaced++;
+	return 0;
+}
+
+int
+mdev_virtio_queues_take(struct rte_eth_dev *dev)
+{
+	uint16_t i;
+	int ret = 0;
+
+	free_replaced(dev, false);
+	for (i = 0; ret == 0 && i < dev->data->nb_rx_queues; i++)
+		ret = replace(dev, &dev->data->rx_queues[i]);
+	for (i = 0; ret == 0 && i < dev->data->nb_tx_queues; i++)
+		ret = replace(dev, &dev->data->tx_queues[i]);
+	return ret;
+}
+
+void
+mdev_virtio_replaced_free(struct rte_eth_dev *dev)
+{
+	free_replaced(dev, true);
 }

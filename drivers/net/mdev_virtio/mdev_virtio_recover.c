@@ -33,9 +33,6 @@
 /* A thread that polls is heard of within microseconds, or when it runs again: 20 ms. */
 #define PAUSE_POLLS 200
 
-/* Queues that were replaced and not heard of since: a bound, for what they hold. */
-#define REPLACED_MAX 256
-
 void
 mdev_virtio_recover_init(struct rte_eth_dev *dev)
 {
@@ -187,70 +184,6 @@ count_lost(const struct rte_eth_dev *dev, uint64_t *rx, uint64_t *tx)
 	}
 }
 
-static const struct virtqueue *
-successor(const struct rte_eth_dev *dev, const struct virtqueue *vq)
-{
-	return vq->kind == VIRTQUEUE_RX ? dev->data->rx_queues[vq->index / 2] :
-		dev->data->tx_queues[vq->index / 2];
-}
-
-/* Free those whose owners have been heard of since: they use the one that came after. */
-static void
-free_replaced(struct rte_eth_dev *dev, bool all)
-{
-	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
-	struct virtqueue **link = &recovery->replaced, *vq;
-
-	while ((vq = *link) != NULL) {
-		if (!all && !mdev_virtio_queue_paused(successor(dev, vq))) {
-			link = &vq->pause.next;
-			continue;
-		}
-		*link = vq->pause.next;
-		recovery->nr_replaced--;
-		mdev_virtio_queue_free(dev, vq);
-	}
-}
-
-static int
-replace(struct rte_eth_dev *dev, void **place)
-{
-	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
-	struct virtqueue *old = *place, *vq;
-
-	if (mdev_virtio_queue_paused(old))
-		return 0;
-	if (recovery->nr_replaced >= REPLACED_MAX) {
-		DRV_LOG(ERR, "%s: queue %u and others were replaced %u times, and nobody has used one since: the port cannot go on",
-			dev->data->name, old->index, recovery->nr_replaced);
-		return -EBUSY;
-	}
-	vq = mdev_virtio_queue_renew(dev, old);
-	if (vq == NULL)
-		return -ENOMEM;
-	/* whoever reads statistics finds the one or the other */
-	__atomic_store_n(place, vq, __ATOMIC_RELEASE);
-	old->pause.next = recovery->replaced;
-	recovery->replaced = old;
-	recovery->nr_replaced++;
-	return 0;
-}
-
-/* Have no queue that a thread may be in a burst of. The device does not use any. */
-static int
-take_queues(struct rte_eth_dev *dev)
-{
-	uint16_t i;
-	int ret = 0;
-
-	free_replaced(dev, false);
-	for (i = 0; ret == 0 && i < dev->data->nb_rx_queues; i++)
-		ret = replace(dev, &dev->data->rx_queues[i]);
-	for (i = 0; ret == 0 && i < dev->data->nb_tx_queues; i++)
-		ret = replace(dev, &dev->data->tx_queues[i]);
-	return ret;
-}
-
 /* Bring the device to rest and take the queues; frames in them are lost. */
 static int
 take_down(struct rte_eth_dev *dev)
@@ -270,7 +203,7 @@ take_down(struct rte_eth_dev *dev)
 	hw->recovery.tx_lost += tx;
 	DRV_LOG(NOTICE, "%s: the device asks for a reset (DEVICE_NEEDS_RESET) and gets it: %" PRIu64 " received buffers and up to %" PRIu64 " frames to be sent are lost",
 		dev->data->name, rx, tx);
-	return take_queues(dev);
+	return mdev_virtio_queues_take(dev);
 }
 
 /*
@@ -511,7 +444,7 @@ mdev_virtio_recover_stopped(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
 
-	free_replaced(dev, true);
+	mdev_virtio_replaced_free(dev);
 	set_flag(&recovery->running, false);
 	pthread_mutex_unlock(&recovery->lock);
 }
