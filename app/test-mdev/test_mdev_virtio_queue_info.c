@@ -120,7 +120,7 @@ static uint16_t
 fetch(uint16_t count)
 {
 	struct rte_mbuf *m[SIZE];
-	uint16_t n = virtio_rx_bursts[vq->burst].burst(vq, m, count);
+	uint16_t n = virtio_rx_burst(vq->burst)->burst(vq, m, count);
 
 	rte_pktmbuf_free_bulk(m, n);
 	return n;
@@ -235,7 +235,7 @@ send_frame(uint16_t segs)
 		rte_pktmbuf_append(seg, 60);
 		rte_pktmbuf_chain(m, seg);
 	}
-	return virtio_tx_bursts[vq->burst].burst(vq, &m, 1) == 1 ? 0 : -1;
+	return virtio_tx_burst(vq->burst)->burst(vq, &m, 1) == 1 ? 0 : -1;
 }
 
 /* Of so many descriptors that are the device's, so many are sent. */

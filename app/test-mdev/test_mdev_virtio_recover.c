@@ -288,8 +288,8 @@ test_stuck_owner(void)
 		recovery()->nr_replaced);
 	TEST_ASSERT(virtio_port.dev->data->rx_queues[0] != rx, "not replaced");
 	/* it goes on, and hurts nobody */
-	TEST_ASSERT_EQUAL(virtio_recv_split(rx, &got, 1), 0, "received");
-	TEST_ASSERT_EQUAL(virtio_xmit_split(tx, &m, 1), 1, "sent");
+	TEST_ASSERT_EQUAL(virtio_rx_burst(0)->burst(rx, &got, 1), 0, "received");
+	TEST_ASSERT_EQUAL(virtio_tx_burst(0)->burst(tx, &m, 1), 1, "sent");
 	TEST_ASSERT_SUCCESS(check_traffic(), "?");
 	rte_eth_stats_get(id, &stats);
 	TEST_ASSERT_EQUAL(stats.ipackets, 2, "%" PRIu64, stats.ipackets);

@@ -31,9 +31,10 @@ layout_name(uint64_t features)
 static void
 print_queue(FILE *file, const char *name, uint16_t i, const struct virtqueue *vq)
 {
-	fprintf(file, "%s queue %u: virtqueue %u of %u descriptors, %u free, avail %u, used %u%s\n",
-		name, i, vq->index, vq->size, vq->free_count, vq->avail_idx,
-		vq->used_idx, vq->broken ? ", broken" : "");
+	fprintf(file, "%s queue %u: virtqueue %u of %u descriptors, %u free, next given %u, next taken back %u%s%s\n",
+		name, i, vq->index, vq->size, virtqueue_free_count(vq), vq->head,
+		vq->tail, vq->in_sequence ? "" : ", out of sequence",
+		vq->broken ? ", broken" : "");
 	fprintf(file, "  packets %" PRIu64 ", bytes %" PRIu64 ", errors %" PRIu64
 		", nombuf %" PRIu64 ", clamped %" PRIu64 ", missed %" PRIu64
 		", broken %" PRIu64 "\n",
