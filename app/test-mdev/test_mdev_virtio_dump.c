@@ -195,8 +195,8 @@ test_dump(void)
 	};
 	static const char *const after[] = {
 		"port: started, link set down\n", "device status: 0x0f\n",
-		"receive queue 1: virtqueue 2 of 64 descriptors, 0 free, avail 64, used 0\n",
-		"transmit queue 0: virtqueue 1 of 64 descriptors, 63 free, avail 1, used 0\n",
+		"receive queue 1: virtqueue 2 of 64 descriptors, 0 free, next given 64, next taken back 0\n",
+		"transmit queue 0: virtqueue 1 of 64 descriptors, 63 free, next given 1, next taken back 0\n",
 		"  packets 1, bytes 60,", "control queue 0: virtqueue 4",
 	};
 	struct rte_mbuf *m;

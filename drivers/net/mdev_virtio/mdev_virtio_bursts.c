@@ -120,6 +120,31 @@ mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev)
 	mdev_virtio_mp_started(dev);
 }
 
+/* What rte_net_get_ptype() finds, without tunnels' inner headers. */
+const uint32_t *
+mdev_virtio_supported_ptypes_get(MDEV_VIRTIO_PTYPES_GET(dev, count))
+{
+	static const uint32_t ptypes[] = {
+		RTE_PTYPE_L2_ETHER,
+		RTE_PTYPE_L2_ETHER_VLAN,
+		RTE_PTYPE_L2_ETHER_QINQ,
+		RTE_PTYPE_L3_IPV4,
+		RTE_PTYPE_L3_IPV4_EXT,
+		RTE_PTYPE_L3_IPV6,
+		RTE_PTYPE_L3_IPV6_EXT,
+		RTE_PTYPE_L4_FRAG,
+		RTE_PTYPE_L4_TCP,
+		RTE_PTYPE_L4_UDP,
+		RTE_PTYPE_L4_SCTP,
+		RTE_PTYPE_UNKNOWN,
+	};
+
+	if (!mdev_virtio_hw(dev)->devargs.ptype)
+		return NULL;
+	MDEV_VIRTIO_PTYPES_SET_COUNT(count, RTE_DIM(ptypes) - 1);
+	return ptypes;
+}
+
 int
 mdev_virtio_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
 		struct rte_eth_burst_mode *mode)

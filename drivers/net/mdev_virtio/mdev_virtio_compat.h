@@ -42,4 +42,14 @@ typedef struct rte_eth_stats mdev_virtio_qstats;
 #define MDEV_VIRTIO_QSTATS(stats, qstats) (stats)
 #endif
 
+/* A list of packet types ends with RTE_PTYPE_UNKNOWN until 24.03, and has a length since. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
+#define MDEV_VIRTIO_PTYPES_GET(dev, count) \
+	struct rte_eth_dev *dev, size_t *count
+#define MDEV_VIRTIO_PTYPES_SET_COUNT(count, n) (*(count) = (n))
+#else
+#define MDEV_VIRTIO_PTYPES_GET(dev, count) struct rte_eth_dev *dev
+#define MDEV_VIRTIO_PTYPES_SET_COUNT(count, n) ((void)(n))
+#endif
+
 #endif /* MDEV_VIRTIO_COMPAT_H */

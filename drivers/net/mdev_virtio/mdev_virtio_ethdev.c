@@ -282,6 +282,7 @@ static const struct eth_dev_ops ops = {
 	.rx_queue_stop = mdev_virtio_rx_queue_stop,
 	.tx_queue_start = mdev_virtio_tx_queue_start,
 	.tx_queue_stop = mdev_virtio_tx_queue_stop,
+	.dev_supported_ptypes_get = mdev_virtio_supported_ptypes_get,
 	.rx_burst_mode_get = mdev_virtio_rx_burst_mode_get,
 	.tx_burst_mode_get = mdev_virtio_tx_burst_mode_get,
 	.rx_queue_intr_enable = mdev_virtio_rx_queue_intr_enable,

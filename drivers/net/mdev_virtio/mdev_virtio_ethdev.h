@@ -361,6 +361,9 @@ uint64_t mdev_virtio_rx_offloads(const struct rte_eth_dev *dev);
 void mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev);
 /* Set this process's burst functions of a port that is started, by the link's state too. */
 void mdev_virtio_select_bursts(struct rte_eth_dev *dev);
+/* Packet types that received frames are marked with, if devargs ask for it. */
+const uint32_t *
+mdev_virtio_supported_ptypes_get(MDEV_VIRTIO_PTYPES_GET(dev, count));
 int mdev_virtio_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,
 		struct rte_eth_burst_mode *mode);
 int mdev_virtio_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue,

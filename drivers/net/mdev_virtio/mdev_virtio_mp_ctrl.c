@@ -402,6 +402,7 @@ const struct eth_dev_ops mdev_virtio_secondary_ops = {
 	.txq_info_get = mdev_virtio_txq_info_get,
 	.tx_done_cleanup = mdev_virtio_tx_done_cleanup,
 	.get_monitor_addr = mdev_virtio_get_monitor_addr,
+	.dev_supported_ptypes_get = mdev_virtio_supported_ptypes_get,
 	.rx_burst_mode_get = mdev_virtio_rx_burst_mode_get,
 	.tx_burst_mode_get = mdev_virtio_tx_burst_mode_get,
 	.rss_hash_update = rss_hash_update,

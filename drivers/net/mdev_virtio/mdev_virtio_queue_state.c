@@ -62,8 +62,8 @@ enable(struct rte_eth_dev *dev, struct virtqueue *vq)
 	return ret;
 }
 
-int
-mdev_virtio_rx_queue_start(struct rte_eth_dev *dev, uint16_t index)
+static int
+rx_queue_start(struct rte_eth_dev *dev, uint16_t index)
 {
 	struct virtqueue *first = dev->data->rx_queues[index], *vq;
 	int ret = 0;
@@ -81,8 +81,8 @@ mdev_virtio_rx_queue_start(struct rte_eth_dev *dev, uint16_t index)
 	return ret;
 }
 
-int
-mdev_virtio_tx_queue_start(struct rte_eth_dev *dev, uint16_t index)
+static int
+tx_queue_start(struct rte_eth_dev *dev, uint16_t index)
 {
 	struct virtqueue *vq = dev->data->tx_queues[index];
 	int ret = enable(dev, vq);
@@ -112,8 +112,8 @@ disable(const struct rte_eth_dev *dev, struct virtqueue *vq)
 	return 0;
 }
 
-int
-mdev_virtio_rx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
+static int
+rx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 {
 	struct virtqueue *first = dev->data->rx_queues[index], *vq;
 	int ret = 0;
@@ -148,8 +148,8 @@ drain(struct virtqueue *vq)
 }
 
 /* A ring of which all came back can wait as it is, if it has to. */
-int
-mdev_virtio_tx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
+static int
+tx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 {
 	struct virtqueue *vq = dev->data->tx_queues[index];
 	bool drained = drain(vq);
@@ -167,4 +167,38 @@ mdev_virtio_tx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 	if (ret == 0)
 		set_state(vq, &dev->data->tx_queue_state[index], true);
 	return ret;
+}
+
+/* No recovery begins meanwhile, and none is waited for. */
+static int
+controlled(struct rte_eth_dev *dev, uint16_t index,
+		int (*change)(struct rte_eth_dev *dev, uint16_t index))
+{
+	int ret = mdev_virtio_control_begin(dev);
+
+	return ret < 0 ? ret : mdev_virtio_control_end(dev, change(dev, index));
+}
+
+int
+mdev_virtio_rx_queue_start(struct rte_eth_dev *dev, uint16_t index)
+{
+	return controlled(dev, index, rx_queue_start);
+}
+
+int
+mdev_virtio_tx_queue_start(struct rte_eth_dev *dev, uint16_t index)
+{
+	return controlled(dev, index, tx_queue_start);
+}
+
+int
+mdev_virtio_rx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
+{
+	return controlled(dev, index, rx_queue_stop);
+}
+
+int
+mdev_virtio_tx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
+{
+	return controlled(dev, index, tx_queue_stop);
 }

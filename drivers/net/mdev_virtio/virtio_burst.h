@@ -36,7 +36,7 @@ struct burst_sums {
 	burst_lanes beyond; /* frames longer than each of the lengths above */
 };
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 burst_count_address(struct virtqueue *vq, const struct rte_ether_addr *to)
 {
 	if (likely(!rte_is_multicast_ether_addr(to)))
@@ -47,7 +47,7 @@ burst_count_address(struct virtqueue *vq, const struct rte_ether_addr *to)
 		vq->stats.multicast++;
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 burst_count_len(struct burst_sums *sums, uint32_t len)
 {
 	const int16_t lane = RTE_MIN(len, (uint32_t)INT16_MAX);
@@ -56,7 +56,7 @@ burst_count_len(struct burst_sums *sums, uint32_t len)
 	sums->beyond -= (lane - (burst_lanes){ 0 }) > burst_bins;
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 burst_count(struct virtqueue *vq, struct burst_sums *sums, uint32_t len,
 		const void *frame)
 {
@@ -64,7 +64,7 @@ burst_count(struct virtqueue *vq, struct burst_sums *sums, uint32_t len,
 	burst_count_address(vq, frame);
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 burst_publish_sums(struct virtqueue *vq, const struct burst_sums *sums,
 		uint16_t packets)
 {

@@ -45,7 +45,7 @@ void virtio_tx_offload_frame(const struct rte_mbuf *m, struct virtio_net_hdr_v1 
 uint16_t virtio_prepare(void *tx_queue, struct rte_mbuf **pkts, uint16_t count);
 
 /* Most frames ask for nothing: their flags and gso_type are 0. */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 virtio_rx_offload(struct virtqueue *vq, struct rte_mbuf *m,
 		const struct virtio_net_hdr_v1_hash *hdr)
 {

@@ -35,13 +35,13 @@ enum rx_result {
  * Header of a frame, right before it and in one buffer with it (VIRTIO 1.2 s. 2.7.4.1:
  * the device must not assume anything of the layout).
  */
-static __rte_always_inline struct virtio_net_hdr_v1_hash *
+static VIRTIO_BURST_INLINE struct virtio_net_hdr_v1_hash *
 rx_header(const struct rte_mbuf *m, uint32_t hdr_len)
 {
 	return RTE_PTR_ADD(m->buf_addr, RTE_PKTMBUF_HEADROOM - hdr_len);
 }
 
-static __rte_always_inline uint32_t
+static VIRTIO_BURST_INLINE uint32_t
 rx_hdr_len(const struct virtqueue *vq, const unsigned int flags)
 {
 	return (flags & BURST_OFFLOAD) != 0 ? vq->hdr_len : VIRTIO_NET_HDR_LEN;
@@ -64,7 +64,7 @@ rx_begin_batch(struct virtqueue *vq, uint16_t position, uint16_t end, uint32_t i
 }
 
 /* The next buffer that came back; false if there is none. */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 rx_next(struct virtqueue *vq, struct rx_cursor *cur, uint32_t *id, uint32_t *len,
 		const unsigned int flags)
 {
@@ -111,7 +111,7 @@ rx_find(struct virtqueue *vq, uint16_t position, uint32_t id)
 	return vq->mbuf[id];
 }
 
-static __rte_always_inline struct rte_mbuf *
+static VIRTIO_BURST_INLINE struct rte_mbuf *
 rx_buffer(struct virtqueue *vq, uint16_t position, uint32_t id)
 {
 	if (likely(vq->in_sequence && id == (uint32_t)(position & vq->mask)))
@@ -120,7 +120,7 @@ rx_buffer(struct virtqueue *vq, uint16_t position, uint32_t id)
 }
 
 /* It is the driver's from now on. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 rx_take(struct virtqueue *vq, uint16_t position, uint32_t id)
 {
 	if (unlikely(!vq->in_sequence)) {
@@ -140,7 +140,7 @@ rx_clamp(struct virtqueue *vq, uint32_t len)
 }
 
 /* All that bursts set in an mbuf: what is in a pool has no next segment. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 rx_init_mbuf(const struct virtqueue *vq, struct rte_mbuf *m, uint32_t len)
 {
 	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, data_off) % 8 != 0);
@@ -269,14 +269,14 @@ rx_frame_of_several(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf
 	return RX_DROPPED;
 }
 
-static __rte_always_inline uint64_t
+static VIRTIO_BURST_INLINE uint64_t
 rx_buf_addr(const struct virtqueue *vq, const struct rte_mbuf *m, uint32_t hdr_len)
 {
 	return virtqueue_buf_addr(vq, m) + RTE_PKTMBUF_HEADROOM - hdr_len;
 }
 
 /* Give the device so many buffers, which are in mbuf[]; not yet visible. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 rx_give(struct virtqueue *vq, uint16_t position, uint16_t count, uint32_t hdr_len,
 		const bool in_sequence, const bool packed)
 {
@@ -302,7 +302,7 @@ rx_give(struct virtqueue *vq, uint16_t position, uint16_t count, uint32_t hdr_le
  * Take buffers from the pool for a position and those behind it: how many, most at
  * most; 0 if the pool does not have so many.
  */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 rx_alloc(struct virtqueue *vq, uint16_t position, uint16_t most, const bool in_sequence)
 {
 	uint16_t from = position & vq->mask, i;
@@ -321,7 +321,7 @@ rx_alloc(struct virtqueue *vq, uint16_t position, uint16_t most, const bool in_s
 }
 
 /* Give the device as many buffers as there is room for. Returns the new head. */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 rx_fill(struct virtqueue *vq, uint32_t hdr_len, const bool in_sequence, const bool packed)
 {
 	uint16_t free = virtqueue_free_count(vq), most = REFILL_BATCH, batch, skip;
@@ -346,7 +346,7 @@ rx_fill(struct virtqueue *vq, uint32_t hdr_len, const bool in_sequence, const bo
 	return head;
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 rx_refill(struct virtqueue *vq, const unsigned int flags)
 {
 	const bool packed = (flags & BURST_PACKED) != 0;
@@ -383,7 +383,7 @@ rx_check_len(struct virtqueue *vq, uint32_t hdr_len, uint32_t len)
 }
 
 /* Where a burst begins. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 rx_cursor_init(struct virtqueue *vq, struct rx_cursor *cur, const unsigned int flags)
 {
 	cur->position = vq->tail;
@@ -397,7 +397,7 @@ rx_cursor_init(struct virtqueue *vq, struct rx_cursor *cur, const unsigned int f
 }
 
 /* Take the next frame. */
-static __rte_always_inline enum rx_result
+static VIRTIO_BURST_INLINE enum rx_result
 rx_frame(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkt,
 		const unsigned int flags)
 {
@@ -450,7 +450,7 @@ complete:
 }
 
 /* Take frames by eights, as long as that is possible; how many. */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 rx_blocks(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkts,
 		uint16_t count, struct burst_sums *sums, const unsigned int flags)
 {
@@ -467,7 +467,7 @@ rx_blocks(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkts,
 	return received;
 }
 
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 rx_burst(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
 		const unsigned int flags)
 {

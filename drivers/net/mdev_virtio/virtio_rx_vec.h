@@ -21,7 +21,7 @@
  * above. What is subtracted from an element leaves how much longer than the least its
  * length is, if the id is right, and something that is not in the range otherwise.
  */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 rx_block_split(const struct virtqueue *vq, uint16_t from, uint32_t min, uint32_t *len)
 {
 	const vec_words *elem = (const vec_words *)&vq->used->ring[from];
@@ -42,7 +42,7 @@ rx_block_split(const struct virtqueue *vq, uint16_t from, uint32_t min, uint32_t
 	return !vec_any(&bad);
 }
 
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 rx_block_packed(const struct virtqueue *vq, uint16_t position, uint16_t from,
 		uint32_t min, uint32_t *len)
 {
@@ -61,7 +61,7 @@ rx_block_packed(const struct virtqueue *vq, uint16_t position, uint16_t from,
 }
 
 /* What rx_init_mbuf() does. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 rx_block_init_mbuf(const vec_quad *start, struct rte_mbuf *m, uint32_t len)
 {
 	vec_quad *quad = (vec_quad *)&m->data_off;
@@ -75,7 +75,7 @@ rx_block_init_mbuf(const vec_quad *start, struct rte_mbuf *m, uint32_t len)
 }
 
 /* Receive eight frames, or none. */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 rx_block(struct virtqueue *vq, uint16_t position, struct rte_mbuf **pkts,
 		struct burst_sums *sums, const unsigned int flags)
 {

@@ -19,13 +19,13 @@
 /* mbufs that are collected before they are freed */
 #define FREE_BATCH 32
 
-static __rte_always_inline uint32_t
+static VIRTIO_BURST_INLINE uint32_t
 tx_hdr_len(const struct virtqueue *vq, const unsigned int flags)
 {
 	return (flags & BURST_OFFLOAD) != 0 ? vq->hdr_len : VIRTIO_NET_HDR_LEN;
 }
 
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 tx_outstanding(const struct virtqueue *vq)
 {
 	return vq->nr_plain + vq->nr_others;
@@ -46,12 +46,15 @@ tx_free_flush(struct tx_free *free)
 }
 
 /* Plain frames in sequence, from the tail on. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_reclaim_plain(struct virtqueue *vq, uint16_t count)
 {
 	uint16_t from = vq->tail & vq->mask;
 	uint16_t first = RTE_MIN(count, vq->size - from);
 
+	/* before the first frame there is no pool */
+	if (unlikely(count == 0))
+		return;
 	rte_mempool_put_bulk(vq->mp, (void **)&vq->mbuf[from], first);
 	if (unlikely(count > first))
 		rte_mempool_put_bulk(vq->mp, (void **)vq->mbuf, count - first);
@@ -102,7 +105,7 @@ tx_reclaim_id(struct virtqueue *vq, uint32_t id, struct tx_free *free)
 }
 
 /* How many of so many used elements return what is next in sequence. */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 tx_split_run(const struct virtqueue *vq, uint16_t count)
 {
 	uint16_t i;
@@ -116,7 +119,7 @@ tx_split_run(const struct virtqueue *vq, uint16_t count)
 }
 
 /* Without VIRTIO_F_IN_ORDER: an element for each buffer. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_reclaim_split(struct virtqueue *vq, uint16_t count)
 {
 	struct tx_free free = { .count = 0 };
@@ -137,7 +140,7 @@ tx_reclaim_split(struct virtqueue *vq, uint16_t count)
 }
 
 /* VIRTIO 1.2 s. 2.7.9: the index tells all. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_reclaim_split_in_order(struct virtqueue *vq, uint16_t count)
 {
 	struct tx_free free = { .count = 0 };
@@ -152,7 +155,7 @@ tx_reclaim_split_in_order(struct virtqueue *vq, uint16_t count)
 	tx_free_flush(&free);
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_reclaim_packed(struct virtqueue *vq)
 {
 	struct tx_free free = { .count = 0 };
@@ -165,9 +168,7 @@ tx_reclaim_packed(struct virtqueue *vq)
 				likely(packed_id(word) ==
 					((vq->tail + run) & vq->mask)))
 			run++;
-		/* before the first frame there is no pool */
-		if (likely(run > 0))
-			tx_reclaim_plain(vq, run);
+		tx_reclaim_plain(vq, run);
 	}
 	while (tx_outstanding(vq) > 0 && packed_is_used(vq, vq->tail, &word)) {
 		if (!tx_reclaim_id(vq, packed_id(word), &free))
@@ -181,7 +182,7 @@ tx_reclaim_packed(struct virtqueue *vq)
  * many descriptors from a position on that is; 0, and the queue is broken, if the device
  * does not have that buffer.
  */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 tx_batch(struct virtqueue *vq, uint16_t position, uint16_t id)
 {
 	uint16_t count = ((id - position) & vq->mask) + 1;
@@ -208,7 +209,7 @@ tx_reclaim_up_to(struct virtqueue *vq, uint16_t id, struct tx_free *free)
 	return false;
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_reclaim_packed_in_order(struct virtqueue *vq)
 {
 	struct tx_free free = { .count = 0 };
@@ -235,7 +236,7 @@ tx_reclaim_packed_in_order(struct virtqueue *vq)
 }
 
 /* Take back what the device has sent. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_reclaim(struct virtqueue *vq, const unsigned int flags)
 {
 	uint16_t count;
@@ -265,7 +266,7 @@ tx_header_fits(const struct rte_mbuf *m, uint32_t hdr_len)
 }
 
 /* s. 5.1.6.2: a header that asks for nothing; all its fields are 0. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_clear_header(void *hdr)
 {
 	RTE_BUILD_BUG_ON(sizeof(struct virtio_net_hdr_v1) != 12);
@@ -287,7 +288,7 @@ tx_write_header(const struct rte_mbuf *m, void *hdr, uint32_t hdr_len,
 }
 
 /* s. 5.1.4.2: what is not segmented is no longer than the device's MTU allows. */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 tx_is_too_long(const struct virtqueue *vq, const struct rte_mbuf *m,
 		const unsigned int flags)
 {
@@ -302,7 +303,7 @@ tx_is_too_long(const struct virtqueue *vq, const struct rte_mbuf *m,
 /* refcnt and nb_segs are 1, as the words lie in an mbuf. */
 #define TX_ONE_SEGMENT (1u | 1u << 16)
 
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 tx_is_plain(const struct virtqueue *vq, const struct rte_mbuf *m,
 		const unsigned int flags)
 {
@@ -326,7 +327,7 @@ struct tx_position {
 	uint64_t start_word;
 };
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_write_desc(struct virtqueue *vq, struct tx_position *at, uint16_t id, uint64_t addr,
 		uint32_t len, uint16_t desc_flags, uint16_t buffer_id, uint16_t next,
 		const bool packed)
@@ -348,7 +349,7 @@ tx_write_desc(struct virtqueue *vq, struct tx_position *at, uint16_t id, uint64_
 }
 
 /* Enqueue a plain frame. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_enqueue_plain(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *m,
 		const unsigned int flags)
 {
@@ -489,7 +490,7 @@ struct tx_burst {
 	struct burst_sums sums;
 };
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_begin(const struct virtqueue *vq, struct tx_burst *burst)
 {
 	burst->at.head = vq->head;
@@ -500,7 +501,7 @@ tx_begin(const struct virtqueue *vq, struct tx_burst *burst)
 	memset(&burst->sums, 0, sizeof(burst->sums));
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 tx_publish(struct virtqueue *vq, const struct tx_burst *burst, const unsigned int flags)
 {
 	const struct tx_position *at = &burst->at;
@@ -531,7 +532,7 @@ tx_count_other(struct virtqueue *vq, struct tx_burst *burst, const struct rte_mb
 	burst_count(vq, &burst->sums, m->pkt_len, to != NULL ? to : &none);
 }
 
-static __rte_always_inline enum tx_result
+static VIRTIO_BURST_INLINE enum tx_result
 tx_enqueue(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkt,
 		const unsigned int flags)
 {
@@ -556,7 +557,7 @@ tx_enqueue(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkt,
 }
 
 /* The ring is full: publish what there is, and look for room once more. */
-static __rte_always_inline enum tx_result
+static VIRTIO_BURST_INLINE enum tx_result
 tx_enqueue_full(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkt,
 		const unsigned int flags)
 {
@@ -567,7 +568,7 @@ tx_enqueue_full(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **
 }
 
 /* Enqueue frames by eights, as long as that is possible; how many. */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 tx_blocks(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkts,
 		uint16_t count, const unsigned int flags)
 {
@@ -582,7 +583,7 @@ tx_blocks(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkts,
 	return sent;
 }
 
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 tx_burst(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
 		const unsigned int flags)
 {

@@ -14,7 +14,7 @@
 #define TX_BLOCK 8
 
 /* tx_is_plain() of eight frames, without a branch for each. */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 tx_block_is_plain(const struct virtqueue *vq, struct rte_mbuf **pkts)
 {
 	const uint64_t one_segment = (uint64_t)TX_ONE_SEGMENT << 16;
@@ -40,7 +40,7 @@ tx_block_is_plain(const struct virtqueue *vq, struct rte_mbuf **pkts)
 }
 
 /* Enqueue eight frames from a position on, or none. */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 tx_block(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf **pkts,
 		struct burst_sums *sums, const unsigned int flags)
 {

@@ -36,7 +36,7 @@ typedef uint64_t __attribute__((vector_size(VEC_QUAD_BYTES), aligned(8), may_ali
 static const uint64_t vec_iota[8] = { 0, 1, 2, 3, 4, 5, 6, 7 };
 
 /* Is any bit set? */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 vec_any(const vec_words *words)
 {
 #if VEC_BYTES == 64
@@ -51,7 +51,7 @@ vec_any(const vec_words *words)
 }
 
 /* Copy eight pointers. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 vec_copy8(void *to, const void *from)
 {
 	const vec_words *src = from;

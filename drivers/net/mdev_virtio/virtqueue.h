@@ -47,6 +47,23 @@
 #define VIRTIO_NET_HDR_LEN ((uint32_t)sizeof(struct virtio_net_hdr_v1))
 #define VIRTIO_NET_HDR_MAX_LEN ((uint32_t)sizeof(struct virtio_net_hdr_v1_hash))
 
+/*
+ * Of what makes the burst functions: inlined into each of them, with its flags as constants.
+ * Sanitizers make so much of that code that it would take minutes to build; there it is the
+ * same code, with flags that are looked at.
+ */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define VIRTIO_BURST_INLINE __rte_noinline __rte_unused
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define VIRTIO_BURST_INLINE __rte_noinline __rte_unused
+#endif
+#ifndef VIRTIO_BURST_INLINE
+#define VIRTIO_BURST_INLINE __rte_always_inline
+#endif
+
 /* Words as they lie in memory, whatever fields they are. */
 typedef uint64_t __rte_may_alias virtqueue_word64;
 typedef uint32_t __rte_may_alias virtqueue_word32;

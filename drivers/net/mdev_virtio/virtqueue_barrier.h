@@ -12,7 +12,7 @@
 
 #include "virtqueue.h"
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 virtqueue_rmb(const struct virtqueue *vq)
 {
 #ifdef RTE_ARCH_X86
@@ -27,7 +27,7 @@ virtqueue_rmb(const struct virtqueue *vq)
 #endif
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 virtqueue_wmb(const struct virtqueue *vq)
 {
 #ifdef RTE_ARCH_X86
@@ -41,7 +41,7 @@ virtqueue_wmb(const struct virtqueue *vq)
 #endif
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 virtqueue_mb(const struct virtqueue *vq)
 {
 	if (unlikely(vq->platform_order))

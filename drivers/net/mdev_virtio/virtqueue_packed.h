@@ -21,21 +21,21 @@
 #define PACKED_USED (1u << VRING_PACKED_DESC_F_USED)
 
 /* s. 2.8.1: the flags that make a descriptor at this position available. */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 packed_avail_flags(const struct virtqueue *vq, uint16_t position)
 {
 	return (position & vq->size) == 0 ? PACKED_AVAIL : PACKED_USED;
 }
 
 /* And those with which it comes back: both are the wrap counter. */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 packed_used_flags(const struct virtqueue *vq, uint16_t position)
 {
 	return (position & vq->size) == 0 ? PACKED_AVAIL | PACKED_USED : 0;
 }
 
 /* Length, id and flags of a descriptor as they lie there. */
-static __rte_always_inline uint64_t
+static VIRTIO_BURST_INLINE uint64_t
 packed_pack(uint32_t len, uint16_t id, uint16_t flags)
 {
 #if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
@@ -46,7 +46,7 @@ packed_pack(uint32_t len, uint16_t id, uint16_t flags)
 #endif
 }
 
-static __rte_always_inline uint32_t
+static VIRTIO_BURST_INLINE uint32_t
 packed_len(uint64_t word)
 {
 #if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
@@ -56,7 +56,7 @@ packed_len(uint64_t word)
 #endif
 }
 
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 packed_id(uint64_t word)
 {
 #if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
@@ -66,7 +66,7 @@ packed_id(uint64_t word)
 #endif
 }
 
-static __rte_always_inline volatile virtqueue_word64 *
+static VIRTIO_BURST_INLINE volatile virtqueue_word64 *
 packed_word(const struct virtqueue *vq, uint16_t position)
 {
 	return (volatile virtqueue_word64 *)&vq->packed_desc[position & vq->mask].len;
@@ -76,7 +76,7 @@ packed_word(const struct virtqueue *vq, uint16_t position)
  * Whether the descriptor at a position came back. Its other fields, which word has, are
  * those that go with the flags.
  */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 packed_is_used(const struct virtqueue *vq, uint16_t position, uint64_t *word)
 {
 	const uint16_t mask = PACKED_AVAIL | PACKED_USED;
@@ -100,7 +100,7 @@ packed_is_used(const struct virtqueue *vq, uint16_t position, uint64_t *word)
 	return true;
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 packed_write_desc(struct virtqueue *vq, uint16_t position, uint64_t addr,
 		uint64_t word)
 {
@@ -112,7 +112,7 @@ packed_write_desc(struct virtqueue *vq, uint16_t position, uint64_t addr,
  * s. 2.8.6: all that is behind it is written before the device sees the first
  * descriptor. Until then it looks as it did.
  */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 packed_publish(struct virtqueue *vq, uint16_t position, uint64_t word)
 {
 	virtqueue_wmb(vq);
@@ -120,7 +120,7 @@ packed_publish(struct virtqueue *vq, uint16_t position, uint64_t word)
 }
 
 /* s. 2.8.10: does the device want to know of descriptors from old up to head? */
-static __rte_always_inline bool
+static VIRTIO_BURST_INLINE bool
 packed_wants_kick(const struct virtqueue *vq, uint16_t old, uint16_t head)
 {
 	uint32_t both = *(const volatile virtqueue_word32 *)vq->device_event;
@@ -140,7 +140,7 @@ packed_wants_kick(const struct virtqueue *vq, uint16_t old, uint16_t head)
 	return ((head - at - 1) & round) < ((head - old) & round);
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 packed_kick(struct virtqueue *vq, uint16_t old, uint16_t head)
 {
 	virtqueue_mb(vq);

@@ -25,7 +25,7 @@
  * Number of elements behind used_idx in the used ring. Breaks the queue, and returns 0,
  * if the device claims more than the outstanding ones that it was given.
  */
-static __rte_always_inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 split_used_count(struct virtqueue *vq, uint16_t used_idx, uint16_t outstanding)
 {
 	uint16_t idx, count;
@@ -42,7 +42,7 @@ split_used_count(struct virtqueue *vq, uint16_t used_idx, uint16_t outstanding)
 }
 
 /* The used element at used_idx; read once, since the device may write it again. */
-static __rte_always_inline uint32_t
+static VIRTIO_BURST_INLINE uint32_t
 split_used_elem(const struct virtqueue *vq, uint16_t used_idx, uint32_t *len)
 {
 	const struct vring_used_elem *elem = &vq->used->ring[used_idx & vq->mask];
@@ -57,7 +57,7 @@ split_used_elem(const struct virtqueue *vq, uint16_t used_idx, uint32_t *len)
 #endif
 }
 
-static __rte_always_inline uint32_t
+static VIRTIO_BURST_INLINE uint32_t
 split_used_id(const struct virtqueue *vq, uint16_t used_idx)
 {
 	const struct vring_used_elem *elem = &vq->used->ring[used_idx & vq->mask];
@@ -69,7 +69,7 @@ split_used_id(const struct virtqueue *vq, uint16_t used_idx)
  * Put a chain into a place of the available ring; not yet visible. An entry that is
  * right is not written: the line stays the device's processor's.
  */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 split_enqueue_avail(struct virtqueue *vq, uint16_t avail_idx, uint16_t head)
 {
 	volatile uint16_t *entry =
@@ -79,7 +79,7 @@ split_enqueue_avail(struct virtqueue *vq, uint16_t avail_idx, uint16_t head)
 		*entry = rte_cpu_to_le_16(head);
 }
 
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 split_write_desc(struct virtqueue *vq, uint16_t id, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next)
 {
@@ -97,7 +97,7 @@ split_write_desc(struct virtqueue *vq, uint16_t id, uint64_t addr, uint32_t len,
 }
 
 /* s. 2.7.13.3: descriptors and ring entries are visible before the index. */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 split_publish(struct virtqueue *vq, uint16_t avail_idx)
 {
 	virtqueue_wmb(vq);
@@ -108,7 +108,7 @@ split_publish(struct virtqueue *vq, uint16_t avail_idx)
  * s. 2.7.13.4.1: the index is visible before it is read whether the device wants to
  * know, or both sides could wait for each other. old: the index before.
  */
-static __rte_always_inline void
+static VIRTIO_BURST_INLINE void
 split_kick(struct virtqueue *vq, uint16_t old, uint16_t avail_idx)
 {
 	uint16_t flags, event;
