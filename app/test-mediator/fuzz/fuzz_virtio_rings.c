@@ -88,8 +88,8 @@ int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static char args[][20] = {
-		"fuzz", "--no-huge", "--in-memory", "-m", "64", "--no-pci",
-		"--no-telemetry", "-l", "0", "--iova-mode=va", "--log-level=1",
+		"fuzz", "--no-huge", "--no-shconf", "-m", "64", "--no-pci",
+		"--no-telemetry", "-l", "0", "--iova-mode=va",
 	};
 	char *eal_argv[RTE_DIM(args) + 1] = { NULL };
 	struct mdev_virtio_process *process;
