@@ -102,6 +102,22 @@ kernel_builds()
 	! grep 'warning:' "$work/kernel"
 }
 
+# burst_tests BUILD: run the tests of bursts with the instruction sets that EAL does not
+# choose by itself; a processor without AVX-512 has the largest set that it has
+burst_tests()
+{
+	local bits suite status=0
+
+	for bits in 128 512; do
+		for suite in virtio_rxtx virtio_rxtx_order virtio_rxtx_lies; do
+			"$1/app/test-mdev/dpdk-test-mdev" --no-huge -m 512 --no-pci --no-shconf \
+				--force-max-simd-bitwidth=$bits -- test ${suite}_autotest ||
+				status=1
+		done
+	done
+	return $status
+}
+
 # The guest's checks print lines like our own; a guest that dies is a failure.
 guest()
 {
@@ -132,6 +148,7 @@ quickstart()
 	coverage_start &
 	say "unit tests"
 	unit_tests "$build"
+	check "bursts with 128 and 512 bits" burst_tests "$build"
 	say "unit tests under ASan and UBSan"
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		unit_tests "$build-asan"

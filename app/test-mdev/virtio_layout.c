@@ -63,9 +63,11 @@ seed(void)
 static int
 setup(void)
 {
-	const char *args = virtio_layout.mergeable ? "vectorized=0" :
-		"vectorized=0,mrg_rxbuf=0";
 	uint64_t features = 0;
+	char args[64];
+
+	snprintf(args, sizeof(args), "vectorized=%d,mrg_rxbuf=%d",
+		virtio_layout.vector, virtio_layout.mergeable);
 
 	if (virtio_layout.packed)
 		features |= RTE_BIT64(VIRTIO_F_RING_PACKED);
@@ -121,11 +123,12 @@ run_layout(const char *what, const struct virtio_layout_case *cases, unsigned in
 	char name[128];
 	int ret = 0;
 
-	snprintf(name, sizeof(name), "net/mdev_virtio: %s, %s%s%s%s", what,
+	snprintf(name, sizeof(name), "net/mdev_virtio: %s, %s%s%s%s%s", what,
 		virtio_layout.packed ? "packed" : "split",
 		virtio_layout.in_order ? " in-order" : "",
 		virtio_layout.mergeable ? " mergeable" : "",
-		virtio_layout.offload ? " offload" : "");
+		virtio_layout.offload ? " offload" : "",
+		virtio_layout.vector ? " vector" : "");
 	suite.suite_name = name;
 	for (i = 0; i < count; i++) {
 		if (cases[i].applies != NULL && !cases[i].applies())
@@ -147,11 +150,12 @@ virtio_layout_run(const char *what, const struct virtio_layout_case *cases,
 	int ret = 0;
 
 	seed();
-	for (i = 0; i < 16; i++) {
-		virtio_layout.packed = (i & 8) != 0;
-		virtio_layout.in_order = (i & 4) != 0;
-		virtio_layout.mergeable = (i & 2) != 0;
-		virtio_layout.offload = (i & 1) != 0;
+	for (i = 0; i < 24; i++) {
+		virtio_layout.packed = (i & 4) != 0;
+		virtio_layout.in_order = (i & 2) != 0;
+		virtio_layout.mergeable = (i & 1) != 0;
+		virtio_layout.offload = i / 8 == 1;
+		virtio_layout.vector = i / 8 == 2;
 		ret |= run_layout(what, cases, count);
 	}
 	return ret == 0 ? TEST_SUCCESS : TEST_FAILED;

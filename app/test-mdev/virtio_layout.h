@@ -26,6 +26,7 @@
 
 struct virtio_layout {
 	bool packed, in_order, mergeable, offload;
+	bool vector; /* and not offload */
 };
 
 /* The one of the case that runs. */
