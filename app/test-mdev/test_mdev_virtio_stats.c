@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <stdio.h>
+#include <string.h>
+
 #include <rte_mbuf.h>
 
 #include <mdev_virtio_ethdev.h>
@@ -52,6 +55,43 @@ xstat(const char *name)
 	return value;
 }
 
+/* By size and destination, in both directions. */
+static int
+test_frames(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t count;
+	} expected[] = {
+		{ "undersize_packets", 1 }, { "size_64_packets", 1 },
+		{ "size_65_127_packets", 0 }, { "size_512_1023_packets", 1 },
+		{ "size_1024_1518_packets", 1 }, { "size_1519_max_packets", 1 },
+		{ "multicast_packets", 1 }, { "broadcast_packets", 2 },
+	};
+	static const uint16_t lens[] = { 60, 64, 1000, 1518, 1519 };
+	static const uint8_t to[] = { 0x02, 0xff, 0x01, 0xff, 0x02 };
+	struct rte_mbuf *m[RTE_DIM(lens)];
+	uint8_t data[1519] = { 0 };
+	char name[64];
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(lens); i++) {
+		memset(data, to[i], 6);
+		fake_virtio_receive(data, lens[i]);
+	}
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, m, RTE_DIM(lens)),
+		RTE_DIM(lens), "recv");
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, m, RTE_DIM(lens)),
+		RTE_DIM(lens), "send");
+	for (i = 0; i < RTE_DIM(expected); i++) {
+		snprintf(name, sizeof(name), "rx_q0_%s", expected[i].name);
+		TEST_ASSERT_EQUAL(xstat(name), expected[i].count, "%s", name);
+		snprintf(name, sizeof(name), "tx_q0_%s", expected[i].name);
+		TEST_ASSERT_EQUAL(xstat(name), expected[i].count, "%s", name);
+	}
+	return TEST_SUCCESS;
+}
+
 /* Commands that went wrong, and those of them that were not answered. */
 static int
 test_ctrl(void)
@@ -81,6 +121,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: statistics",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_counters),
+		TEST_CASE_ST(setup, virtio_port_stop, test_frames),
 		TEST_CASE_ST(setup_ctrl, virtio_port_stop, test_ctrl),
 		TEST_CASES_END()
 	}

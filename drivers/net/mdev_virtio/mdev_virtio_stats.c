@@ -2,6 +2,7 @@
 
 /* Statistics, summed from what the bursts counted. */
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,8 +71,40 @@ mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats))
  * What is not among the basic statistics of a queue; ethdev adds those by itself
  * (RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS).
  */
-static const char * const rx_names[] = { "clamped_lengths", "nombuf", "broken" };
-static const char * const tx_names[] = { "errors", "broken" };
+struct queue_xstat {
+	const char *name;
+	size_t offset; /* in struct virtqueue_stats */
+};
+
+#define STAT(field) offsetof(struct virtqueue_stats, field)
+#define SIZE_BIN(i) (STAT(size_bins) + (i) * sizeof(uint64_t))
+
+/* Named as net_virtio names them. */
+#define FRAME_XSTATS \
+	{ "multicast_packets", STAT(multicast) }, \
+	{ "broadcast_packets", STAT(broadcast) }, \
+	{ "undersize_packets", SIZE_BIN(0) }, \
+	{ "size_64_packets", SIZE_BIN(1) }, \
+	{ "size_65_127_packets", SIZE_BIN(2) }, \
+	{ "size_128_255_packets", SIZE_BIN(3) }, \
+	{ "size_256_511_packets", SIZE_BIN(4) }, \
+	{ "size_512_1023_packets", SIZE_BIN(5) }, \
+	{ "size_1024_1518_packets", SIZE_BIN(6) }, \
+	{ "size_1519_max_packets", SIZE_BIN(7) }
+
+static const struct queue_xstat rx_xstats[] = {
+	{ "clamped_lengths", STAT(clamped) },
+	{ "nombuf", STAT(nombuf) },
+	{ "broken", STAT(broken) },
+	FRAME_XSTATS,
+};
+
+static const struct queue_xstat tx_xstats[] = {
+	{ "errors", STAT(errors) },
+	{ "broken", STAT(broken) },
+	FRAME_XSTATS,
+};
+
 static const char * const port_names[] = {
 	"ctrl_failed", "ctrl_timeouts",
 	"recoveries", "recoveries_failed", "recovery_rx_lost", "recovery_tx_lost",
@@ -80,8 +113,8 @@ static const char * const port_names[] = {
 static unsigned int
 xstats_count(const struct rte_eth_dev *dev)
 {
-	return dev->data->nb_rx_queues * RTE_DIM(rx_names) +
-		dev->data->nb_tx_queues * RTE_DIM(tx_names) + RTE_DIM(port_names);
+	return dev->data->nb_rx_queues * RTE_DIM(rx_xstats) +
+		dev->data->nb_tx_queues * RTE_DIM(tx_xstats) + RTE_DIM(port_names);
 }
 
 int
@@ -93,18 +126,24 @@ mdev_virtio_xstats_get_names(struct rte_eth_dev *dev,
 	if (names == NULL || n < count)
 		return count;
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		for (j = 0; j < RTE_DIM(rx_names); j++, names++)
+		for (j = 0; j < RTE_DIM(rx_xstats); j++, names++)
 			snprintf(names->name, sizeof(names->name), "rx_q%u_%s",
-				i, rx_names[j]);
+				i, rx_xstats[j].name);
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
-		for (j = 0; j < RTE_DIM(tx_names); j++, names++)
+		for (j = 0; j < RTE_DIM(tx_xstats); j++, names++)
 			snprintf(names->name, sizeof(names->name), "tx_q%u_%s",
-				i, tx_names[j]);
+				i, tx_xstats[j].name);
 	}
 	for (j = 0; j < RTE_DIM(port_names); j++, names++)
 		snprintf(names->name, sizeof(names->name), "%s", port_names[j]);
 	return count;
+}
+
+static uint64_t
+queue_value(const struct virtqueue_stats *stats, const struct queue_xstat *xstat)
+{
+	return *(const uint64_t *)RTE_PTR_ADD(stats, xstat->offset);
 }
 
 int
@@ -113,7 +152,7 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	static const struct virtqueue not_set_up;
-	unsigned int count = xstats_count(dev), i, id = 0;
+	unsigned int count = xstats_count(dev), i, j, id = 0;
 	struct virtqueue_stats sum;
 	const struct virtqueue *vq;
 
@@ -121,16 +160,15 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 		return count;
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		sum = rx_stats(dev->data->rx_queues[i]);
-		xstats[id++].value = sum.clamped;
-		xstats[id++].value = sum.nombuf;
-		xstats[id++].value = sum.broken;
+		for (j = 0; j < RTE_DIM(rx_xstats); j++)
+			xstats[id++].value = queue_value(&sum, &rx_xstats[j]);
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		vq = dev->data->tx_queues[i];
 		if (vq == NULL)
 			vq = &not_set_up;
-		xstats[id++].value = vq->stats.errors;
-		xstats[id++].value = vq->stats.broken;
+		for (j = 0; j < RTE_DIM(tx_xstats); j++)
+			xstats[id++].value = queue_value(&vq->stats, &tx_xstats[j]);
 	}
 	xstats[id++].value = hw->cvq.failed;
 	xstats[id++].value = hw->cvq.timeouts;
