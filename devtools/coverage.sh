@@ -50,9 +50,9 @@ mediator_life()
 	"${ctl[@]}" add "uuid=$uuid,backend=/nowhere/b,queues=2"
 	"${ctl[@]}" show "$uuid"
 	"${ctl[@]}" --timeout 1 remove "$uuid"
-	! "${ctl[@]}" remove "$uuid"
-	! "${ctl[@]}" nonsense
-	! "$mediator" --root "$work/mdev"
+	if "${ctl[@]}" remove "$uuid"; then exit 1; fi
+	if "${ctl[@]}" nonsense; then exit 1; fi
+	if "$mediator" --root "$work/mdev"; then exit 1; fi
 	"$mediator" --help
 	"$mediator" --version
 	kill "$pid"
