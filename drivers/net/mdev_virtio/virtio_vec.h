@@ -24,8 +24,8 @@
 #define VEC_QUAD_BYTES 16
 #endif
 
-/* As many words as a register holds; at any address that a word may have. */
-typedef uint64_t __attribute__((vector_size(VEC_BYTES), aligned(8), may_alias)) vec_words;
+/* As many words as a register holds; at any address that a used element may have. */
+typedef uint64_t __attribute__((vector_size(VEC_BYTES), aligned(4), may_alias)) vec_words;
 #define VEC_LANES (VEC_BYTES / 8)
 
 /* Four words, in one or two registers: the middle of an mbuf. */

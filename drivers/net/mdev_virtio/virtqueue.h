@@ -66,6 +66,8 @@
 
 /* Words as they lie in memory, whatever fields they are. */
 typedef uint64_t __rte_may_alias virtqueue_word64;
+/* And one that begins where a used element does (s. 2.7). */
+typedef uint64_t __rte_may_alias __rte_aligned(4) virtqueue_used_word;
 typedef uint32_t __rte_may_alias virtqueue_word32;
 typedef uint16_t __rte_may_alias virtqueue_word16;
 

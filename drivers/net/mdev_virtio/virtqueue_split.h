@@ -46,7 +46,7 @@ static VIRTIO_BURST_INLINE uint32_t
 split_used_elem(const struct virtqueue *vq, uint16_t used_idx, uint32_t *len)
 {
 	const struct vring_used_elem *elem = &vq->used->ring[used_idx & vq->mask];
-	uint64_t both = *(const volatile virtqueue_word64 *)elem;
+	uint64_t both = *(const volatile virtqueue_used_word *)elem;
 
 #if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
 	*len = both >> 32;
