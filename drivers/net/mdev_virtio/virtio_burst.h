@@ -36,12 +36,17 @@ struct burst_sums {
 	burst_lanes beyond; /* frames longer than each of the lengths above */
 };
 
+/* A frame to be sent may begin at any address, which struct rte_ether_addr may not. */
 static VIRTIO_BURST_INLINE void
-burst_count_address(struct virtqueue *vq, const struct rte_ether_addr *to)
+burst_count_address(struct virtqueue *vq, const uint8_t *to)
 {
-	if (likely(!rte_is_multicast_ether_addr(to)))
+	static const uint8_t broadcast[RTE_ETHER_ADDR_LEN] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	};
+
+	if (likely((to[0] & RTE_ETHER_GROUP_ADDR) == 0))
 		return;
-	if (rte_is_broadcast_ether_addr(to))
+	if (memcmp(to, broadcast, sizeof(broadcast)) == 0)
 		vq->stats.broadcast++;
 	else
 		vq->stats.multicast++;
