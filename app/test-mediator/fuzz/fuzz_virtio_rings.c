@@ -78,9 +78,10 @@ take16(struct input *input)
 }
 
 static int
-ring_doorbell(struct virtio_doorbell *doorbell)
+ring_doorbell(struct virtio_doorbell *doorbell, uint16_t next)
 {
 	(void)doorbell;
+	(void)next;
 	return 0;
 }
 
@@ -131,12 +132,16 @@ start(struct virtqueue *vq, uint8_t layout, uint8_t offloads)
 		VIRTIO_NET_HDR_MAX_LEN : VIRTIO_NET_HDR_LEN;
 	vq->max_frame = UINT32_MAX;
 	vq->burst = layout & (vq == rx ? LAYOUT_BURST : LAYOUT_BURST & ~BURST_MERGEABLE);
+	if ((layout & BURST_OFFLOAD) == 0 && (offloads & 8) != 0)
+		vq->burst |= BURST_VECTOR;
 	virtqueue_reset(vq, (layout & BURST_PACKED) != 0);
 	next_used[vq->index] = 0;
 	if (vq == tx)
 		return;
 	vq->mp = pool;
 	vq->turn = vq;
+	vq->direct = true;
+	vq->frame_offset = sizeof(m) + RTE_PKTMBUF_HEADROOM;
 	memcpy(&vq->rearm, &m.data_off, sizeof(vq->rearm));
 	vq->offloads = (offloads & 1 ? RTE_ETH_RX_OFFLOAD_VLAN_STRIP : 0) |
 		(offloads & 2 ? RTE_ETH_RX_OFFLOAD_RSS_HASH : 0) |
@@ -155,7 +160,7 @@ receive(uint16_t count)
 	uint16_t n, i;
 	char copy[RING * 512];
 
-	n = virtio_rx_bursts[rx->burst].burst(rx, m, count % (BURST + 1));
+	n = virtio_rx_burst(rx->burst)->burst(rx, m, count % (BURST + 1));
 	FUZZ_CHECK(n <= BURST);
 	for (i = 0; i < n; i++) {
 		FUZZ_CHECK(rte_mbuf_check(m[i], 1, &reason) == 0);
@@ -206,7 +211,7 @@ transmit(struct input *input, uint16_t count)
 	if (tx->attention && !virtio_tx_attention(tx))
 		n = 0;
 	else
-		n = virtio_tx_bursts[tx->burst].burst(tx, m, made);
+		n = virtio_tx_burst(tx->burst)->burst(tx, m, made);
 	FUZZ_CHECK(n <= made);
 	rte_pktmbuf_free_bulk(m + n, made - n);
 }

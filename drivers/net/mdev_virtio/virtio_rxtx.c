@@ -72,10 +72,9 @@ tx_bursts[VEC_SETS][BURST_FLAGS + 1] = {
 static enum vec_set
 find_vec_set(void)
 {
-#ifdef RTE_ARCH_X86
-	uint16_t bits = rte_vect_get_max_simd_bitwidth();
-#endif
+	const uint16_t bits = rte_vect_get_max_simd_bitwidth();
 
+	RTE_SET_USED(bits);
 #ifdef VIRTIO_HAS_AVX512
 	if (bits >= RTE_VECT_SIMD_512 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
