@@ -15,7 +15,7 @@ hotplug_start()
 # no_errors LOG: nothing in testpmd's output tells of trouble
 no_errors()
 {
-	grep -vE 'errors:|mbuf_allocation|error handling mode|ctrl_failed: 0|rte_pdump_init' "$1" |
+	grep -vE 'errors:|mbuf_allocation|error handling mode|(ctrl|recoveries)_failed: 0|rte_pdump_init' "$1" |
 		grep -iE -B 5 'error|fail|cannot|unable|does not answer' || return 0
 	echo "expected: no errors"
 	return 1
