@@ -251,12 +251,14 @@ test_external_memory(void)
 	return TEST_SUCCESS;
 }
 
-/* The same without the mapping: the device reaches nothing, and says so. */
+/*
+ * The same without the mapping: the device reaches nothing, and says so. The driver
+ * resets it, to no avail, and leaves it alone in the end.
+ */
 static int
 test_unmapped_memory(void)
 {
 	struct rte_eth_link link;
-
 	int ret;
 
 	/* the device asks as soon as it has its buffers */
@@ -267,7 +269,7 @@ test_unmapped_memory(void)
 	rte_eth_link_get_nowait(ext.port, &link);
 	captured_log_stop();
 	TEST_ASSERT_SUCCESS(ret, "not started");
-	TEST_ASSERT_EQUAL(captured_log_lines("asks for a reset (DEVICE_NEEDS_RESET)"),
+	TEST_ASSERT_EQUAL(captured_log_lines("(DEVICE_NEEDS_RESET) more than 5 times"),
 		1, "%u lines", captured_log_lines(NULL));
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "link");
 	return TEST_SUCCESS;
