@@ -312,6 +312,8 @@ static void attack_used(struct client *c)
 	memset((void *)vq->used, 0xff, 6 + VQ_NUM * sizeof(elem));
 	vq->last_used = 0xffff;
 	post_valid(vq, TX);
+	/* what says whether the device wants a kick is overwritten, too */
+	vq->kicked = 0;
 	vq_kick(vq);
 	expected = vq_wait(vq, &elem) == 1 && vq->used->idx == 1;
 	survived(c, expected, "tx: used ring overwritten");
