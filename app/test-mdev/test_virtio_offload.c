@@ -227,6 +227,8 @@ test_rx_others(void)
 	TEST_ASSERT(rx(m, &hdr) && m->ol_flags == 0, "a hash that is none");
 	TEST_ASSERT_EQUAL(m->packet_type, RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 |
 		RTE_PTYPE_L4_TCP, "0x%x", m->packet_type);
+	hdr.hash_report = rte_cpu_to_le_16(VIRTIO_NET_HASH_REPORT_UDPv6_EX + 1);
+	TEST_ASSERT(rx(m, &hdr) && m->ol_flags == 0, "a hash that is not known");
 	hdr.hash_report = rte_cpu_to_le_16(VIRTIO_NET_HASH_REPORT_TCPv4);
 	TEST_ASSERT(rx(m, &hdr) && m->ol_flags == RTE_MBUF_F_RX_RSS_HASH &&
 		m->hash.rss == 0x12345678, "the hash");

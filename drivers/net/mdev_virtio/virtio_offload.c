@@ -84,10 +84,14 @@ set_gso(struct rte_mbuf *m, const struct virtio_net_hdr_v1 *hdr)
 	return true;
 }
 
+/* s. 5.1.6.4.4: a report that is not defined is of a hash that nobody asked for. */
 static void
 set_hash(struct rte_mbuf *m, const struct virtio_net_hdr_v1_hash *hdr)
 {
-	if (hdr->hash_report == rte_cpu_to_le_16(VIRTIO_NET_HASH_REPORT_NONE))
+	uint16_t report = rte_le_to_cpu_16(hdr->hash_report);
+
+	if (report == VIRTIO_NET_HASH_REPORT_NONE ||
+			report > VIRTIO_NET_HASH_REPORT_UDPv6_EX)
 		return;
 	m->hash.rss = rte_le_to_cpu_32(hdr->hash_value);
 	m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
