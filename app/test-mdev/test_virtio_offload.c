@@ -182,6 +182,40 @@ test_rx_unknown(void)
 	return TEST_SUCCESS;
 }
 
+/* The sum goes over all segments, of which some begin with an odd byte. */
+static int
+test_rx_segments(void)
+{
+	struct virtio_net_hdr_v1_hash hdr = {
+		.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.hdr.csum_start = rte_cpu_to_le_16(20),
+		.hdr.csum_offset = rte_cpu_to_le_16(6),
+	};
+	struct rte_mbuf *m, *tail;
+	uint8_t frame[200];
+	unsigned int i, cut;
+	uint16_t want;
+	uint8_t *p;
+
+	for (i = 0; i < sizeof(frame); i++)
+		frame[i] = i == 12 ? 0x88 : 255 - i % 7;
+	want = ~sum_of(frame + 20, sizeof(frame) - 20, 0);
+	for (cut = 28; cut < sizeof(frame); cut++) {
+		m = rte_pktmbuf_alloc(pool);
+		tail = rte_pktmbuf_alloc(pool);
+		p = (uint8_t *)rte_pktmbuf_append(m, cut);
+		memcpy(p, frame, cut);
+		memcpy(rte_pktmbuf_append(tail, sizeof(frame) - cut), frame + cut,
+			sizeof(frame) - cut);
+		rte_pktmbuf_chain(m, tail);
+		TEST_ASSERT(rx(m, &hdr), "dropped");
+		TEST_ASSERT_EQUAL(p[26] << 8 | p[27], want, "%u bytes: 0x%02x%02x", cut,
+			p[26], p[27]);
+		rte_pktmbuf_free(m);
+	}
+	return TEST_SUCCESS;
+}
+
 static int
 test_rx_gso(void)
 {
@@ -518,6 +552,7 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_rx_known),
 		TEST_CASE_ST(setup, teardown, test_rx_unknown),
+		TEST_CASE_ST(setup, teardown, test_rx_segments),
 		TEST_CASE_ST(setup, teardown, test_rx_gso),
 		TEST_CASE_ST(setup, teardown, test_rx_others),
 		TEST_CASE_ST(setup, teardown, test_tx),
