@@ -13,6 +13,7 @@
 struct virtio_layout virtio_layout;
 
 static const struct virtio_layout_case *layout_case;
+static const struct virtio_layout_extras *layout_extras;
 static uint32_t random_state;
 
 /* Frames are pieces of it, so that they cost little. */
@@ -23,6 +24,12 @@ bool
 layout_is_mergeable(void)
 {
 	return virtio_layout.mergeable;
+}
+
+bool
+layout_is_offload(void)
+{
+	return virtio_layout.offload;
 }
 
 bool
@@ -79,6 +86,8 @@ setup(void)
 	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
 		return TEST_FAILED;
 	fake_virtio_offer(features);
+	if (layout_extras->offer != NULL)
+		layout_extras->offer();
 	if (virtio_port_attach(args) != 0)
 		return TEST_FAILED;
 	return virtio_layout_start(virtio_port.pool);
@@ -100,6 +109,8 @@ virtio_layout_start(struct rte_mempool *pool)
 		conf.txmode.offloads = info.tx_offload_capa &
 			~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	}
+	if (layout_extras->configure != NULL)
+		layout_extras->configure(&conf);
 	if (virtio_port_configure(1, 1, LAYOUT_RING, &conf) != 0 ||
 			rte_eth_rx_queue_setup(virtio_port.id, 0, LAYOUT_RING,
 				SOCKET_ID_ANY, NULL, pool) != 0)
@@ -143,12 +154,13 @@ run_layout(const char *what, const struct virtio_layout_case *cases, unsigned in
 }
 
 int
-virtio_layout_run(const char *what, const struct virtio_layout_case *cases,
-		unsigned int count)
+virtio_layout_run_with(const char *what, const struct virtio_layout_extras *extras,
+		const struct virtio_layout_case *cases, unsigned int count)
 {
 	unsigned int i;
 	int ret = 0;
 
+	layout_extras = extras;
 	seed();
 	for (i = 0; i < 24; i++) {
 		virtio_layout.packed = (i & 4) != 0;
@@ -159,6 +171,27 @@ virtio_layout_run(const char *what, const struct virtio_layout_case *cases,
 		ret |= run_layout(what, cases, count);
 	}
 	return ret == 0 ? TEST_SUCCESS : TEST_FAILED;
+}
+
+int
+virtio_layout_run(const char *what, const struct virtio_layout_case *cases,
+		unsigned int count)
+{
+	static const struct virtio_layout_extras none = { .offer = NULL };
+
+	return virtio_layout_run_with(what, &none, cases, count);
+}
+
+/* Is an mbuf in its pool with the buffer that it was made with, as far as one can see? */
+static bool
+has_its_buffer(struct rte_mempool *pool, const struct rte_mbuf *m)
+{
+	const uint64_t flags = m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+
+	if ((rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0)
+		return flags == RTE_MBUF_F_EXTERNAL;
+	return flags == 0 && m->buf_addr == (const char *)(m + 1) +
+		rte_pktmbuf_priv_size(pool);
 }
 
 int
@@ -180,6 +213,7 @@ layout_check_pool(struct rte_mempool *pool)
 		TEST_ASSERT(all[i]->refcnt == 1 && all[i]->nb_segs == 1 &&
 			all[i]->next == NULL, "%u references, %u segments",
 			all[i]->refcnt, all[i]->nb_segs);
+		TEST_ASSERT(has_its_buffer(pool, all[i]), "the buffer is another one");
 		/* mark it: whatever is there twice was freed twice */
 		TEST_ASSERT(all[i]->dynfield1[0] != UINT32_MAX, "freed twice");
 		all[i]->dynfield1[0] = UINT32_MAX;

@@ -39,11 +39,20 @@ struct virtio_layout_case {
 	bool (*applies)(void);
 };
 
+/* What device and port of some cases have besides the layout; NULL for nothing. */
+struct virtio_layout_extras {
+	void (*offer)(void); /* before the device is attached */
+	void (*configure)(struct rte_eth_conf *conf);
+};
+
 /* Run all cases in each layout that they apply to. TEST_SUCCESS or TEST_FAILED. */
 int virtio_layout_run(const char *what, const struct virtio_layout_case *cases,
 		unsigned int count);
+int virtio_layout_run_with(const char *what, const struct virtio_layout_extras *extras,
+		const struct virtio_layout_case *cases, unsigned int count);
 
 bool layout_is_mergeable(void);
+bool layout_is_offload(void);
 bool layout_is_in_order(void);
 bool layout_is_out_of_order(void);
 
@@ -83,10 +92,7 @@ layout_send(struct rte_mbuf **m, uint16_t count)
 	return rte_eth_tx_burst(virtio_port.id, 0, m, count);
 }
 
-/*
- * Start the port of the layout with a receive pool, and what a case says of the
- * device between: virtio_layout_attach(), then this.
- */
+/* Configure the port of the layout, which is stopped, with a receive pool, and start it. */
 int virtio_layout_start(struct rte_mempool *pool);
 
 /*
