@@ -21,10 +21,34 @@ static const struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
 static uint8_t data[60];
 
 static int
-setup(void)
+attach(uint64_t features)
 {
 	return virtio_port_attach_ctrl(RTE_BIT64(VIRTIO_NET_F_MQ) |
-		RTE_BIT64(FAKE_VIRTIO_F_RING_RESET), FAKE_VIRTIO_PAIRS);
+		RTE_BIT64(FAKE_VIRTIO_F_RING_RESET) | features, FAKE_VIRTIO_PAIRS);
+}
+
+static int
+setup(void)
+{
+	return attach(0);
+}
+
+static int
+setup_in_order(void)
+{
+	return attach(RTE_BIT64(VIRTIO_F_IN_ORDER));
+}
+
+static int
+setup_packed(void)
+{
+	return attach(RTE_BIT64(VIRTIO_F_RING_PACKED));
+}
+
+static int
+setup_packed_in_order(void)
+{
+	return attach(RTE_BIT64(VIRTIO_F_RING_PACKED) | RTE_BIT64(VIRTIO_F_IN_ORDER));
 }
 
 static int
@@ -141,6 +165,57 @@ test_tx(void)
 			"start %u", i);
 		TEST_ASSERT_SUCCESS(check_sends(1, true), "%u", i);
 	}
+	return TEST_SUCCESS;
+}
+
+/* Some frames, both ways, and then some that are left on the rings. */
+static int
+advance(unsigned int count)
+{
+	struct rte_mbuf *m[3];
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		TEST_ASSERT_SUCCESS(check_receives(1, 1, true), "frame %u", i);
+		TEST_ASSERT_SUCCESS(check_sends(1, true), "frame %u", i);
+	}
+	for (i = 0; i < RTE_DIM(m); i++) {
+		m[i] = virtio_port_frame(60, i);
+		TEST_ASSERT_EQUAL(fake_virtio_receive_on(1, data, 60), 1, "frame");
+	}
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 1, m, RTE_DIM(m)),
+		RTE_DIM(m), "not sent");
+	/* the device has seen one of these */
+	TEST_ASSERT_EQUAL(fake_virtio_sent_on(1, data, sizeof(data)), 60, "frame");
+	return TEST_SUCCESS;
+}
+
+/* Wherever the ring was, with either wrap counter, it begins as a new one. */
+static int
+test_positions(void)
+{
+	const struct fake_virtio_queue *rx = &fake_virtio.queue[2];
+	unsigned int i;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(2, 2, RING, &conf), "start");
+	for (i = 0; i < 3 * RING; i += RING / 4 + 1) {
+		TEST_ASSERT_SUCCESS(advance(i), "after %u", i);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(virtio_port.id, 1),
+			"stop after %u", i);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_tx_queue_stop(virtio_port.id, 1),
+			"stop after %u", i);
+		TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs",
+			virtio_port_mbufs());
+		TEST_ASSERT_SUCCESS(check_receives(1, 1, false), "stopped");
+		TEST_ASSERT_SUCCESS(check_sends(1, false), "stopped");
+		TEST_ASSERT_SUCCESS(rte_eth_dev_tx_queue_start(virtio_port.id, 1),
+			"start after %u", i);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_start(virtio_port.id, 1),
+			"start after %u", i);
+		TEST_ASSERT_EQUAL(mirror_ring_pending(&rx->ring), RING, "buffers");
+	}
+	TEST_ASSERT_SUCCESS(check_receives(1, 1, true), "at last");
+	TEST_ASSERT_SUCCESS(check_sends(1, true), "at last");
 	return TEST_SUCCESS;
 }
 
@@ -309,6 +384,27 @@ test_without(void)
 	return TEST_SUCCESS;
 }
 
+#define WITH_RESET(setup) \
+	TEST_CASE_ST(setup, virtio_port_stop, test_rx), \
+	TEST_CASE_ST(setup, virtio_port_stop, test_tx), \
+	TEST_CASE_ST(setup, virtio_port_stop, test_positions), \
+	TEST_CASE_ST(setup, virtio_port_stop, test_siblings), \
+	TEST_CASE_ST(setup, virtio_port_stop, test_broken), \
+	TEST_CASE_ST(setup, virtio_port_stop, test_stuck), \
+	TEST_CASE_ST(setup, virtio_port_stop, test_deferred), \
+	TEST_CASE_ST(setup, virtio_port_stop, test_vector)
+
+static struct unit_test_suite reset_suite = {
+	.suite_name = "net/mdev_virtio: start and stop of queues, in each layout",
+	.unit_test_cases = {
+		TEST_CASE_ST(setup, virtio_port_stop, test_positions),
+		WITH_RESET(setup_in_order),
+		WITH_RESET(setup_packed),
+		WITH_RESET(setup_packed_in_order),
+		TEST_CASES_END()
+	}
+};
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: start and stop of queues",
 	.unit_test_cases = {
@@ -328,7 +424,10 @@ static struct unit_test_suite suite = {
 static int
 test_mdev_virtio_queue_state(void)
 {
-	return unit_test_suite_runner(&suite);
+	int ret = unit_test_suite_runner(&suite);
+
+	ret |= unit_test_suite_runner(&reset_suite);
+	return ret == 0 ? TEST_SUCCESS : TEST_FAILED;
 }
 
 REGISTER_TEST_COMMAND(mdev_virtio_queue_state_autotest, test_mdev_virtio_queue_state);
