@@ -109,7 +109,8 @@ burst_tests()
 	local bits suite status=0
 
 	for bits in 128 512; do
-		for suite in virtio_rxtx virtio_rxtx_order virtio_rxtx_lies; do
+		for suite in virtio_rxtx virtio_rxtx_order virtio_rxtx_lies \
+			virtio_rx_external virtio_tx_shared; do
 			"$1/app/test-mdev/dpdk-test-mdev" --no-huge -m 512 --no-pci --no-shconf \
 				--force-max-simd-bitwidth=$bits -- test ${suite}_autotest ||
 				status=1
