@@ -14,16 +14,17 @@
 
 #define RING LAYOUT_RING
 #define ROUNDS 400
-#define LEN_MAX 6000
+#define LEN_MAX 6000 /* of what is received */
 #define TPID 0x8100
 
-static uint8_t frame[LEN_MAX], back[LEN_MAX];
+static uint8_t frame[10000], back[10000];
 
 static void
 offer(void)
 {
 	fake_virtio_offer(RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) |
-		RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) | RTE_BIT64(VIRTIO_NET_F_GUEST_ECN));
+		RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) | RTE_BIT64(VIRTIO_NET_F_GUEST_ECN) |
+		RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO6));
 }
 
 static void
@@ -194,17 +195,115 @@ insert(void)
 	return TEST_SUCCESS;
 }
 
+/* Ask for a checksum, or segments; and what the device is to be told then. */
+static struct virtio_net_hdr_v1
+ask(struct rte_mbuf *m, bool segments)
+{
+	struct virtio_net_hdr_v1 header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_offset = rte_cpu_to_le_16(16),
+	};
+
+	m->l2_len = RTE_ETHER_HDR_LEN + 4 * layout_random(3);
+	m->l3_len = 20 + 4 * layout_random(11);
+	m->l4_len = 20;
+	m->tso_segsz = 100 + layout_random(1000);
+	m->ol_flags |= RTE_MBUF_F_TX_IPV4 | (segments ? RTE_MBUF_F_TX_TCP_SEG :
+			RTE_MBUF_F_TX_TCP_CKSUM);
+	header.csum_start = rte_cpu_to_le_16(m->l2_len + m->l3_len);
+	if (segments) {
+		header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		header.gso_size = rte_cpu_to_le_16(m->tso_segsz);
+		header.hdr_len = rte_cpu_to_le_16(m->l2_len + m->l3_len + 20);
+	}
+	return header;
+}
+
 static int
-test_insert(void)
+check_sent(uint32_t len, const struct virtio_net_hdr_v1 *want)
+{
+	struct virtio_net_hdr_v1_hash header;
+	int got = fake_virtio_sent_as(0, &header, back, sizeof(back));
+
+	TEST_ASSERT_EQUAL(got, (int)len, "%d bytes, not %u", got, len);
+	TEST_ASSERT_SUCCESS(memcmp(&header, want, LAYOUT_HEADER), "header");
+	TEST_ASSERT_SUCCESS(memcmp(back, frame, len), "content");
+	return TEST_SUCCESS;
+}
+
+/* The header is right wherever it lies: in the headroom of a frame, or apart. */
+static int
+ask_of_all(void)
+{
+	struct virtio_net_hdr_v1 header;
+	struct tx_frame tx;
+	uint32_t round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		TEST_ASSERT_SUCCESS(tx_frame_make(&tx, round % TX_FRAME_KINDS, round),
+			"no frame");
+		memset(&header, 0, sizeof(header));
+		if (round % 3 != 0)
+			header = ask(tx.m, round % 3 == 1);
+		layout_frame(tx.seq, frame, layout_frame_len(tx.seq));
+		TEST_ASSERT_EQUAL(layout_send(&tx.m, 1), 1, "not sent");
+		TEST_ASSERT_SUCCESS(check_sent(layout_frame_len(tx.seq), &header),
+			"kind %u", round % TX_FRAME_KINDS);
+		rte_eth_tx_done_cleanup(virtio_port.id, 0, 0);
+		TEST_ASSERT_SUCCESS(tx_frame_end(&tx), "kind %u",
+			round % TX_FRAME_KINDS);
+	}
+	return TEST_SUCCESS;
+}
+
+/* The device cuts it up: longer than its MTU is right for segments, and for them only. */
+static int
+test_long(void)
+{
+	struct virtio_net_hdr_v1 header;
+	struct rte_mbuf *m;
+	uint32_t round, i;
+
+	for (round = 0; round < 2 * RING; round++) {
+		m = virtio_port_frame(2000, round);
+		for (i = 1; i < 5; i++)
+			rte_pktmbuf_chain(m, virtio_port_frame(2000, round));
+		header = ask(m, round % 2 == 0);
+		memset(frame, round, sizeof(frame));
+		TEST_ASSERT_EQUAL(layout_send(&m, 1), 1, "not sent");
+		if (round % 2 == 0)
+			TEST_ASSERT_SUCCESS(check_sent(10000, &header), "segments");
+		TEST_ASSERT_EQUAL(mirror_ring_pending(layout_tx_ring()), 0,
+			"longer than the device can send");
+		TEST_ASSERT_EQUAL(layout_tx_queue()->stats.errors, (round + 1) / 2,
+			"not counted");
+	}
+	return TEST_SUCCESS;
+}
+
+static int
+with_frames(int (*run)(void))
 {
 	int ret = tx_frames_start();
 
 	if (ret == TEST_SUCCESS)
-		ret = insert();
+		ret = run();
 	/* what a failure left in the queues is the pools' */
 	if (ret != TEST_SUCCESS)
 		rte_eth_dev_stop(virtio_port.id);
 	return tx_frames_stop() == TEST_SUCCESS ? ret : TEST_FAILED;
+}
+
+static int
+test_insert(void)
+{
+	return with_frames(insert);
+}
+
+static int
+test_ask(void)
+{
+	return with_frames(ask_of_all);
 }
 
 /* A full ring: the frame is sent later, with one tag. */
@@ -351,9 +450,18 @@ test_lro(void)
 	return TEST_SUCCESS;
 }
 
+static bool
+is_offload_mergeable(void)
+{
+	return virtio_layout.offload && virtio_layout.mergeable;
+}
+
 static const struct virtio_layout_case cases[] = {
 	{ "test_strip", test_strip, layout_is_offload },
 	{ "test_insert", test_insert, layout_is_offload },
+	{ "test_ask", test_ask, layout_is_offload },
+	/* in others, the device has no MTU */
+	{ "test_long", test_long, is_offload_mergeable },
 	{ "test_insert_full", test_insert_full, layout_is_offload },
 	{ "test_checksum", test_checksum, layout_is_offload },
 	{ "test_lro", test_lro, layout_is_offload },
