@@ -20,6 +20,7 @@
 
 #include <rte_eal_memconfig.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 
 #include "vfio_user_private.h"
 
