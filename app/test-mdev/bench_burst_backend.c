@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
@@ -14,6 +15,7 @@
 #include <linux/virtio_config.h>
 
 #include <rte_common.h>
+#include <rte_lcore.h>
 #include <rte_memory.h>
 
 #include "bench_burst_backend.h"

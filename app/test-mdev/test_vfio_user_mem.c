@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include <rte_eal_memconfig.h>
+#include <rte_lcore.h>
 
 #include <vfio_dma.h>
 #include <vfio_user_private.h>
