@@ -388,6 +388,8 @@ mirror_ring_wants_interrupt(struct mirror_ring *ring)
 
 	ring->signalled = ring->used_idx;
 	ring->returned = 0;
+	/* what was published is visible before the driver's wish is read */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (ring->packed)
 		return mirror_packed_wants_interrupt(ring, returned);
 	if (!ring->event_idx)

@@ -12,11 +12,12 @@
 
 #include "virtqueue.h"
 
+/* Behind a load that says what the device has returned. */
 static VIRTIO_BURST_INLINE void
 virtqueue_rmb(const struct virtqueue *vq)
 {
 #ifdef RTE_ARCH_X86
-	/* both are the same, but the compiler cannot know */
+	/* neither takes an instruction, but the compiler cannot know */
 	RTE_SET_USED(vq);
 	rte_smp_rmb();
 #else
@@ -27,20 +28,26 @@ virtqueue_rmb(const struct virtqueue *vq)
 #endif
 }
 
+/*
+ * Before what hands buffers to the device. It may write them from then on, so that not
+ * only stores come before it but loads, too: of a frame whose buffer is given again, and
+ * of the element that returned it.
+ */
 static VIRTIO_BURST_INLINE void
-virtqueue_wmb(const struct virtqueue *vq)
+virtqueue_release(const struct virtqueue *vq)
 {
 #ifdef RTE_ARCH_X86
 	RTE_SET_USED(vq);
 	rte_smp_wmb();
 #else
 	if (vq->platform_order)
-		rte_io_wmb();
+		rte_io_mb();
 	else
-		rte_smp_wmb();
+		rte_atomic_thread_fence(__ATOMIC_RELEASE);
 #endif
 }
 
+/* Between telling the device and looking at what it says of itself, and vice versa. */
 static VIRTIO_BURST_INLINE void
 virtqueue_mb(const struct virtqueue *vq)
 {

@@ -115,7 +115,7 @@ packed_write_desc(struct virtqueue *vq, uint16_t position, uint64_t addr,
 static VIRTIO_BURST_INLINE void
 packed_publish(struct virtqueue *vq, uint16_t position, uint64_t word)
 {
-	virtqueue_wmb(vq);
+	virtqueue_release(vq);
 	*packed_word(vq, position) = word;
 }
 

@@ -100,7 +100,7 @@ split_write_desc(struct virtqueue *vq, uint16_t id, uint64_t addr, uint32_t len,
 static VIRTIO_BURST_INLINE void
 split_publish(struct virtqueue *vq, uint16_t avail_idx)
 {
-	virtqueue_wmb(vq);
+	virtqueue_release(vq);
 	*(volatile uint16_t *)&vq->avail->idx = rte_cpu_to_le_16(avail_idx);
 }
 
