@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dma_copy.h"
 
@@ -20,6 +21,7 @@ static struct {
 } guard;
 
 static struct sigaction previous;
+static uintptr_t page; /* of the processor: 4 KiB, or more */
 static bool taken_over;
 
 /*
@@ -29,7 +31,6 @@ static bool taken_over;
 static bool
 is_ours(const siginfo_t *info)
 {
-	const uintptr_t page = 4096;
 	uintptr_t addr = (uintptr_t)info->si_addr;
 
 	return guard.runs != 0 && info->si_code > 0 &&
@@ -55,6 +56,7 @@ dma_copy_init(void)
 
 	if (taken_over)
 		return;
+	page = sysconf(_SC_PAGESIZE);
 	/* not blocked within, so that the jump has no mask to restore: a system call less */
 	action.sa_flags = SA_SIGINFO | SA_NODEFER;
 	sigemptyset(&action.sa_mask);
