@@ -15,10 +15,10 @@
 #include <linux/virtio_config.h>
 
 #include <rte_common.h>
-#include <rte_lcore.h>
 #include <rte_memory.h>
 
 #include "bench_burst_backend.h"
+#include "test_compat.h"
 
 #define WAIT_MS 5000
 #define STEP_MS 1
@@ -57,8 +57,8 @@ struct message {
 		struct vhost_vring_state state;
 		struct vhost_vring_addr addr;
 		uint8_t bytes[MAX_PAYLOAD];
-	} __rte_packed;
-} __rte_packed;
+	} __attribute__((packed));
+} __attribute__((packed));
 
 #define HEADER_LEN offsetof(struct message, value)
 
@@ -240,7 +240,7 @@ step(struct burst_backend *backend)
 	return false;
 }
 
-static void *
+static test_thread_result
 serve_loop(void *arg)
 {
 	struct burst_backend *backend = arg;
@@ -265,7 +265,7 @@ serve_loop(void *arg)
 				break;
 		}
 	}
-	return NULL;
+	return (test_thread_result)0;
 }
 
 static int
@@ -322,7 +322,7 @@ burst_backend_start(struct burst_backend *backend, const char *path, bool listen
 		ret = -ENOSPC;
 	/* EAL's: on no lcore's processor, as far as there are others */
 	if (ret == 0)
-		ret = rte_ctrl_thread_create(&backend->thread, "burst-backend", NULL,
+		ret = test_thread_create(&backend->thread, "burst-backend",
 				serve_loop, backend);
 	if (ret != 0) {
 		fprintf(stderr, "burst: cannot have a backend at %s: %s\n", path,

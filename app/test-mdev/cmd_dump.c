@@ -19,6 +19,7 @@
 #include <vfio_region.h>
 
 #include "test.h"
+#include "test_compat.h"
 
 struct flag_name {
 	uint32_t flag;
@@ -229,7 +230,7 @@ cmd_dump(unsigned int count, char **uuids)
 		fprintf(stderr, "dump: no mdev bus in this process\n");
 		return -1;
 	}
-	while ((dev = bus->find_device(dev, find_any, NULL)) != NULL) {
+	while ((dev = test_find_device(bus, dev, find_any)) != NULL) {
 		mdev = RTE_DEV_TO_MDEV(dev);
 		if (!is_wanted(mdev, count, uuids))
 			continue;

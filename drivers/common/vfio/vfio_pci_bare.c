@@ -13,7 +13,9 @@
 
 #include <linux/pci_regs.h>
 
+#include <rte_bitops.h>
 #include <rte_byteorder.h>
+#include <rte_common.h>
 
 #include "vfio_pci.h"
 #include "vfio_private.h"

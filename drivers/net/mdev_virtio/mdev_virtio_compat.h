@@ -52,4 +52,7 @@ typedef struct rte_eth_stats mdev_virtio_qstats;
 #define MDEV_VIRTIO_PTYPES_SET_COUNT(count, n) ((void)(n))
 #endif
 
+/* What counts used descriptors returns a uint32_t in 22.11, and an int in 26.07. */
+typedef __typeof__(((eth_rx_queue_count_t)NULL)(NULL)) mdev_virtio_queue_count;
+
 #endif /* MDEV_VIRTIO_COMPAT_H */

@@ -343,7 +343,7 @@ void mdev_virtio_txq_info_get(struct rte_eth_dev *dev, uint16_t index,
 		struct rte_eth_txq_info *info);
 /* Descriptors that came back and were not fetched; those beyond max need not be counted. */
 uint16_t mdev_virtio_rx_used(const struct virtqueue *vq, uint16_t max);
-uint32_t mdev_virtio_rx_queue_count(void *rx_queue);
+mdev_virtio_queue_count mdev_virtio_rx_queue_count(void *rx_queue);
 int mdev_virtio_rx_descriptor_status(void *rx_queue, uint16_t offset);
 int mdev_virtio_tx_descriptor_status(void *tx_queue, uint16_t offset);
 int mdev_virtio_tx_done_cleanup(void *tx_queue, uint32_t count);

@@ -85,7 +85,7 @@ mdev_virtio_rx_used(const struct virtqueue *vq, uint16_t max)
 	return count <= outstanding ? count : 0;
 }
 
-uint32_t
+mdev_virtio_queue_count
 mdev_virtio_rx_queue_count(void *rx_queue)
 {
 	const struct virtqueue *vq = rx_queue;

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#ifndef TEST_COMPAT_H
+#define TEST_COMPAT_H
+
+/*
+ * What differs between DPDK releases from 22.11 on. No other file of the tests looks at
+ * RTE_VERSION.
+ */
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include <rte_lcore.h>
+#include <rte_thread.h>
+#include <rte_version.h>
+
+#include <bus_driver.h>
+
+/* A thread of EAL's, on no lcore's processor: with rte_thread.h's types since 23.11. */
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+typedef uint32_t test_thread_result;
+
+static inline int
+test_thread_create(pthread_t *thread, const char *name,
+		test_thread_result (*func)(void *arg), void *arg)
+{
+	rte_thread_t id;
+	int ret = rte_thread_create_control(&id, name, func, arg);
+
+	*thread = (pthread_t)id.opaque_id;
+	return ret;
+}
+#else
+typedef void *test_thread_result;
+
+static inline int
+test_thread_create(pthread_t *thread, const char *name,
+		test_thread_result (*func)(void *arg), void *arg)
+{
+	return rte_ctrl_thread_create(thread, name, NULL, func, arg);
+}
+#endif
+
+/* The bus is an argument since 26.07. */
+static inline struct rte_device *
+test_find_device(struct rte_bus *bus, const struct rte_device *start, rte_dev_cmp_t cmp)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
+	return bus->find_device(bus, start, cmp, NULL);
+#else
+	return bus->find_device(start, cmp, NULL);
+#endif
+}
+
+#endif /* TEST_COMPAT_H */
