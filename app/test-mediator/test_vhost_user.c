@@ -7,41 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 
 #include "vhost_user_world.h"
-
-#define STARTED (world.count[WORLD_DONE] == 1)
-
-static int
-compare(unsigned int from, const char * const *lines)
-{
-	char text[256];
-	unsigned int i;
-
-	for (i = 0; lines[i] != NULL; i++) {
-		TEST_ASSERT(from + i < world.backend.nr_seen, "no '%s'", lines[i]);
-		backend_text(&world.backend.seen[from + i], text, sizeof(text));
-		TEST_ASSERT(strcmp(text, lines[i]) == 0, "'%s', not '%s'", text,
-			lines[i]);
-	}
-	backend_text(&world.backend.seen[from + i], text, sizeof(text));
-	TEST_ASSERT_EQUAL(world.backend.nr_seen, from + i, "and then '%s'", text);
-	TEST_ASSERT(!world.backend.mistaken, "against the protocol");
-	return TEST_SUCCESS;
-}
-
-/* What the backend was told since a message, exactly. */
-#define TEST_TOLD(from, ...) do { \
-	static const char * const lines_[] = { __VA_ARGS__, NULL }; \
-	if (compare(from, lines_) != TEST_SUCCESS) \
-		return TEST_FAILED; \
-} while (0)
 
 static int
 test_hello(void)
@@ -248,123 +218,6 @@ test_stop_and_start(void)
 	return TEST_SUCCESS;
 }
 
-static int
-test_memory(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(world.ranges); i++) {
-		world.ranges[i] = world.ranges[0];
-		world.ranges[i].iova += i * WORLD_SIZE;
-	}
-	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	world_capture();
-	i = world_start(2) == 0 && vhost_user_stop(world.vu) == -EBUSY &&
-		vhost_user_set_memory(world.vu, world.ranges, 1) == -EBUSY;
-	world_release();
-	TEST_ASSERT(i, "two operations at a time");
-	WORLD_UNTIL(STARTED);
-	world.backend.nr_seen = 0;
-	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges,
-		VHOST_USER_MAX_REGIONS), "8 regions");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
-	TEST_TOLD(0, "SET_MEM_TABLE 8 0x7f0000000000 0x200000 0x1000 fds 8 ack");
-	TEST_ASSERT_EQUAL(world.backend.seen[0].header.size, 8u + 8 * 32, "size");
-	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, NULL, 0), "no region");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 3);
-	world.backend.nr_seen = 0;
-	world_capture();
-	TEST_ASSERT_EQUAL(vhost_user_set_memory(world.vu, world.ranges,
-		VHOST_USER_MAX_REGIONS + 1), -ENOSPC, "9 regions");
-	i = world_captured("mdev:test: ") * world_captured("--single-file-segments");
-	world_release();
-	TEST_ASSERT_EQUAL(i, 1u, "the remedy is not named, or twice");
-	world_settle();
-	TEST_ASSERT_EQUAL(world.backend.nr_seen, 0u, "9 regions were sent");
-	return TEST_SUCCESS;
-}
-
-/* The memory of an application that is started again is where that of the last one was. */
-static int
-test_other_memory(void)
-{
-	const int fd = memfd_create("other", MFD_CLOEXEC);
-	struct vu_memory *told = &world.backend.memory;
-	struct stat st;
-
-	TEST_ASSERT_SUCCESS(fstat(fd, &st), "memfd");
-	world.vrings[0].size = 1024;
-	world.vrings[0].avail = WORLD_IOVA + 0x4000;
-	world.vrings[0].used = WORLD_IOVA + 0x5000;
-	world.vrings[1].desc = WORLD_IOVA + 0x10000;
-	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	TEST_ASSERT_SUCCESS(world_start(2), "not started");
-	WORLD_UNTIL(STARTED);
-	TEST_ASSERT_SUCCESS(vhost_user_stop(world.vu), "not stopped");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
-	TEST_ASSERT_SUCCESS(world_start(2), "not started");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 3);
-	TEST_ASSERT_EQUAL(told->nregions, 1u, "memory that is the same changed its form");
-	world.ranges[0].fd = fd;
-	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 1), "memory");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 4);
-	TEST_ASSERT(told->nregions == 2 && world.backend.inodes[0] == st.st_ino &&
-		world.backend.inodes[1] == st.st_ino, "the backend keeps the old memory");
-	/* 16 KiB of descriptors are in one piece, and nothing is lost */
-	TEST_ASSERT(told->regions[0].guest_phys_addr == WORLD_IOVA &&
-		told->regions[0].userspace_addr == WORLD_IOVA &&
-		told->regions[0].memory_size == 0x4000 &&
-		told->regions[1].guest_phys_addr == WORLD_IOVA + 0x4000 &&
-		told->regions[1].userspace_addr == WORLD_IOVA + 0x4000 &&
-		told->regions[1].memory_size == WORLD_SIZE - 0x4000 &&
-		told->regions[1].mmap_offset == 0x5000, "cut at the wrong place");
-	world.ranges[0].fd = world.memory;
-	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 1), "memory");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 5);
-	TEST_ASSERT(told->nregions == 1 && world.backend.inodes[0] != st.st_ino,
-		"the backend keeps the old memory");
-	/* with two regions, one of which is replaced */
-	world.ranges[1] = world.ranges[0];
-	world.ranges[1].iova += WORLD_SIZE;
-	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 2), "memory");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 6);
-	world.ranges[1].fd = fd;
-	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 2), "memory");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 7);
-	TEST_ASSERT(told->regions[0].guest_phys_addr == WORLD_IOVA + WORLD_SIZE &&
-		told->regions[1].guest_phys_addr == WORLD_IOVA &&
-		world.backend.inodes[0] == st.st_ino, "the backend keeps the old memory");
-	world.ranges[1].offset = 0;
-	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 2), "memory");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 8);
-	TEST_ASSERT(told->regions[1].mmap_offset == 0, "the backend keeps the old place");
-	close(fd);
-	return TEST_SUCCESS;
-}
-
-/* One that cannot be cut: only a new connection makes the backend forget. */
-static int
-test_other_page(void)
-{
-	const int fd = memfd_create("other", MFD_CLOEXEC);
-
-	world.ranges[0].size = 4096;
-	world.vrings[0].size = 8;
-	world.vrings[0].avail = WORLD_IOVA + 0x100;
-	world.vrings[0].used = WORLD_IOVA + 0x200;
-	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	TEST_ASSERT_SUCCESS(world_start(1), "not started");
-	WORLD_UNTIL(STARTED);
-	world.ranges[0].fd = fd;
-	TEST_ASSERT_SUCCESS(vhost_user_set_memory(world.vu, world.ranges, 1), "memory");
-	WORLD_UNTIL(world.count[WORLD_DOWN] == 1);
-	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	TEST_ASSERT_SUCCESS(world_start(1), "not started");
-	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
-	close(fd);
-	return TEST_SUCCESS;
-}
-
 /* Changes during an operation come after it; those that wait are replaced. */
 static int
 test_changes(void)
@@ -501,130 +354,6 @@ test_states(void)
 	return TEST_SUCCESS;
 }
 
-#define V(field, value) { .name = #field " " #value, .vring = true, \
-	.offset = offsetof(struct vhost_user_vring, field), \
-	.width = sizeof(((struct vhost_user_vring *)0)->field), .wrong = value }
-#define R(field, value) { .name = #field " " #value, \
-	.offset = offsetof(struct dma_range, field), \
-	.width = sizeof(((struct dma_range *)0)->field), .wrong = value }
-#define END (WORLD_IOVA + WORLD_SIZE)
-
-/* One field of ring 1 or region 0. */
-static const struct {
-	const char *name;
-	bool vring, packed;
-	size_t offset, width;
-	uint64_t wrong;
-} wrong[] = {
-	V(size, 3), V(size, 255), V(size, 32769), V(size, 0xffff),
-	V(desc, WORLD_IOVA + 8), V(desc, 0), V(desc, WORLD_IOVA - 16),
-	V(desc, END - 4096 + 16), V(desc, END), V(desc, UINT64_MAX - 15),
-	V(avail, WORLD_IOVA + 1), V(avail, 0), V(avail, WORLD_IOVA - 2),
-	V(avail, END - 516), V(avail, END), V(avail, UINT64_MAX - 1),
-	V(used, WORLD_IOVA + 2), V(used, 0), V(used, WORLD_IOVA - 4),
-	V(used, END - 2052), V(used, END), V(used, UINT64_MAX - 3),
-	R(fd, UINT32_MAX), R(size, 0), R(size, UINT64_MAX), R(iova, 0),
-	R(iova, UINT64_MAX), R(offset, UINT64_MAX), R(offset, -WORLD_SIZE + 4096),
-};
-
-static int
-test_wrong(void)
-{
-	struct vhost_user_vring vrings[2];
-	struct dma_range range;
-	unsigned int i;
-	int ret;
-
-	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	world.backend.nr_seen = 0;
-	for (i = 0; i < RTE_DIM(wrong); i++) {
-		memcpy(vrings, world.vrings, sizeof(vrings));
-		range = world.ranges[0];
-		memcpy((wrong[i].vring ? (char *)&vrings[1] : (char *)&range) +
-			wrong[i].offset, &wrong[i].wrong, wrong[i].width);
-		ret = vhost_user_start(world.vu, 0, &range, 1, vrings, 2, 0);
-		TEST_ASSERT_EQUAL(ret, -EINVAL, "%s: %d", wrong[i].name, ret);
-	}
-	printf("%u wrong fields\n", i);
-	TEST_ASSERT_EQUAL(vhost_user_start(world.vu, 0, world.ranges, 1, world.vrings, 4,
-		0), -EINVAL, "more rings than there are without MQ");
-	TEST_ASSERT_EQUAL(vhost_user_start(world.vu, BACKEND_FEATURES, world.ranges, 1,
-		world.vrings, 5, 0), -EINVAL, "more rings than there are");
-	TEST_ASSERT_EQUAL(vhost_user_start(world.vu, 0, world.ranges, 1, world.vrings, 2,
-		67), -EINVAL, "a tiny MTU");
-	/* a ring with one part that is larger than the region it begins in */
-	vrings[0] = world.vrings[0];
-	vrings[0].avail = WORLD_IOVA;
-	vrings[0].used = WORLD_IOVA + 1024;
-	range = world.ranges[0];
-	range.size = 4080;
-	TEST_ASSERT_EQUAL(vhost_user_start(world.vu, 0, &range, 1, vrings, 1, 0), -EINVAL,
-		"descriptors that reach out of their region");
-	world_settle();
-	TEST_ASSERT_EQUAL(world.backend.nr_seen, 0u, "the backend was told");
-	/* the largest that there are, at the very end */
-	world.vrings[1].size = 32768;
-	world.vrings[1].desc = WORLD_IOVA;
-	world.vrings[1].avail = END - 65542;
-	world.vrings[0].used = END - 2056;
-	world.vrings[1].used = WORLD_IOVA + 0x100000;
-	TEST_ASSERT_SUCCESS(world_start(2), "not started");
-	return TEST_SUCCESS;
-}
-
-/* Packed: any size, and event areas of 4 bytes. */
-static int
-test_packed(void)
-{
-	const uint64_t packed = UINT64_C(1) << VIRTIO_F_RING_PACKED;
-
-	world.vrings[0].size = 3;
-	world.vrings[0].avail = END - 8;
-	world.vrings[0].used = END - 4;
-	world.vrings[0].base = 0x80008000;
-	world.backend.features |= packed;
-	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	world.vrings[1].avail = END - 2;
-	TEST_ASSERT_EQUAL(vhost_user_start(world.vu, packed, world.ranges, 1,
-		world.vrings, 2, 0), -EINVAL, "half an event area");
-	TEST_ASSERT_SUCCESS(vhost_user_start(world.vu, packed, world.ranges, 1,
-		world.vrings, 1, 0), "not started");
-	world.backend.nr_seen = 0;
-	WORLD_UNTIL(STARTED);
-	TEST_TOLD(2, "SET_VRING_CALL 0 fds 1 ack", "SET_VRING_NUM 0 3 ack",
-		"SET_VRING_BASE 0 2147516416 ack",
-		"SET_VRING_ADDR 0 0x7f0000000000 0x7f00001ffff8 0x7f00001ffffc ack",
-		"SET_VRING_KICK 0 fds 1 ack", "SET_VRING_ENABLE 0 1 ack",
-		"SET_STATUS 0xf ack");
-	return TEST_SUCCESS;
-}
-
-/* A backend that came back with less. */
-static int
-test_features(void)
-{
-	static const unsigned int needed[] = { VIRTIO_NET_F_MRG_RXBUF,
-		VIRTIO_RING_F_INDIRECT_DESC, VIRTIO_F_VERSION_1, VIRTIO_F_RING_PACKED };
-	unsigned int i;
-
-	world.backend.features = UINT64_C(1) << VU_F_PROTOCOL_FEATURES;
-	WORLD_UNTIL(vhost_user_is_up(world.vu));
-	world_settle();
-	world.backend.nr_seen = 0;
-	for (i = 0; i < RTE_DIM(needed); i++)
-		TEST_ASSERT_EQUAL(vhost_user_start(world.vu, UINT64_C(1) << needed[i],
-			world.ranges, 1, world.vrings, 2, 0), -EINVAL, "feature %u",
-			needed[i]);
-	/* the others are the mediator's own */
-	TEST_ASSERT_SUCCESS(vhost_user_start(world.vu, UINT64_C(1) << VIRTIO_NET_F_MAC |
-		UINT64_C(1) << VIRTIO_F_ACCESS_PLATFORM, world.ranges, 1, world.vrings, 2,
-		0), "not started");
-	WORLD_UNTIL(STARTED);
-	TEST_ASSERT_EQUAL(memcmp(world.backend.seen[0].payload,
-		&world.backend.features, 8), 0, "other features");
-	return TEST_SUCCESS;
-}
-
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: vhost-user messages",
 	.unit_test_cases = {
@@ -635,17 +364,11 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_start_plain),
 		TEST_CASE_ST(world_connects, world_stop, test_start_nothing),
 		TEST_CASE_ST(world_connects, world_stop, test_stop_and_start),
-		TEST_CASE_ST(world_connects, world_stop, test_memory),
-		TEST_CASE_ST(world_connects, world_stop, test_other_memory),
-		TEST_CASE_ST(world_connects, world_stop, test_other_page),
 		TEST_CASE_ST(world_connects, world_stop, test_changes),
 		TEST_CASE_ST(world_connects, world_stop, test_called),
 		TEST_CASE_ST(world_connects, world_stop, test_enable),
 		TEST_CASE_ST(world_connects, world_stop, test_many_rings),
 		TEST_CASE_ST(world_connects, world_stop, test_states),
-		TEST_CASE_ST(world_connects, world_stop, test_wrong),
-		TEST_CASE_ST(world_connects, world_stop, test_packed),
-		TEST_CASE_ST(world_connects, world_stop, test_features),
 		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},

@@ -166,6 +166,24 @@ world_settle(void)
 	stage_settle(world.loop, &world.backend);
 }
 
+int
+world_told(unsigned int from, const char * const *lines)
+{
+	char text[256];
+	unsigned int i;
+
+	for (i = 0; lines[i] != NULL; i++) {
+		TEST_ASSERT(from + i < world.backend.nr_seen, "no '%s'", lines[i]);
+		backend_text(&world.backend.seen[from + i], text, sizeof(text));
+		TEST_ASSERT(strcmp(text, lines[i]) == 0, "'%s', not '%s'", text,
+			lines[i]);
+	}
+	backend_text(&world.backend.seen[from + i], text, sizeof(text));
+	TEST_ASSERT_EQUAL(world.backend.nr_seen, from + i, "and then '%s'", text);
+	TEST_ASSERT(!world.backend.mistaken, "against the protocol");
+	return TEST_SUCCESS;
+}
+
 void
 world_capture(void)
 {

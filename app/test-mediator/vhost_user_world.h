@@ -59,6 +59,17 @@ void world_round(void);
 /* Until neither has anything to do. */
 void world_settle(void);
 
+/* Started, and nothing was done since. */
+#define STARTED (world.count[WORLD_DONE] == 1)
+
+/* What the backend was told since a message, exactly; the lines end with NULL. */
+int world_told(unsigned int from, const char * const *lines);
+#define TEST_TOLD(from, ...) do { \
+	static const char * const lines_[] = { __VA_ARGS__, NULL }; \
+	if (world_told(from, lines_) != TEST_SUCCESS) \
+		return TEST_FAILED; \
+} while (0)
+
 /* Lines on stderr from here on are kept instead. */
 void world_capture(void);
 /* How many there were with a text. */
