@@ -178,6 +178,27 @@ start(struct device *dev)
 	dev->run = DEVICE_STARTING;
 }
 
+void
+device_backend_prepare(struct device *dev)
+{
+	dev->prepare = true;
+	device_settle(dev);
+}
+
+/* Once for a negotiation. What fails is said, and done about, at the start. */
+static void
+prepare(struct device *dev)
+{
+	struct dma_range ranges[VHOST_USER_MAX_REGIONS];
+	unsigned int nr_ranges;
+
+	dev->prepare = false;
+	nr_ranges = dma_table_merge(&dev->memory, ranges, VHOST_USER_MAX_REGIONS);
+	if (nr_ranges > 0 && nr_ranges <= VHOST_USER_MAX_REGIONS &&
+			vhost_user_prepare(dev->vu, ranges, nr_ranges) == 0)
+		dev->run = DEVICE_PREPARING;
+}
+
 static void
 remap(struct device *dev)
 {
@@ -232,8 +253,12 @@ settle_stopped(struct device *dev)
 	dev->remap = false;
 	if (dev->regs.resetting)
 		device_model_reset(dev);
-	if (virtio_regs_live(&dev->regs) && vhost_user_is_up(dev->vu))
+	if (dev->run == DEVICE_PREPARING || !vhost_user_is_up(dev->vu))
+		return;
+	if (virtio_regs_live(&dev->regs))
 		start(dev);
+	else if (dev->prepare)
+		prepare(dev);
 }
 
 static bool
@@ -262,7 +287,7 @@ advance(struct device *dev)
 		else if (dev->told_pairs != dev->ctrl.pairs)
 			tell_pairs(dev);
 	}
-	if (dev->run == DEVICE_STOPPED)
+	if (dev->run == DEVICE_STOPPED || dev->run == DEVICE_PREPARING)
 		settle_stopped(dev);
 }
 
@@ -376,7 +401,7 @@ done(void *arg, int ret)
 	struct device *dev = arg;
 	enum device_run was = dev->run;
 
-	if (was == DEVICE_STOPPING) {
+	if (was == DEVICE_STOPPING || was == DEVICE_PREPARING) {
 		dev->run = DEVICE_STOPPED;
 	} else if (ret == 0 && was == DEVICE_STARTING) {
 		started(dev);

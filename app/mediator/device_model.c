@@ -161,6 +161,7 @@ features_ok(void *arg, uint64_t features)
 	}
 	dev->regs.usable = (mq ? 2 * dev->pairs : 2) + ctrl;
 	dev->ctrl.features = features;
+	device_backend_prepare(dev);
 	return true;
 }
 
@@ -176,6 +177,7 @@ driver_ok(void *arg)
 	dev->regs.status |= VIRTIO_CONFIG_S_DRIVER_OK;
 	dev->fresh = true;
 	dev->refused = false;
+	dev->prepare = false;
 	start_ctrl(dev);
 	device_settle(dev);
 	return 0;
@@ -295,6 +297,7 @@ device_model_reset(struct device *dev)
 	dev->ctrl.features = 0;
 	dev->announce = false;
 	dev->refused = false;
+	dev->prepare = false;
 	device_irq_forget(dev);
 	dev->link = vhost_user_is_up(dev->vu);
 }

@@ -20,9 +20,10 @@
 #include "virtio_pci.h"
 #include "virtio_regs.h"
 
-/* What the backend is doing. It can reach the client's memory in all but the first. */
+/* What the backend is doing. It uses the client's memory in all but the first two. */
 enum device_run {
 	DEVICE_STOPPED,
+	DEVICE_PREPARING,        /* is being told of memory that it does not use yet */
 	DEVICE_STARTING,
 	DEVICE_STARTED,
 	DEVICE_REMAPPING,        /* is being given other memory */
@@ -61,6 +62,7 @@ struct device {
 
 	/* device_backend.c */
 	enum device_run run;
+	bool prepare;            /* it can be told of the memory before the start */
 	bool remap;              /* it does not know the memory of now */
 	bool later;              /* the client waits for vfu_server_done() */
 	bool fresh;              /* no backend has seen the rings */
@@ -137,6 +139,8 @@ int device_doorbell_kick_fd(const struct device *dev, uint16_t queue);
 
 /* device_backend.c */
 extern const struct vhost_user_ops device_backend_ops;
+/* The driver will start the device soon, most likely with the memory of now. */
+void device_backend_prepare(struct device *dev);
 /* The backend has the rings, or is just getting them. */
 bool device_backend_active(const struct device *dev);
 /* Bring it to where the device is. */

@@ -211,6 +211,25 @@ vhost_user_start(struct vhost_user *vu, uint64_t features,
 }
 
 int
+vhost_user_prepare(struct vhost_user *vu, const struct dma_range *ranges,
+		unsigned int nr_ranges)
+{
+	struct vu_batch batch;
+	int ret;
+
+	ret = ready_for(vu, false);
+	if (ret == 0)
+		ret = vu_check_memory(vu, ranges, nr_ranges);
+	if (ret < 0)
+		return ret;
+	if (vu_knows_memory(vu, ranges, nr_ranges))
+		return 1;
+	vu_batch_init(&batch, vu);
+	vu_add_memory(&batch, ranges, nr_ranges);
+	return vu_batch_operation(&batch, VU_OP_PREPARE);
+}
+
+int
 vhost_user_stop(struct vhost_user *vu)
 {
 	struct vu_batch batch;

@@ -80,6 +80,12 @@ int vhost_user_start(struct vhost_user *vu, uint64_t features,
 		const struct dma_range *ranges, unsigned int nr_ranges,
 		const struct vhost_user_vring *vrings, unsigned int nr_vrings,
 		uint16_t mtu);
+/*
+ * Tell a backend that is stopped of the memory that it will be started with: to map it may
+ * take longer than all the rest of a start. Then done(); 1: it knows of it already.
+ */
+int vhost_user_prepare(struct vhost_user *vu, const struct dma_range *ranges,
+		unsigned int nr_ranges);
 /* Stop it: once done() is called it uses neither rings nor buffers. */
 int vhost_user_stop(struct vhost_user *vu);
 /* Where it stopped, see struct vhost_user_vring; of the last stop. */

@@ -147,8 +147,10 @@ vu_batch_send(struct vu_batch *batch)
 	STAILQ_FOREACH(msg, &batch->msgs, next)
 		msg->seq = ++vu->seq;
 	STAILQ_CONCAT(&vu->unsent, &batch->msgs);
-	if (batch->has_table)
+	if (batch->has_table) {
+		vu->asked = batch->asked;
 		vu->table = batch->table;
+	}
 	vu_flush(vu);
 	return 0;
 }

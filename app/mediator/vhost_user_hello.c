@@ -28,6 +28,7 @@ vu_hello(struct vhost_user *vu)
 	struct vu_batch batch;
 
 	vu->protocol = 0;
+	vu->asked.count = 0;
 	vu->table.count = 0;
 	vu_batch_init(&batch, vu);
 	vu_add_empty(&batch, VU_SET_OWNER);

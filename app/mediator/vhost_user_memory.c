@@ -7,7 +7,8 @@
  * these are the same, keeps the old mappings. But an application that is started again has
  * other memory at the addresses of the last one. A table that looks like the last one and
  * is not the same is therefore sent in another form: neighbours swapped or, where there is
- * but one region, that one in two pieces.
+ * but one region, that one in two pieces. What is the same is sent in the form that it
+ * had, as a table in another form has the backend map all anew.
  */
 
 #include <errno.h>
@@ -70,6 +71,22 @@ has_same_files(const struct vu_table *a, const struct vu_table *b)
 	return true;
 }
 
+static bool
+is_same(const struct vu_table *a, const struct vu_table *b)
+{
+	return looks_same(a, b) && has_same_files(a, b);
+}
+
+bool
+vu_knows_memory(const struct vhost_user *vu, const struct dma_range *ranges,
+		unsigned int nr_ranges)
+{
+	struct vu_table asked;
+
+	describe(&asked, ranges, nr_ranges);
+	return is_same(&asked, &vu->asked);
+}
+
 /* The first end of a part of a ring that an address is in; 0: it is in none. */
 static uint64_t
 end_of_ring(const struct vhost_user *vu, uint64_t addr)
@@ -125,6 +142,35 @@ change_form(const struct vhost_user *vu, struct vu_table *table)
 	return 0;
 }
 
+/* Whether the rings of now are in one piece in what the backend was told of last. */
+static bool
+keeps_rings(const struct vhost_user *vu)
+{
+	unsigned int i;
+
+	for (i = 0; i < vu->table.count; i++) {
+		if (end_of_ring(vu, vu->table.pieces[i].iova) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Each piece of a table is of one that was asked for. */
+static void
+find_fds(struct vu_table *table, const struct vu_table *asked)
+{
+	const struct vu_piece *from;
+	unsigned int i, j;
+
+	for (i = 0; i < table->count; i++) {
+		for (j = 0; j < asked->count; j++) {
+			from = &asked->pieces[j];
+			if (table->pieces[i].iova - from->iova < from->size)
+				table->pieces[i].fd = from->fd;
+		}
+	}
+}
+
 void
 vu_add_memory(struct vu_batch *batch, const struct dma_range *ranges,
 		unsigned int nr_ranges)
@@ -135,9 +181,13 @@ vu_add_memory(struct vu_batch *batch, const struct dma_range *ranges,
 	struct vu_memory memory;
 	unsigned int i;
 
-	describe(table, ranges, nr_ranges);
+	describe(&batch->asked, ranges, nr_ranges);
+	*table = batch->asked;
 	/* a new connection knows nothing of the old table */
-	if (looks_same(table, &vu->table) && !has_same_files(table, &vu->table) &&
+	if (is_same(&batch->asked, &vu->asked) && keeps_rings(vu)) {
+		*table = vu->table;
+		find_fds(table, &batch->asked);
+	} else if (looks_same(table, &vu->table) && !has_same_files(table, &vu->table) &&
 			change_form(vu, table) < 0) {
 		vu_complain(vu, VU_BROKEN,
 			"backend %s would keep the old memory: connecting again",

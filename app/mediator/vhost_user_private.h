@@ -137,6 +137,7 @@ enum vu_op {
 	VU_OP_NONE,
 	VU_OP_START,
 	VU_OP_STOP,
+	VU_OP_PREPARE,
 	VU_OP_MEMORY,
 	VU_OP_ENABLE,
 };
@@ -210,7 +211,8 @@ struct vhost_user {
 	uint64_t protocol;   /* protocol features agreed on */
 	uint16_t max_pairs;
 	struct vu_ring *rings; /* 2 * conf.max_pairs */
-	struct vu_table table; /* the last one sent on this connection */
+	struct vu_table asked; /* the last one on this connection, as it was asked for */
+	struct vu_table table; /* and as it was sent */
 };
 
 /* For tests; what runs already is set anew. */
@@ -270,7 +272,7 @@ struct vu_batch {
 	struct vu_msg *last;
 	int ret;             /* once it is negative nothing is added any more */
 	bool has_table;
-	struct vu_table table;
+	struct vu_table asked, table;
 };
 
 void vu_batch_init(struct vu_batch *batch, struct vhost_user *vu);
@@ -301,6 +303,9 @@ void vu_replied(struct vhost_user *vu, const struct vu_expect *expect,
 
 /* vhost_user_memory.c */
 
+/* Whether these are what the backend was told of last. */
+bool vu_knows_memory(const struct vhost_user *vu, const struct dma_range *ranges,
+		unsigned int nr_ranges);
 /* SET_MEM_TABLE, in the form that it takes. */
 void vu_add_memory(struct vu_batch *batch, const struct dma_range *ranges,
 		unsigned int nr_ranges);

@@ -242,8 +242,78 @@ test_stray_rings(void)
 		TEST_ASSERT_EQUAL(dw_status(), 15 | NEEDS_RESET, "case %u: 0x%x", i,
 			dw_status());
 	}
-	TEST_ASSERT_NULL(dw_last(VU_SET_MEM_TABLE, -1), "the backend heard of it");
+	TEST_ASSERT_NULL(dw_last(VU_SET_VRING_ADDR, -1), "the backend heard of it");
 	return TEST_SUCCESS;
+}
+
+/*
+ * The backend hears of the memory when the features are agreed on, and nobody waits for
+ * it: neither a reset, nor an unmap, nor the start.
+ */
+static int
+test_prepare(void)
+{
+	TEST_ASSERT_SUCCESS(dw_map(DW_IOVA, DW_SIZE, 0, dw.memory), "map");
+	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
+	dw_set_status(3);
+	TEST_ASSERT_NULL(dw_last(VU_SET_MEM_TABLE, -1), "told before a driver has come");
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
+	TEST_ASSERT_EQUAL(nr_regions(), 2u, "%u regions", nr_regions());
+	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_FEATURES), 0u, "started");
+	dw.backend.deaf = true;
+	TEST_ASSERT_SUCCESS(dw_unmap(0x200000000, 0x1000), "unmap");
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "reset");
+	TEST_ASSERT_EQUAL(dw.dev->run, DEVICE_PREPARING, "run %u", dw.dev->run);
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "a reset waits");
+	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "a map waits");
+	TEST_ASSERT_SUCCESS(dw_unmap(0x200000000, 0x1000), "an unmap waits");
+	TEST_ASSERT_SUCCESS(dw_set_status(15), "DRIVER_OK waits");
+	dw.backend.deaf = false;
+	DW_UNTIL(dw.dev->run == DEVICE_STARTED);
+	TEST_ASSERT_EQUAL(nr_regions(), 1u, "%u regions", nr_regions());
+	TEST_ASSERT(dw_status() == 15 && !dw.backend.mistaken, "status");
+	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_FEATURES), 1u, "starts");
+	/* once for a negotiation */
+	TEST_ASSERT_SUCCESS(dw_set_status(0), "reset");
+	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
+	dw_backend_forget();
+	dw.backend.deaf = true;
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
+	TEST_ASSERT_SUCCESS(dw_map(0x300000000, 0x1000, 0, dw.memory), "map");
+	dw.backend.deaf = false;
+	dw_settle();
+	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_MEM_TABLE), 1u, "told of each map");
+	dw_backend_forget();
+	TEST_ASSERT_SUCCESS(map_pieces(1, 9), "map");
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
+	dw_settle();
+	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_MEM_TABLE), 0u, "told of too much");
+	return TEST_SUCCESS;
+}
+
+/* A backend that is lost, or a client that goes, before that is over. */
+static int
+test_prepare_lost(void)
+{
+	TEST_ASSERT_SUCCESS(dw_map(DW_IOVA, DW_SIZE, 0, dw.memory), "map");
+	dw.backend.deaf = true;
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
+	TEST_ASSERT_EQUAL(dw.dev->run, DEVICE_PREPARING, "run %u", dw.dev->run);
+	backend_hang_up(&dw.backend);
+	dw.backend.deaf = false;
+	TEST_ASSERT_SUCCESS(dw_set_status(15), "DRIVER_OK");
+	DW_UNTIL(dw.dev->run == DEVICE_STARTED);
+	TEST_ASSERT(dw.dev->losses == 0 && dw_status() == 15, "counted as a loss");
+	TEST_ASSERT_SUCCESS(dw_set_status(0), "reset");
+	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
+	dw.backend.deaf = true;
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
+	TEST_ASSERT_EQUAL(dw.dev->run, DEVICE_PREPARING, "run %u", dw.dev->run);
+	dw_disconnect();
+	TEST_ASSERT_SUCCESS(dw_connect(), "the next client");
+	TEST_ASSERT_EQUAL(dw_status(), 0, "it finds the last one's device");
+	dw.backend.deaf = false;
+	return dw_run(V1, 2);
 }
 
 /* No client takes all files that this process may open. */
@@ -279,6 +349,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_unmap_ring),
 		TEST_CASE_ST(dw_start, dw_stop, test_too_many_regions),
 		TEST_CASE_ST(dw_start, dw_stop, test_stray_rings),
+		TEST_CASE_ST(dw_start, dw_stop, test_prepare),
+		TEST_CASE_ST(dw_start, dw_stop, test_prepare_lost),
 		TEST_CASE_ST(dw_start, dw_stop, test_share_of_files),
 		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()

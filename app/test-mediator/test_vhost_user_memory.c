@@ -126,12 +126,80 @@ test_other_page(void)
 	return TEST_SUCCESS;
 }
 
+/* Told of before the start, which comes with the same. */
+static int
+test_prepare(void)
+{
+	TEST_ASSERT_EQUAL(vhost_user_prepare(world.vu, world.ranges, 1), -ENOTCONN,
+		"told nobody");
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	world.backend.nr_seen = 0;
+	TEST_ASSERT_SUCCESS(vhost_user_prepare(world.vu, world.ranges, 1), "not told");
+	TEST_ASSERT_EQUAL(world_start(1), -EBUSY, "two operations at a time");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 1);
+	TEST_ASSERT_EQUAL(vhost_user_prepare(world.vu, world.ranges, 1), 1, "told twice");
+	world_settle();
+	TEST_TOLD(0, "SET_MEM_TABLE 1 0x7f0000000000 0x200000 0x1000 fds 1 ack");
+	TEST_ASSERT_EQUAL(vhost_user_stop(world.vu), -EINVAL, "it was started");
+	TEST_ASSERT_SUCCESS(world_start(1), "not started");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
+	TEST_ASSERT_EQUAL(vhost_user_prepare(world.vu, world.ranges, 1), -EINVAL,
+		"prepared while it runs");
+	return TEST_SUCCESS;
+}
+
+/* What was sent in another form comes in that form again, unless a ring would be cut. */
+static int
+test_prepare_other(void)
+{
+	const int fd = memfd_create("other", MFD_CLOEXEC);
+	struct vu_memory *told = &world.backend.memory;
+	ino_t *inodes = world.backend.inodes;
+	struct stat st;
+	unsigned int i;
+
+	TEST_ASSERT_SUCCESS(fstat(fd, &st), "memfd");
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	TEST_ASSERT_SUCCESS(vhost_user_prepare(world.vu, world.ranges, 1), "not told");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 1);
+	world.ranges[0].fd = fd;
+	TEST_ASSERT_SUCCESS(vhost_user_prepare(world.vu, world.ranges, 1), "not told");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
+	TEST_ASSERT(told->nregions == 2 && inodes[0] == st.st_ino &&
+		inodes[1] == st.st_ino, "the backend keeps the old memory");
+	for (i = 3; i < 7; i += 2) {
+		world.backend.nr_seen = 0;
+		TEST_ASSERT_SUCCESS(vhost_user_start(world.vu, 0, world.ranges, 1,
+			world.vrings, 1, 0), "not started");
+		WORLD_UNTIL(world.count[WORLD_DONE] == i);
+		TEST_TOLD(0, "SET_FEATURES 0x40000000 ack",
+			"SET_MEM_TABLE 2 0x7f0000000000 0x1000 0x1000 fds 2 ack",
+			"SET_VRING_CALL 0 fds 1 ack", "SET_VRING_NUM 0 256 ack",
+			"SET_VRING_BASE 0 0 ack",
+			"SET_VRING_ADDR 0 0x7f0000000000 0x7f0000001000 0x7f0000001400 ack",
+			"SET_VRING_KICK 0 fds 1 ack", "SET_VRING_ENABLE 0 1 ack",
+			"SET_STATUS 0xf ack");
+		TEST_ASSERT_SUCCESS(vhost_user_stop(world.vu), "not stopped");
+		WORLD_UNTIL(world.count[WORLD_DONE] == i + 1);
+	}
+	world.vrings[0].size = 1024;
+	world.vrings[0].avail = WORLD_IOVA + 0x4000;
+	world.vrings[0].used = WORLD_IOVA + 0x5000;
+	TEST_ASSERT_SUCCESS(world_start(1), "not started");
+	WORLD_UNTIL(world.count[WORLD_DONE] == i);
+	TEST_ASSERT(told->nregions == 1 && inodes[0] == st.st_ino, "a ring is cut");
+	close(fd);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: vhost-user memory",
 	.unit_test_cases = {
 		TEST_CASE_ST(world_connects, world_stop, test_memory),
 		TEST_CASE_ST(world_connects, world_stop, test_other_memory),
 		TEST_CASE_ST(world_connects, world_stop, test_other_page),
+		TEST_CASE_ST(world_connects, world_stop, test_prepare),
+		TEST_CASE_ST(world_connects, world_stop, test_prepare_other),
 		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
