@@ -160,6 +160,14 @@ mediator_serves()
 		>/dev/null 2>&1
 }
 
+# backend_is_up: is the backend of a device there? One that has just begun to listen takes
+# up to a second to accept (DPDK's loop looks at a new socket when its poll times out).
+backend_is_up()
+{
+	"$build/app/mediator/dpdk-mdev-mediator" ctl --name "$MEDIATOR_NAME" list |
+		grep 'backend up' >/dev/null
+}
+
 # hugepages COUNT: have so many free pages of 2 MiB, in $work/huge, until the shell ends.
 # Skips the check where that is not possible.
 hugepages()
