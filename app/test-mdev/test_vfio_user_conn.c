@@ -5,6 +5,7 @@
  * is left of it when it hangs or is gone.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -168,6 +169,54 @@ test_idle(void)
 	}
 	fake_user.after = NULL;
 	TEST_ASSERT_SUCCESS(vfio_region_read(region, 0, &value, 4), "read");
+	return TEST_SUCCESS;
+}
+
+/* How often EAL's interrupt thread has gone to sleep; -1: it is not found. */
+static long
+interrupt_thread_sleeps(void)
+{
+	char path[64], line[128];
+	struct dirent *entry;
+	bool found = false;
+	long sleeps = -1;
+	FILE *file;
+	DIR *dir;
+
+	dir = opendir("/proc/self/task");
+	while (dir != NULL && sleeps < 0 && (entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/self/task/%.16s/status", entry->d_name);
+		file = fopen(path, "r");
+		found = false;
+		while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+			if (strncmp(line, "Name:", 5) == 0)
+				found = strstr(line, "intr") != NULL;
+			if (found)
+				sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps);
+		}
+		if (file != NULL)
+			fclose(file);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return sleeps;
+}
+
+/* Replies wake nobody but who waits for them. */
+static int
+test_idle_sleeps(void)
+{
+	long before, now;
+	uint32_t value;
+	int i;
+
+	TEST_ASSERT_SUCCESS(vfio_region_read(region, 0, &value, 4), "read");
+	before = interrupt_thread_sleeps();
+	TEST_ASSERT(before >= 0, "no interrupt thread");
+	for (i = 0; i < 500; i++)
+		TEST_ASSERT_SUCCESS(vfio_region_read(region, 0, &value, 4), "read");
+	now = interrupt_thread_sleeps();
+TEST_ASSERT(now - before < 4, "woken %ld times by 500 replies", now - before);
 	return TEST_SUCCESS;
 }
 
@@ -463,6 +512,7 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_memory),
 		TEST_CASE_ST(setup, teardown, test_idle),
+		TEST_CASE_ST(setup, teardown, test_idle_sleeps),
 		TEST_CASE_ST(setup, teardown, test_idle_nonsense),
 		TEST_CASE_ST(setup, teardown, test_astray),
 		TEST_CASE_ST(setup, teardown, test_pipelined),

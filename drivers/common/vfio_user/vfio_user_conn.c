@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "vfio_user_private.h"
@@ -378,6 +379,20 @@ vfio_user_conn_take(struct vfio_user_conn *conn)
 	recv_message(conn, vfio_user_now_ms() + vfio_user_timeout_ms);
 }
 
+/*
+ * A request takes all that comes. Whoever looks between requests would be woken by each
+ * reply to find nothing, on the processor that the reply is awaited on, often enough: that
+ * took as long as the request. Changing what is watched cannot fail.
+ */
+static void
+watch_idle(struct vfio_user_conn *conn, bool on)
+{
+	struct epoll_event event = { .events = on ? EPOLLIN : 0 };
+
+	if (conn->idle >= 0)
+		epoll_ctl(conn->idle, EPOLL_CTL_MOD, conn->sock, &event);
+}
+
 int
 vfio_user_request(struct vfio_user_conn *conn, struct vfio_user_request *req)
 {
@@ -396,6 +411,7 @@ vfio_user_request(struct vfio_user_conn *conn, struct vfio_user_request *req)
 	iov[2] = req->out[1];
 	req->in_len = 0;
 	req->in_nr_fds = 0;
+	watch_idle(conn, false);
 	ret = vfio_user_send(conn, iov, RTE_DIM(iov), req->fds, req->nr_fds, deadline);
 	if (ret == 0) {
 		conn->req = req;
@@ -405,6 +421,7 @@ vfio_user_request(struct vfio_user_conn *conn, struct vfio_user_request *req)
 	while (ret == 0 && conn->req != NULL)
 		ret = recv_message(conn, deadline);
 	conn->req = NULL;
+	watch_idle(conn, true);
 	return ret < 0 ? ret : conn->req_result;
 }
 

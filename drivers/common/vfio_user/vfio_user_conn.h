@@ -42,6 +42,7 @@ struct vfio_user_conn {
 	int sock;
 	int epoll;            /* readable once the server is gone */
 	pthread_mutex_t lock; /* all below, and the maps of the device */
+	int idle;             /* epoll: messages between requests; -1: nobody looks */
 	int broken;           /* what requests return; 0 while it works */
 	uint16_t next_id;
 	bool sending;         /* a message is on its way: no other may start */

@@ -119,6 +119,7 @@ vfio_user_conn_open(struct vfio_user_conn *conn, const char *name, const char *p
 	int ret;
 
 	conn->name = name;
+	conn->idle = -1;
 	conn->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (conn->sock < 0) {
 		ret = -errno;

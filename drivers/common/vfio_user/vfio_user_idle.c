@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <rte_eal.h>
@@ -62,16 +63,54 @@ idle_interrupt(void *arg)
 				NULL);
 }
 
+/* A set of its own: EAL knows no way to stop watching an fd for a moment. */
+static int
+idle_open(struct vfio_user_conn *conn)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll, err;
+
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll < 0)
+		return -errno;
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, conn->sock, &event) < 0) {
+		err = errno;
+		close(epoll);
+		return -err;
+	}
+	/* memory that EAL adds makes requests at any time */
+	pthread_mutex_lock(&conn->lock);
+	conn->idle = epoll;
+	pthread_mutex_unlock(&conn->lock);
+	return 0;
+}
+
+static void
+idle_close(struct vfio_user_conn *conn)
+{
+	int epoll;
+
+	pthread_mutex_lock(&conn->lock);
+	epoll = conn->idle;
+	conn->idle = -1;
+	pthread_mutex_unlock(&conn->lock);
+	close(epoll);
+}
+
 int
 vfio_user_idle_start(struct vfio_user_dev *dev)
 {
-	int ret = -ENOMEM;
+	int ret;
 
+	ret = idle_open(&dev->conn);
+	if (ret < 0)
+		goto fail;
+	ret = -ENOMEM;
 	dev->idle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
 	if (dev->idle == NULL)
-		goto fail;
+		goto close_epoll;
 	if (rte_intr_type_set(dev->idle, RTE_INTR_HANDLE_EXT) != 0 ||
-			rte_intr_fd_set(dev->idle, dev->conn.sock) != 0)
+			rte_intr_fd_set(dev->idle, dev->conn.idle) != 0)
 		goto free_handle;
 	ret = rte_intr_callback_register(dev->idle, idle_interrupt, dev);
 	if (ret == 0)
@@ -79,6 +118,8 @@ vfio_user_idle_start(struct vfio_user_dev *dev)
 
 free_handle:
 	rte_intr_instance_free(dev->idle);
+close_epoll:
+	idle_close(&dev->conn);
 fail:
 	VFIO_USER_LOG(ERR, "%s: cannot watch the socket of its mediator: %s: free some memory, and attach it again",
 		dev->conn.name, strerror(-ret));
@@ -92,4 +133,5 @@ vfio_user_idle_stop(struct vfio_user_dev *dev)
 	while (rte_intr_callback_unregister(dev->idle, idle_interrupt, dev) == -EAGAIN)
 		usleep(IDLE_POLL_US);
 	rte_intr_instance_free(dev->idle);
+	idle_close(&dev->conn);
 }
