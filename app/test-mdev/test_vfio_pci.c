@@ -63,7 +63,7 @@ test_ids(void)
 	TEST_ASSERT_EQUAL(ids.subsystem_vendor, 0x1234, "subsystem vendor");
 	TEST_ASSERT_EQUAL(ids.subsystem_device, 0x5678, "subsystem device");
 	fake_vfio.fail = FAKE_OP_REGION_READ;
-	fake_vfio.fail_after = 3;
+	fake_vfio.fail_after = 2;
 	TEST_ASSERT_EQUAL(vfio_pci_read_ids(dev, &ids), -EIO, "error lost");
 	return TEST_SUCCESS;
 }
@@ -87,6 +87,11 @@ test_capabilities(void)
 		"MSI-X was not found");
 	TEST_ASSERT_EQUAL(vfio_pci_find_cap(dev, PCI_CAP_ID_EXP, 0), -ENOENT,
 		"found what is not there");
+	/* no further read: each may be a message */
+	fake_vfio.fail = FAKE_OP_REGION_READ;
+	fake_vfio.fail_after = 0;
+	TEST_ASSERT_EQUAL(vfio_pci_find_cap(dev, PCI_CAP_ID_VNDR, 0x40), 0x60,
+		"the list is walked again");
 	return TEST_SUCCESS;
 }
 

@@ -90,21 +90,23 @@ int
 vfio_pci_read_ids(struct vfio_dev *dev, struct vfio_pci_ids *ids)
 {
 	rte_le32_t class_revision;
+	rte_le16_t id[2], subsystem[2];
 	int ret;
 
-	ret = pci_read16(dev, PCI_VENDOR_ID, &ids->vendor);
+	/* two registers at a time: each may be a message */
+	ret = vfio_pci_read(dev, PCI_VENDOR_ID, id, sizeof(id));
 	if (ret == 0)
-		ret = pci_read16(dev, PCI_DEVICE_ID, &ids->device);
-	if (ret == 0)
-		ret = pci_read16(dev, PCI_SUBSYSTEM_VENDOR_ID,
-				&ids->subsystem_vendor);
-	if (ret == 0)
-		ret = pci_read16(dev, PCI_SUBSYSTEM_ID, &ids->subsystem_device);
+		ret = vfio_pci_read(dev, PCI_SUBSYSTEM_VENDOR_ID, subsystem,
+				sizeof(subsystem));
 	if (ret == 0)
 		ret = vfio_pci_read(dev, PCI_CLASS_REVISION, &class_revision,
 				sizeof(class_revision));
 	if (ret < 0)
 		return ret;
+	ids->vendor = rte_le_to_cpu_16(id[0]);
+	ids->device = rte_le_to_cpu_16(id[1]);
+	ids->subsystem_vendor = rte_le_to_cpu_16(subsystem[0]);
+	ids->subsystem_device = rte_le_to_cpu_16(subsystem[1]);
 	ids->class_code = rte_le_to_cpu_32(class_revision) >> 8;
 	ids->revision = rte_le_to_cpu_32(class_revision) & 0xff;
 	return 0;
@@ -118,24 +120,20 @@ list_broken(const struct vfio_dev *dev)
 	return -EPROTO;
 }
 
-/*
- * Always walks from the head, so that a list that loops is noticed although each
- * call finds only one capability.
- */
-int
-vfio_pci_find_cap(struct vfio_dev *dev, uint8_t id, uint32_t start)
+/* From the head to the end. Their number, or a negative errno. */
+static int
+walk_caps(struct vfio_dev *dev, struct vfio_pci_cap caps[VFIO_PCI_MAX_CAPS])
 {
 	uint64_t visited = 0; /* one bit for each of the 64 places */
-	bool passed = start == 0;
 	uint8_t pos, header[2];
 	uint16_t status;
-	int ret;
+	int ret, n = 0;
 
 	ret = pci_read16(dev, PCI_STATUS, &status);
 	if (ret < 0)
 		return ret;
 	if ((status & PCI_STATUS_CAP_LIST) == 0)
-		return -ENOENT;
+		return 0;
 	ret = vfio_pci_read(dev, PCI_CAPABILITY_LIST, &pos, sizeof(pos));
 	if (ret < 0)
 		return ret;
@@ -148,9 +146,30 @@ vfio_pci_find_cap(struct vfio_dev *dev, uint8_t id, uint32_t start)
 		ret = vfio_pci_read(dev, pos, header, sizeof(header));
 		if (ret < 0)
 			return ret == -EINVAL ? list_broken(dev) : ret;
-		if (passed && header[PCI_CAP_LIST_ID] == id)
-			return pos;
-		if (pos == start)
+		caps[n].id = header[PCI_CAP_LIST_ID];
+		caps[n++].pos = pos;
+	}
+	return n;
+}
+
+/* The list is read-only (s. 6.7): once walked it is known. */
+int
+vfio_pci_find_cap(struct vfio_dev *dev, uint8_t id, uint32_t start)
+{
+	bool passed = start == 0;
+	uint32_t i;
+	int ret;
+
+	if (dev->num_caps == 0) {
+		ret = walk_caps(dev, dev->caps);
+		if (ret < 0)
+			return ret;
+		dev->num_caps = ret;
+	}
+	for (i = 0; i < dev->num_caps; i++) {
+		if (passed && dev->caps[i].id == id)
+			return dev->caps[i].pos;
+		if (dev->caps[i].pos == start)
 			passed = true;
 	}
 	return -ENOENT;

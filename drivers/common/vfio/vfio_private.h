@@ -43,6 +43,13 @@ struct vfio_dma_range {
 	size_t len;
 };
 
+/* A capability in the first 256 bytes of PCI configuration space, and how many fit. */
+struct vfio_pci_cap {
+	uint8_t id, pos;
+};
+
+#define VFIO_PCI_MAX_CAPS 48
+
 struct vfio_dev {
 	const struct vfio_transport_ops *ops;
 	struct vfio_transport_dev tdev;
@@ -55,6 +62,8 @@ struct vfio_dev {
 	pthread_mutex_t regions_lock;  /* held while regions gets an entry */
 	struct vfio_region **regions;  /* num_regions entries, NULL until asked */
 	TAILQ_HEAD(, vfio_dma_range) dma_ranges;
+	uint32_t num_caps;             /* 0 until the list was walked */
+	struct vfio_pci_cap caps[VFIO_PCI_MAX_CAPS];
 	char name[];
 };
 
