@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include <rte_ether.h>
-#include <rte_prefetch.h>
 
 #include "virtqueue_packed.h"
 #include "virtqueue_split.h"

@@ -12,7 +12,6 @@
 
 #include "virtio_burst.h"
 #include "virtio_offload.h"
-#include "virtio_rx_vec.h"
 
 /* mbufs that one refill step takes from the pool */
 #define REFILL_BATCH 64
@@ -139,15 +138,9 @@ rx_clamp(struct virtqueue *vq, uint32_t len)
 	return vq->rx_buf_len;
 }
 
-/* All that bursts set in an mbuf: what is in a pool has no next segment. */
 static VIRTIO_BURST_INLINE void
-rx_init_mbuf(const struct virtqueue *vq, struct rte_mbuf *m, uint32_t len)
+rx_init_mbuf_len(struct rte_mbuf *m, uint32_t len)
 {
-	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, data_off) % 8 != 0);
-	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, ol_flags) !=
-		offsetof(struct rte_mbuf, data_off) + 8);
-	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, packet_type) !=
-		offsetof(struct rte_mbuf, ol_flags) + 8);
 	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, pkt_len) !=
 		offsetof(struct rte_mbuf, packet_type) + 4);
 	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, data_len) !=
@@ -155,8 +148,6 @@ rx_init_mbuf(const struct virtqueue *vq, struct rte_mbuf *m, uint32_t len)
 	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, vlan_tci) !=
 		offsetof(struct rte_mbuf, data_len) + 2);
 
-	*(virtqueue_word64 *)&m->data_off = vq->rearm;
-	m->ol_flags = vq->mbuf_flags;
 #if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
 	*(virtqueue_word64 *)&m->packet_type = (uint64_t)len << 32;
 	*(virtqueue_word64 *)&m->data_len = (uint16_t)len;
@@ -168,6 +159,23 @@ rx_init_mbuf(const struct virtqueue *vq, struct rte_mbuf *m, uint32_t len)
 	m->hash.rss = 0;
 #endif
 }
+
+/* All that bursts set in an mbuf: what is in a pool has no next segment. */
+static VIRTIO_BURST_INLINE void
+rx_init_mbuf(const struct virtqueue *vq, struct rte_mbuf *m, uint32_t len)
+{
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, data_off) % 8 != 0);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, ol_flags) !=
+		offsetof(struct rte_mbuf, data_off) + 8);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, packet_type) !=
+		offsetof(struct rte_mbuf, ol_flags) + 8);
+
+	*(virtqueue_word64 *)&m->data_off = vq->rearm;
+	m->ol_flags = vq->mbuf_flags;
+	rx_init_mbuf_len(m, len);
+}
+
+#include "virtio_rx_vec.h"
 
 /*
  * s. 5.1.6.4: a frame takes num_buffers buffers. Those after the first hold no header:
@@ -275,7 +283,38 @@ rx_buf_addr(const struct virtqueue *vq, const struct rte_mbuf *m, uint32_t hdr_l
 	return virtqueue_buf_addr(vq, m) + RTE_PKTMBUF_HEADROOM - hdr_len;
 }
 
-/* Give the device so many buffers, which are in mbuf[]; not yet visible. */
+/*
+ * Give the device so many buffers, which are in mbuf[]; not yet visible. In sequence they do
+ * not wrap, and what the queue says of them is read once: the compiler has to think that
+ * each descriptor could be a part of it.
+ */
+static VIRTIO_BURST_INLINE void
+rx_give_run(struct virtqueue *vq, uint16_t position, uint16_t count, uint32_t hdr_len,
+		const bool packed)
+{
+	const uint16_t from = position & vq->mask, mbuf_addr = vq->mbuf_addr;
+	const uint16_t flags = VRING_DESC_F_WRITE | packed_avail_flags(vq, position);
+	struct vring_packed_desc *packed_desc = &vq->packed_desc[from];
+	struct rte_mbuf **mbuf = &vq->mbuf[from];
+	const uint32_t len = vq->rx_buf_len;
+	struct vring_desc *desc = &vq->desc[from];
+	uint64_t addr;
+	uint16_t i;
+
+	for (i = 0; i < count; i++) {
+		addr = *(const uint64_t *)((const char *)mbuf[i] + mbuf_addr) +
+			RTE_PKTMBUF_HEADROOM - hdr_len;
+		if (packed) {
+			packed_desc[i].addr = rte_cpu_to_le_64(addr);
+			*(volatile virtqueue_word64 *)&packed_desc[i].len =
+				packed_pack(len, from + i, flags);
+		} else {
+			desc[i].addr = rte_cpu_to_le_64(addr);
+			split_enqueue_avail(vq, position + i, from + i);
+		}
+	}
+}
+
 static VIRTIO_BURST_INLINE void
 rx_give(struct virtqueue *vq, uint16_t position, uint16_t count, uint32_t hdr_len,
 		const bool in_sequence, const bool packed)
@@ -283,9 +322,12 @@ rx_give(struct virtqueue *vq, uint16_t position, uint16_t count, uint32_t hdr_le
 	uint16_t id, i;
 	uint64_t addr;
 
+	if (in_sequence) {
+		rx_give_run(vq, position, count, hdr_len, packed);
+		return;
+	}
 	for (i = 0; i < count; i++, position++) {
-		id = in_sequence ? position & vq->mask :
-			vq->ids[position & vq->mask];
+		id = vq->ids[position & vq->mask];
 		addr = rx_buf_addr(vq, vq->mbuf[id], hdr_len);
 		if (packed) {
 			packed_write_desc(vq, position, addr,

@@ -42,36 +42,35 @@ rx_block_split(const struct virtqueue *vq, uint16_t from, uint32_t min, uint32_t
 	return !vec_any(&bad);
 }
 
+/*
+ * The same of a packed ring. All that is said of a descriptor is compared at once, so that
+ * no branch or load waits for the one before it.
+ */
 static VIRTIO_BURST_INLINE bool
 rx_block_packed(const struct virtqueue *vq, uint16_t position, uint16_t from,
 		uint32_t min, uint32_t *len)
 {
-	uint32_t limit = vq->rx_buf_len - min, bad = 0;
+	const uint64_t fields = packed_pack(0, UINT16_MAX, PACKED_AVAIL | PACKED_USED);
+	const uint16_t flags = packed_used_flags(vq, position);
+	const uint64_t limit = vq->rx_buf_len - min;
+	uint64_t word, bad = 0;
 	unsigned int i;
-	uint64_t word;
 
 	for (i = 0; i < RX_BLOCK; i++) {
+#ifdef RTE_ARCH_X86
+		/* one load: what was written before the flags is seen with them */
+		word = *(const volatile virtqueue_word64 *)
+			&vq->packed_desc[from + i].len;
+#else
 		if (!packed_is_used(vq, position + i, &word))
 			return false;
-		len[i] = packed_len(word);
-		bad |= packed_id(word) ^ (from + i);
-		bad |= len[i] - min > limit;
-	}
-	return bad == 0;
-}
-
-/* What rx_init_mbuf() does. */
-static VIRTIO_BURST_INLINE void
-rx_block_init_mbuf(const vec_quad *start, struct rte_mbuf *m, uint32_t len)
-{
-	vec_quad *quad = (vec_quad *)&m->data_off;
-
-#if VEC_QUADS == 1
-	quad[0] = start[0] | (vec_quad){ 0, 0, (uint64_t)len << 32, (uint16_t)len };
-#else
-	quad[0] = start[0];
-	quad[1] = (vec_quad){ (uint64_t)len << 32, (uint16_t)len };
 #endif
+		len[i] = packed_len(word);
+		bad |= (word ^ packed_pack(0, from + i, flags)) & fields;
+		bad |= (limit - (len[i] - min)) & RX_SIGN;
+	}
+	virtqueue_rmb(vq);
+	return bad == 0;
 }
 
 /* Receive eight frames, or none. */
@@ -80,16 +79,13 @@ rx_block(struct virtqueue *vq, uint16_t position, struct rte_mbuf **pkts,
 		struct burst_sums *sums, const unsigned int flags)
 {
 	const uint32_t min = VIRTIO_NET_HDR_LEN + RTE_ETHER_HDR_LEN;
+	const vec_pair start = { vq->rearm, vq->mbuf_flags };
+	const uint32_t frame_offset = vq->frame_offset;
 	uint16_t from = position & vq->mask, more = 0, num_buffers;
 	uint32_t len[RX_BLOCK];
 	const uint8_t *frame;
 	unsigned int i;
 	uint8_t group = 0;
-#if VEC_QUADS == 1
-	const vec_quad start[] = { { vq->rearm, vq->mbuf_flags, 0, 0 } };
-#else
-	const vec_quad start[] = { { vq->rearm, vq->mbuf_flags } };
-#endif
 
 	if (unlikely(from + RX_BLOCK > vq->size))
 		return false;
@@ -101,23 +97,23 @@ rx_block(struct virtqueue *vq, uint16_t position, struct rte_mbuf **pkts,
 	if ((flags & BURST_MERGEABLE) != 0) {
 		for (i = 0; i < RX_BLOCK; i++) {
 			num_buffers = *(const volatile uint16_t *)RTE_PTR_ADD(pkts[i],
-					vq->frame_offset - sizeof(num_buffers));
+					frame_offset - sizeof(num_buffers));
 			more |= num_buffers ^ rte_cpu_to_le_16(1);
 		}
 		if (unlikely(more != 0))
 			return false;
 	}
 	for (i = 0; i < RX_BLOCK; i++) {
-		len[i] -= VIRTIO_NET_HDR_LEN;
-		rx_block_init_mbuf(start, pkts[i], len[i]);
-		burst_count_len(sums, len[i]);
-		frame = RTE_PTR_ADD(pkts[i], vq->frame_offset);
+		frame = RTE_PTR_ADD(pkts[i], frame_offset);
 		group |= frame[0];
+		*(vec_pair *)&pkts[i]->data_off = start;
+		rx_init_mbuf_len(pkts[i], len[i] - VIRTIO_NET_HDR_LEN);
+		burst_count_len(sums, len[i] - VIRTIO_NET_HDR_LEN);
 	}
 	if (unlikely((group & RTE_ETHER_GROUP_ADDR) != 0)) {
 		for (i = 0; i < RX_BLOCK; i++)
 			burst_count_address(vq, RTE_PTR_ADD(pkts[i],
-					vq->frame_offset));
+					frame_offset));
 	}
 	return true;
 }

@@ -163,9 +163,10 @@ virtio_reclaim(struct virtqueue *vq)
 static void
 reclaim_packed(struct virtqueue *vq, uint16_t max)
 {
-	struct tx_free free = { .count = 0 };
+	struct tx_free free;
 	uint64_t word;
 
+	free.count = 0;
 	for (; max > 0 && packed_is_used(vq, vq->tail, &word); max--) {
 		if (!tx_reclaim_id(vq, packed_id(word), &free))
 			break;
@@ -181,10 +182,11 @@ reclaim_packed(struct virtqueue *vq, uint16_t max)
 static void
 reclaim_packed_in_order(struct virtqueue *vq, uint16_t max)
 {
-	struct tx_free free = { .count = 0 };
+	struct tx_free free;
 	uint16_t id, at;
 	uint64_t word;
 
+	free.count = 0;
 	while (max > 0 && packed_is_used(vq, vq->tail, &word)) {
 		id = packed_id(word);
 		if (id >= vq->size || ((id - vq->tail) & vq->mask) >=

@@ -31,7 +31,7 @@ tx_outstanding(const struct virtqueue *vq)
 	return vq->nr_plain + vq->nr_others;
 }
 
-/* mbufs on their way back. */
+/* mbufs on their way back. Not initialised as a whole: that is four lines of the stack. */
 struct tx_free {
 	uint16_t count;
 	struct rte_mbuf *m[FREE_BATCH];
@@ -122,9 +122,10 @@ tx_split_run(const struct virtqueue *vq, uint16_t count)
 static VIRTIO_BURST_INLINE void
 tx_reclaim_split(struct virtqueue *vq, uint16_t count)
 {
-	struct tx_free free = { .count = 0 };
+	struct tx_free free;
 	uint16_t run;
 
+	free.count = 0;
 	if (likely(vq->in_sequence && vq->nr_others == 0)) {
 		run = tx_split_run(vq, count);
 		tx_reclaim_plain(vq, run);
@@ -143,8 +144,9 @@ tx_reclaim_split(struct virtqueue *vq, uint16_t count)
 static VIRTIO_BURST_INLINE void
 tx_reclaim_split_in_order(struct virtqueue *vq, uint16_t count)
 {
-	struct tx_free free = { .count = 0 };
+	struct tx_free free;
 
+	free.count = 0;
 	vq->used_idx += count;
 	if (likely(vq->nr_others == 0)) {
 		tx_reclaim_plain(vq, count);
@@ -158,16 +160,13 @@ tx_reclaim_split_in_order(struct virtqueue *vq, uint16_t count)
 static VIRTIO_BURST_INLINE void
 tx_reclaim_packed(struct virtqueue *vq)
 {
-	struct tx_free free = { .count = 0 };
-	uint16_t run = 0;
+	struct tx_free free;
+	uint16_t run;
 	uint64_t word;
 
+	free.count = 0;
 	if (likely(vq->in_sequence && vq->nr_others == 0)) {
-		while (run < vq->nr_plain &&
-				packed_is_used(vq, vq->tail + run, &word) &&
-				likely(packed_id(word) ==
-					((vq->tail + run) & vq->mask)))
-			run++;
+		run = packed_used_run(vq, vq->tail, vq->nr_plain);
 		tx_reclaim_plain(vq, run);
 	}
 	while (tx_outstanding(vq) > 0 && packed_is_used(vq, vq->tail, &word)) {
@@ -212,13 +211,18 @@ tx_reclaim_up_to(struct virtqueue *vq, uint16_t id, struct tx_free *free)
 static VIRTIO_BURST_INLINE void
 tx_reclaim_packed_in_order(struct virtqueue *vq)
 {
-	struct tx_free free = { .count = 0 };
+	struct tx_free free;
 	uint16_t run = 0, count;
 	uint64_t word;
 
+	free.count = 0;
 	if (likely(vq->nr_others == 0)) {
-		while (run < vq->nr_plain &&
-				packed_is_used(vq, vq->tail + run, &word)) {
+		for (;;) {
+			run += packed_used_run(vq, vq->tail + run,
+					vq->nr_plain - run);
+			if (run == vq->nr_plain ||
+					!packed_is_used(vq, vq->tail + run, &word))
+				break;
 			count = tx_batch(vq, vq->tail + run, packed_id(word));
 			if (unlikely(count == 0))
 				break;
