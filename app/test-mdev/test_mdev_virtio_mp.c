@@ -176,7 +176,7 @@ test_told_of_pauses(void)
 	TEST_ASSERT_EQUAL(fake_mp.requests, 1, "not told of the link");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_up(virtio_port.id), "up");
 	TEST_ASSERT_EQUAL(fake_mp.requests, 2, "not told of the link");
-	mdev_virtio_bursts_pause(virtio_port.dev);
+	mdev_virtio_bursts_pause(virtio_port.dev, NULL);
 	TEST_ASSERT_EQUAL(fake_mp.requests, 3, "not told of the pause");
 	TEST_ASSERT_EQUAL(((struct message *)fake_mp.last.param)->type, TYPE_PAUSE,
 		"told something else");

@@ -59,7 +59,7 @@ asked(struct rte_eth_dev *dev)
 {
 	rte_le16_t status;
 
-	if (dev->data->dev_started == 0 ||
+	if (dev->data->dev_started == 0 || mdev_virtio_recovering(dev) ||
 			!virtio_has_feature(mdev_virtio_hw(dev)->features,
 				VIRTIO_NET_F_GUEST_ANNOUNCE) ||
 			MDEV_VIRTIO_CONFIG_FIELD(dev, status, &status) < 0)
@@ -67,14 +67,13 @@ asked(struct rte_eth_dev *dev)
 	return (rte_le_to_cpu_16(status) & VIRTIO_NET_S_ANNOUNCE) != 0;
 }
 
-void
-mdev_virtio_announce(struct rte_eth_dev *dev)
+/* A restart by another thread may be replacing the queue: the control lock is held. */
+static void
+announce(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	struct rte_mbuf *m = NULL;
 
-	if (!asked(dev))
-		return;
 	if (dev->data->nb_tx_queues > 0)
 		m = rte_net_make_rarp_packet(hw->announce_pool,
 				&dev->data->mac_addrs[0]);
@@ -83,4 +82,13 @@ mdev_virtio_announce(struct rte_eth_dev *dev)
 	DRV_LOG(INFO, "%s: the device asks for an announcement: it goes out with the next burst on transmit queue 0",
 		dev->data->name);
 	virtio_cvq_announce_ack(&hw->cvq, mdev_virtio_transport(dev));
+}
+
+void
+mdev_virtio_announce(struct rte_eth_dev *dev)
+{
+	if (!asked(dev) || mdev_virtio_control_begin(dev) < 0)
+		return;
+	announce(dev);
+	mdev_virtio_control_end(dev, 0);
 }

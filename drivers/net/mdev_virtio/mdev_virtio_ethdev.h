@@ -66,7 +66,8 @@ struct mdev_virtio_recovery {
 	bool failed;            /* not tried again before the next start */
 	uint32_t max;           /* recoveries in window_s; tests set this, that */
 	uint32_t window_s;
-	uint32_t pause_polls;   /* and how often it is looked whether owners have heard */
+	uint32_t pause_polls;   /* and how often it is looked whether owners have heard, */
+	uint32_t send_polls;    /* and whether a device that is well has sent all */
 	uint64_t begun[MDEV_VIRTIO_RECOVERIES]; /* when the last ones began, in ms */
 	uint32_t nr_begun;      /* of all since the start */
 	struct virtqueue *replaced; /* their owners may be in a burst still */
@@ -200,11 +201,14 @@ void mdev_virtio_bursts_publish(struct rte_eth_dev *dev, bool queues);
 void mdev_virtio_select_paused(struct rte_eth_dev *dev);
 /*
  * Let no thread of any process begin a burst, and wait for a bounded time until the
- * owners of all queues have heard of it.
+ * owners of all queues have heard of it, but for one of which the caller knows that nobody
+ * is in a burst of it; or NULL.
  */
-void mdev_virtio_bursts_pause(struct rte_eth_dev *dev);
+void mdev_virtio_bursts_pause(struct rte_eth_dev *dev, const struct virtqueue *own);
 /* Is the owner in no burst of this queue, since bursts were paused last? */
 bool mdev_virtio_queue_paused(const struct virtqueue *vq);
+/* After a pause: is there room for those that mdev_virtio_queues_take() would replace? */
+bool mdev_virtio_queues_room(struct rte_eth_dev *dev);
 /*
  * After a pause, replace each queue whose owner may be in a burst of it. The device does
  * not use any. 0, or a negative errno, logged.
@@ -224,6 +228,8 @@ void mdev_virtio_recover_stop(struct rte_eth_dev *dev);
 void mdev_virtio_recover_stopped(struct rte_eth_dev *dev);
 /* The device asks for a reset: see to it, in EAL's interrupt thread. */
 void mdev_virtio_recover_schedule(struct rte_eth_dev *dev);
+/* May a device that asks once more while it gets its reset have another one? It has, then. */
+bool mdev_virtio_recover_again(struct rte_eth_dev *dev);
 /* Is the port in a recovery, or left by one that failed? */
 static inline bool
 mdev_virtio_recovering(const struct rte_eth_dev *dev)
@@ -233,13 +239,32 @@ mdev_virtio_recovering(const struct rte_eth_dev *dev)
 }
 
 /*
- * Around a call that controls the port: -EBUSY while it recovers, -EIO after it could
- * not. The end returns what it is given.
+ * Around a call that controls the port: -EBUSY while it recovers or stops, -EIO after it
+ * could not recover. The end returns what it is given.
  */
 int mdev_virtio_control_begin(struct rte_eth_dev *dev);
 int mdev_virtio_control_end(struct rte_eth_dev *dev, int ret);
 
+/* mdev_virtio_restart.c */
+/*
+ * Do the pools of receive queues, but for this one, allow it? own: see
+ * mdev_virtio_bursts_pause().
+ */
+bool mdev_virtio_restart_possible(const struct rte_eth_dev *dev,
+		const struct virtqueue *own);
+/*
+ * Reset the device and bring it up as it was configured; the control lock is held. Queues
+ * that are marked as stopped are empty then, all others go on. why: for the line that says
+ * what was lost. With own, -ENOSPC if too many queues were replaced already: nothing has
+ * happened then. All other failures are logged, but not that they leave the port as a
+ * recovery that failed.
+ */
+int mdev_virtio_restart(struct rte_eth_dev *dev, struct virtqueue *own,
+		const char *why);
+
 /* mdev_virtio_link.c */
+/* Read the link status, and tell who listens of a change. Not with the control lock. */
+void mdev_virtio_link_check(struct rte_eth_dev *dev);
 int mdev_virtio_set_link_up(struct rte_eth_dev *dev);
 int mdev_virtio_set_link_down(struct rte_eth_dev *dev);
 /* Replace the chosen burst functions by those of a link that is set down. */

@@ -52,9 +52,7 @@ config_interrupt(void *arg)
 	if ((isr & VIRTIO_PCI_ISR_CONFIG) == 0)
 		return;
 	mdev_virtio_announce(dev);
-	if (mdev_virtio_link_update(dev, 0) == 0 &&
-			dev->data->dev_conf.intr_conf.lsc != 0)
-		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+	mdev_virtio_link_check(dev);
 }
 
 static void

@@ -70,6 +70,14 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 	return rte_eth_linkstatus_set(dev, &link);
 }
 
+void
+mdev_virtio_link_check(struct rte_eth_dev *dev)
+{
+	if (mdev_virtio_link_update(dev, 0) == 0 &&
+			dev->data->dev_conf.intr_conf.lsc != 0)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
 /*
  * VIRTIO has no command for the link. The device goes on: what it was given is sent, and
  * what comes is taken from it and dropped by whoever polls, so that no old frames wait for
@@ -129,9 +137,7 @@ set_link(struct rte_eth_dev *dev, bool down)
 		mdev_virtio_mp_started(dev);
 	}
 	mdev_virtio_control_end(dev, 0);
-	if (mdev_virtio_link_update(dev, 0) == 0 &&
-			dev->data->dev_conf.intr_conf.lsc != 0)
-		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+	mdev_virtio_link_check(dev);
 	return 0;
 }
 

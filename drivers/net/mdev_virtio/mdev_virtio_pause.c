@@ -86,11 +86,14 @@ mdev_virtio_queue_paused(const struct virtqueue *vq)
 }
 
 static void
-ask(struct virtqueue *vq)
+ask(struct virtqueue *vq, const struct virtqueue *own)
 {
-	if (vq != NULL)
-		__atomic_store_n(&vq->pause.asked, vq->pause.asked + 1,
-				__ATOMIC_SEQ_CST);
+	if (vq == NULL)
+		return;
+	__atomic_store_n(&vq->pause.asked, vq->pause.asked + 1, __ATOMIC_SEQ_CST);
+	if (vq == own)
+		__atomic_store_n(&vq->pause.heard, vq->pause.asked,
+				__ATOMIC_RELEASE);
 }
 
 static bool
@@ -114,7 +117,7 @@ all_paused(const struct rte_eth_dev *dev)
  * more. Threads that sleep until a frame comes are woken, or they would not be heard of.
  */
 void
-mdev_virtio_bursts_pause(struct rte_eth_dev *dev)
+mdev_virtio_bursts_pause(struct rte_eth_dev *dev, const struct virtqueue *own)
 {
 	uint32_t max = mdev_virtio_hw(dev)->recovery.pause_polls, polls;
 	uint16_t i;
@@ -124,9 +127,9 @@ mdev_virtio_bursts_pause(struct rte_eth_dev *dev)
 	rte_mb();
 	mdev_virtio_mp_pausing(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		ask(dev->data->rx_queues[i]);
+		ask(dev->data->rx_queues[i], own);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		ask(dev->data->tx_queues[i]);
+		ask(dev->data->tx_queues[i], own);
 	mdev_virtio_rxintr_raise(dev);
 	for (polls = 0; polls < max && !all_paused(dev); polls++)
 		rte_delay_us_sleep(PAUSE_POLL_US);
@@ -139,7 +142,19 @@ successor(const struct rte_eth_dev *dev, const struct virtqueue *vq)
 		dev->data->tx_queues[vq->index / 2];
 }
 
-/* Free those whose owners have been heard of since: they use the one that came after. */
+/*
+ * Has the owner left the queues that were replaced by this one? It has if it was heard of,
+ * and if it has used this one: the device has got descriptors of it.
+ */
+static bool
+has_moved_on(const struct virtqueue *vq)
+{
+	bool used = __atomic_load_n(&vq->head, __ATOMIC_ACQUIRE) != 0;
+
+	return used || mdev_virtio_queue_paused(vq);
+}
+
+/* Free those whose owners use the one that came after. */
 static void
 free_replaced(struct rte_eth_dev *dev, bool all)
 {
@@ -147,7 +162,7 @@ free_replaced(struct rte_eth_dev *dev, bool all)
 	struct virtqueue **link = &recovery->replaced, *vq;
 
 	while ((vq = *link) != NULL) {
-		if (!all && !mdev_virtio_queue_paused(successor(dev, vq))) {
+		if (!all && !has_moved_on(successor(dev, vq))) {
 			link = &vq->pause.next;
 			continue;
 		}
@@ -179,6 +194,20 @@ replace(struct rte_eth_dev *dev, void **place)
 	recovery->replaced = old;
 	recovery->nr_replaced++;
 	return 0;
+}
+
+bool
+mdev_virtio_queues_room(struct rte_eth_dev *dev)
+{
+	uint32_t needed = 0;
+	uint16_t i;
+
+	free_replaced(dev, false);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		needed += !mdev_virtio_queue_paused(dev->data->rx_queues[i]);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		needed += !mdev_virtio_queue_paused(dev->data->tx_queues[i]);
+	return mdev_virtio_hw(dev)->recovery.nr_replaced + needed <= REPLACED_MAX;
 }
 
 int

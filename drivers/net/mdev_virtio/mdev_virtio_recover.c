@@ -9,18 +9,15 @@
  */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <time.h>
 
 #include <rte_alarm.h>
-#include <rte_byteorder.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
-#include "virtqueue_packed.h"
 
 /* Without a configuration interrupt the device is asked. */
 #define WATCH_US 1000000
@@ -33,6 +30,9 @@
 /* A thread that polls is heard of within microseconds, or when it runs again: 20 ms. */
 #define PAUSE_POLLS 200
 
+/* What a device has is sent within microseconds, or not at all: 100 ms. */
+#define SEND_POLLS 1000
+
 void
 mdev_virtio_recover_init(struct rte_eth_dev *dev)
 {
@@ -42,6 +42,7 @@ mdev_virtio_recover_init(struct rte_eth_dev *dev)
 	recovery->max = MDEV_VIRTIO_RECOVERIES;
 	recovery->window_s = MDEV_VIRTIO_RECOVERIES_S;
 	recovery->pause_polls = PAUSE_POLLS;
+	recovery->send_polls = SEND_POLLS;
 }
 
 static bool
@@ -56,14 +57,14 @@ set_flag(bool *value, bool to)
 	__atomic_store_n(value, to, __ATOMIC_SEQ_CST);
 }
 
-/* Never waits for a recovery: what it holds up must not hold up the recovery. */
+/* Never waits for a recovery or a stop: what it holds up must not hold up these. */
 int
 mdev_virtio_control_begin(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
 
 	while (pthread_mutex_trylock(&recovery->lock) != 0) {
-		if (flag(&recovery->running))
+		if (flag(&recovery->running) || flag(&recovery->stopping))
 			return -EBUSY;
 		rte_delay_us_sleep(LOCK_POLL_US);
 	}
@@ -129,141 +130,27 @@ attempt(struct mdev_virtio_recovery *recovery)
 	return true;
 }
 
-/*
- * The queues' buffers are freed by a thread that is not their owner, which a pool for one
- * thread does not allow.
- */
-static bool
-pools_for_all(const struct rte_eth_dev *dev)
+bool
+mdev_virtio_recover_again(struct rte_eth_dev *dev)
 {
-	const struct virtqueue *vq;
-	uint16_t i;
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
 
-	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		vq = dev->data->rx_queues[i];
-		if ((vq->mp->flags &
-				(RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET)) != 0)
-			return false;
-	}
-	return true;
+	return !flag(&recovery->stopping) && attempt(recovery);
 }
 
-/* Frames that were handed over and not returned; a device may have lied. */
-static uint16_t
-tx_held(const struct virtqueue *vq)
-{
-	uint16_t held = vq->nr_plain + vq->nr_others, back = 0;
-	uint64_t word;
-
-	if (vq->packed) {
-		/* in order one element may stand for several: an upper bound */
-		while (back < held && packed_is_used(vq, vq->tail + back, &word))
-			back++;
-	} else {
-		back = rte_le_to_cpu_16(*(const volatile uint16_t *)
-				&vq->used->idx) - vq->used_idx;
-		if (back > held)
-			back = 0;
-	}
-	return held - back;
-}
-
-static void
-count_lost(const struct rte_eth_dev *dev, uint64_t *rx, uint64_t *tx)
-{
-	struct virtqueue *vq;
-	uint16_t i;
-
-	*rx = *tx = 0;
-	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
-			*rx += mdev_virtio_rx_used(vq, vq->size);
-	}
-	for (i = 0; i < dev->data->nb_tx_queues; i++) {
-		*tx += tx_held(dev->data->tx_queues[i]);
-	}
-}
-
-/* Bring the device to rest and take the queues; frames in them are lost. */
-static int
-take_down(struct rte_eth_dev *dev)
-{
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	uint64_t rx, tx;
-	int ret;
-
-	virtio_cvq_stop(&hw->cvq);
-	mdev_virtio_bursts_pause(dev);
-	ret = virtio_device_reset(mdev_virtio_transport(dev));
-	hw->runaway = ret < 0;
-	if (ret < 0)
-		return ret;
-	count_lost(dev, &rx, &tx);
-	hw->recovery.rx_lost += rx;
-	hw->recovery.tx_lost += tx;
-	DRV_LOG(NOTICE, "%s: the device asks for a reset (DEVICE_NEEDS_RESET) and gets it: %" PRIu64 " received buffers and up to %" PRIu64 " frames to be sent are lost",
-		dev->data->name, rx, tx);
-	return mdev_virtio_queues_take(dev);
-}
-
-/*
- * Buffers come with each queue's next burst: its owner fills the ring, as it does
- * whenever there is room.
- */
-static int
-bring_up(struct rte_eth_dev *dev)
-{
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	int ret;
-
-	hw->needs_reset = false;
-	hw->config_failed = false;
-	ret = mdev_virtio_device_up(dev);
-	if (ret < 0)
-		return ret;
-	ret = mdev_virtio_ctrl_modes(dev);
-	if (ret < 0) {
-		mdev_virtio_needs_reset(dev);
-		virtio_cvq_stop(&hw->cvq);
-		virtio_device_fail(mdev_virtio_transport(dev));
-	}
-	return ret;
-}
-
-static void
-resume(struct rte_eth_dev *dev)
-{
-	mdev_virtio_rxintr_restore(dev);
-	set_flag(&mdev_virtio_hw(dev)->recovery.running, false);
-	mdev_virtio_select_bursts(dev);
-	mdev_virtio_bursts_publish(dev, true);
-	mdev_virtio_mp_started(dev);
-	mdev_virtio_rxintr_raise(dev);
-}
-
-/* The lock is held. What fails is left to a stop, with its bursts paused. */
+/* The lock is held. */
 static int
 perform(struct rte_eth_dev *dev)
 {
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	struct mdev_virtio_recovery *recovery = &hw->recovery;
+	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
 	int ret;
 
-	set_flag(&recovery->running, true);
-	ret = take_down(dev);
-	if (ret == 0) {
-		do {
-			ret = bring_up(dev);
-		} while (ret < 0 && hw->needs_reset &&
-			!flag(&recovery->stopping) && attempt(recovery));
-	}
-	if (ret == 0) {
+	ret = mdev_virtio_restart(dev, NULL,
+			"the device asks for a reset (DEVICE_NEEDS_RESET) and gets it");
+	if (ret == 0)
 		recovery->succeeded++;
-		resume(dev);
-		return 0;
-	}
-	recovery->failed = true;
-	recovery->gave_up++;
+	else
+		recovery->gave_up++;
 	return ret;
 }
 
@@ -303,9 +190,8 @@ static void
 tell_recovered(struct rte_eth_dev *dev, struct mdev_virtio_hw *hw)
 {
 	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_RECOVERY_SUCCESS, NULL);
-	if (is_running(dev, hw) && mdev_virtio_link_update(dev, 0) == 0 &&
-			dev->data->dev_conf.intr_conf.lsc != 0)
-		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+	if (is_running(dev, hw))
+		mdev_virtio_link_check(dev);
 }
 
 /* One that is not tried: the port is left as it is. */
@@ -314,7 +200,7 @@ refused(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
 
-	if (!pools_for_all(dev)) {
+	if (!mdev_virtio_restart_possible(dev, NULL)) {
 		DRV_LOG(ERR, "%s: the device asks for a reset (DEVICE_NEEDS_RESET), which needs pools that several threads may use: stop and start the port",
 			dev->data->name);
 	} else if (!attempt(recovery)) {

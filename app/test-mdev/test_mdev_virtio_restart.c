@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What is left of a port, its queues and its configuration when its device was reset. */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+
+#include <rte_interrupts.h>
+#include <rte_memzone.h>
+
+#include <virtio_rxtx.h>
+
+#include "captured_log.h"
+#include "fake_vfio.h"
+#include "test.h"
+#include "virtio_recovery.h"
+
+static void
+count_zone(const struct rte_memzone *mz, void *arg)
+{
+	(void)mz;
+	(*(unsigned int *)arg)++;
+}
+
+static unsigned int
+zones(void)
+{
+	unsigned int count = 0;
+
+	rte_memzone_walk(count_zone, &count);
+	return count;
+}
+
+/*
+ * A thread that is in the middle of a burst all the while has a queue of its own, which
+ * nobody frees before it was heard of.
+ */
+static int
+test_stuck_owner(void)
+{
+	struct virtqueue *rx, *tx;
+	uint16_t id = virtio_port.id;
+	struct rte_mbuf *m = virtio_port_frame(60, 1), *got;
+	struct rte_eth_stats stats;
+	unsigned int before;
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	before = zones();
+	TEST_ASSERT_SUCCESS(virtio_recovery_traffic(), "?");
+	rx = virtio_port.dev->data->rx_queues[0];
+	tx = virtio_port.dev->data->tx_queues[0];
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT_EQUAL(virtio_recovery_state()->nr_replaced, 2, "%u replaced",
+		virtio_recovery_state()->nr_replaced);
+	TEST_ASSERT(virtio_port.dev->data->rx_queues[0] != rx, "not replaced");
+	/* it goes on, and hurts nobody */
+	TEST_ASSERT_EQUAL(virtio_rx_burst(0)->burst(rx, &got, 1), 0, "received");
+	TEST_ASSERT_EQUAL(virtio_tx_burst(0)->burst(tx, &m, 1), 1, "sent");
+	TEST_ASSERT_SUCCESS(virtio_recovery_traffic(), "?");
+	rte_eth_stats_get(id, &stats);
+	TEST_ASSERT_EQUAL(stats.ipackets, 2, "%" PRIu64, stats.ipackets);
+	TEST_ASSERT_EQUAL(stats.opackets, 2, "%" PRIu64, stats.opackets);
+	/* then it is heard of */
+	TEST_ASSERT_SUCCESS(virtio_recovery_owner_start(UINT16_MAX), "thread");
+	fake_virtio_ask_reset();
+	virtio_recovery_wait(4);
+	virtio_recovery_owner_end();
+	TEST_ASSERT_EVENTS("rSrS");
+	TEST_ASSERT_EQUAL(virtio_recovery_state()->nr_replaced, 0, "%u kept",
+		virtio_recovery_state()->nr_replaced);
+	TEST_ASSERT_EQUAL(zones(), before, "%u zones, then %u", before, zones());
+	/* or the port is stopped */
+	virtio_recovery_state()->pause_polls = 0;
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rSrSrS");
+	TEST_ASSERT_EQUAL(virtio_recovery_state()->nr_replaced, 2, "not replaced");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(id), "stop");
+	TEST_ASSERT_EQUAL(zones(), before, "%u zones, then %u", before, zones());
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
+	return TEST_SUCCESS;
+}
+
+/* All that was asked for is asked for again. */
+static int
+test_configuration(void)
+{
+	const struct fake_virtio_filter *filter = &fake_virtio.filter;
+	struct rte_eth_rss_reta_entry64 reta[2] = { { .mask = 1 } };
+	struct rte_ether_addr mac = { { 2, 0, 0, 0, 1, 1 } };
+	struct rte_ether_addr multi = { { 3, 0, 0, 0, 1, 1 } };
+	uint16_t id = virtio_port.id;
+	struct fake_virtio_filter before;
+
+	virtio_recovery_state()->pause_polls = 0;
+	TEST_ASSERT_SUCCESS(virtio_recovery_start_queues(2, 2, false), "start");
+	reta[0].reta[0] = 1;
+	TEST_ASSERT_SUCCESS(rte_eth_promiscuous_enable(id), "promiscuous");
+	TEST_ASSERT_SUCCESS(rte_eth_allmulticast_enable(id), "all-multicast");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_mac_addr_add(id, &mac, 0), "MAC");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_mc_addr_list(id, &multi, 1), "list");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_vlan_filter(id, 77, 1), "VLAN");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rss_reta_update(id, reta, 128), "table");
+	before = *filter;
+	TEST_ASSERT(before.promisc && before.allmulti && before.rss.reta[0] == 1 &&
+		before.nr_unicast == 1 && before.nr_multicast == 1, "nothing set");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT_SUCCESS(memcmp(&before, filter, sizeof(before)), "not the same");
+	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "bad commands");
+	return TEST_SUCCESS;
+}
+
+/* What cannot be brought up again is left to the application, at rest. */
+static int
+test_fails(void)
+{
+	struct rte_mbuf *m = NULL;
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	fake_virtio.refuses_features = true;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	fake_virtio_ask_reset();
+	virtio_recovery_wait(3);
+	captured_log_stop();
+	TEST_ASSERT_EVENTS("rFR");
+	TEST_ASSERT_EQUAL(captured_log_lines("refuses features"), 1, "cause");
+	TEST_ASSERT_EQUAL(captured_log_lines("did not recover"), 1, "state");
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 3, "lines");
+	TEST_ASSERT_EQUAL(rte_eth_promiscuous_enable(virtio_port.id), -EIO,
+		"control");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, &m, 1), 0, "receive");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	fake_virtio.refuses_features = false;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_SUCCESS(virtio_recovery_traffic(), "?");
+	return TEST_SUCCESS;
+}
+
+/* Each access of a recovery fails once: it fails or goes well, and nothing is lost. */
+static int
+test_steps_fail(void)
+{
+	static const enum fake_vfio_op ops[] = {
+		FAKE_OP_REGION_READ, FAKE_OP_REGION_WRITE, FAKE_OP_SET_IRQS,
+	};
+	unsigned int i, step, failed = 0;
+	bool reached;
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	virtio_recovery_state()->window_s = 0;
+	for (i = 0; i < RTE_DIM(ops); i++) {
+		reached = true;
+		for (step = 0; reached && step < 1000; step++) {
+			virtio_recovery.nr_events = 0;
+			memset(virtio_recovery.events, 0,
+				sizeof(virtio_recovery.events));
+			fake_virtio.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+			mdev_virtio_needs_reset(virtio_port.dev);
+			fake_vfio.fail = ops[i];
+			fake_vfio.fail_after = step;
+			virtio_recovery_wait(2);
+			reached = fake_vfio.fail == FAKE_OP_NONE;
+			fake_vfio.fail = FAKE_OP_NONE;
+			failed += virtio_recovery.events[1] == 'F';
+			rte_eth_dev_stop(virtio_port.id);
+			TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0,
+				"operation %u, step %u: %u mbufs", i, step,
+				virtio_port_mbufs());
+			TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id),
+				"operation %u, step %u: start", i, step);
+		}
+		TEST_ASSERT(!reached && step > 1, "operation %u: step %u", i, step);
+	}
+	TEST_ASSERT(failed > 10, "%u failed", failed);
+	return virtio_recovery_traffic();
+}
+
+/* What was received and not fetched, and what the device may not have sent. */
+static int
+test_lost(void)
+{
+	struct rte_mbuf *m[4];
+	uint16_t id = virtio_port.id, i;
+	uint8_t data[60] = { 0 };
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	for (i = 0; i < RTE_DIM(m); i++)
+		m[i] = virtio_port_frame(60, i);
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(id, 0, m, 4), 4, "send");
+	TEST_ASSERT_EQUAL(fake_virtio_sent(data, 60), 60, "sent");
+	TEST_ASSERT_EQUAL(fake_virtio_receive(data, 60), 1, "receive");
+	TEST_ASSERT_EQUAL(fake_virtio_receive(data, 60), 1, "receive");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recovery_rx_lost"), 2, "received");
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recovery_tx_lost"), 3, "sent");
+	rte_eth_xstats_reset(id);
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recovery_tx_lost"), 0, "not reset");
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recoveries"), 0, "not reset");
+	return TEST_SUCCESS;
+}
+
+static bool
+event_waits(uint16_t queue)
+{
+	struct pollfd pfd = { .events = POLLIN,
+		.fd = rte_intr_efds_index_get(virtio_port.dev->intr_handle, queue) };
+
+	return poll(&pfd, 1, 0) == 1;
+}
+
+/* Who sleeps until a frame comes is woken, and woken by the next frame too. */
+static int
+test_rx_interrupts(void)
+{
+	uint16_t id = virtio_port.id;
+	struct rte_mbuf *m;
+
+	virtio_recovery_state()->pause_polls = 0;
+	TEST_ASSERT_SUCCESS(virtio_recovery_start_queues(2, 2, true), "start");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &m, 1), 0, "receive");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_intr_enable(id, 0), "enable");
+	TEST_ASSERT(!event_waits(0), "an event");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT(event_waits(0) && event_waits(1), "nobody was woken");
+	TEST_ASSERT_EQUAL(fake_virtio_interrupt(0), 1, "queue 0's is disabled");
+	TEST_ASSERT_EQUAL(fake_virtio_interrupt(2), 0, "queue 1's is enabled");
+	return TEST_SUCCESS;
+}
+
+/* A doorbell that moves meanwhile is not followed: a burst may be ringing it. */
+static int
+test_doorbell_moves(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	fake_virtio.queue[1].notify_off = 7;
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rFR");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	return virtio_recovery_traffic();
+}
+
+/* A link that was set down stays so. */
+static int
+test_link_down(void)
+{
+	struct rte_eth_link link;
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(virtio_port.id), "down");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	rte_eth_link_get_nowait(virtio_port.id, &link);
+	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "up");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_up(virtio_port.id), "up");
+	return virtio_recovery_traffic();
+}
+
+#define CASE(test) \
+	TEST_CASE_ST(virtio_recovery_setup, virtio_recovery_teardown, test)
+
+static struct unit_test_suite suite = {
+	.suite_name = "net/mdev_virtio: restart of the device",
+	.unit_test_cases = {
+		CASE(test_stuck_owner),
+		CASE(test_configuration),
+		CASE(test_fails),
+		CASE(test_steps_fail),
+		CASE(test_lost),
+		CASE(test_rx_interrupts),
+		CASE(test_doorbell_moves),
+		CASE(test_link_down),
+		TEST_CASES_END()
+	}
+};
+
+static int
+test_mdev_virtio_restart(void)
+{
+	return unit_test_suite_runner(&suite);
+}
+
+REGISTER_TEST_COMMAND(mdev_virtio_restart_autotest, test_mdev_virtio_restart);
