@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Start and stop of single queues of a running port. */
+/*
+ * Start and stop of single queues of a running port, by VIRTIO_F_RING_RESET; without it,
+ * see test_mdev_virtio_queue_restart.c.
+ */
 
 #include <errno.h>
 
@@ -356,34 +359,6 @@ test_vector(void)
 	return TEST_SUCCESS;
 }
 
-/* Without the feature: what the device gave back can wait, all else cannot. */
-static int
-test_without(void)
-{
-	struct rte_mbuf *m;
-	unsigned int used;
-
-	TEST_ASSERT_SUCCESS(virtio_port_start_queues(2, 2, RING, &conf), "start");
-	used = virtio_port_mbufs();
-	TEST_ASSERT_SUCCESS(check_sends(1, true), "started");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_tx_queue_stop(virtio_port.id, 1), "stop");
-	TEST_ASSERT_EQUAL(virtio_port_mbufs(), used, "%u mbufs",
-		virtio_port_mbufs());
-	TEST_ASSERT_SUCCESS(check_sends(1, false), "stopped");
-	TEST_ASSERT_SUCCESS(check_sends(0, true), "another one");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_tx_queue_start(virtio_port.id, 1), "start");
-	TEST_ASSERT_SUCCESS(check_sends(1, true), "started");
-	m = virtio_port_frame(60, 1);
-	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 1, &m, 1), 1, "not sent");
-	TEST_ASSERT_EQUAL(rte_eth_dev_tx_queue_stop(virtio_port.id, 1), -EBUSY,
-		"the device has a frame");
-	TEST_ASSERT_EQUAL(rte_eth_dev_rx_queue_stop(virtio_port.id, 1), -ENOTSUP,
-		"the device has buffers");
-	TEST_ASSERT_SUCCESS(check_receives(1, 1, true), "started");
-	TEST_ASSERT_EQUAL(fake_virtio.queue_resets, 0, "asked for a reset");
-	return TEST_SUCCESS;
-}
-
 #define WITH_RESET(setup) \
 	TEST_CASE_ST(setup, virtio_port_stop, test_rx), \
 	TEST_CASE_ST(setup, virtio_port_stop, test_tx), \
@@ -416,7 +391,6 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_deferred),
 		TEST_CASE_ST(setup_without, virtio_port_stop, test_deferred),
 		TEST_CASE_ST(setup, virtio_port_stop, test_vector),
-		TEST_CASE_ST(setup_without, virtio_port_stop, test_without),
 		TEST_CASES_END()
 	}
 };

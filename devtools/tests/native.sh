@@ -248,5 +248,6 @@ for order in "A B M" "A M B" "B A M" "B M A" "M A B" "M B A"; do
 	check "restarted in this order: $order" restarts "$order"
 done
 check "an ordinary user: quickstart" ordinary_user
+. "$REPO/devtools/tests/native-queues.sh"
 . "$REPO/devtools/tests/native-processes.sh"
 . "$REPO/devtools/tests/native-memory.sh"

@@ -5,7 +5,8 @@
  * running; those of all others go on.
  *
  * A stopped queue has no mbufs. Either the device was made to forget it
- * (VIRTIO_F_RING_RESET), or it has the ring still, which is empty.
+ * (VIRTIO_F_RING_RESET), or it has the ring still, which is empty: without that feature
+ * nothing but a reset of the whole device takes back what it has (VIRTIO 1.2 s. 2.6.1).
  */
 
 #include <errno.h>
@@ -112,17 +113,49 @@ disable(const struct rte_eth_dev *dev, struct virtqueue *vq)
 	return 0;
 }
 
+/* Whoever stops the port meanwhile knows. */
+static void
+say_restart_failed(const struct rte_eth_dev *dev, const struct virtqueue *vq)
+{
+	if (!__atomic_load_n(&mdev_virtio_hw(dev)->recovery.stopping,
+			__ATOMIC_SEQ_CST))
+		DRV_LOG(ERR, "%s: the device did not come back from the reset that stops virtqueue %u: stop and start the port",
+			dev->data->name, vq->index);
+}
+
+/* The whole device goes down, and up again without this queue's buffers. */
+static int
+disable_by_restart(struct rte_eth_dev *dev, struct virtqueue *vq)
+{
+	int ret;
+
+	if (!mdev_virtio_restart_possible(dev, vq)) {
+		INIT_LOG(ERR, "%s: virtqueue %u cannot be stopped: without VIRTIO_F_RING_RESET the device is reset for it, which needs pools that several threads may use: stop the port",
+			dev->data->name, vq->index);
+		return -ENOTSUP;
+	}
+	vq->stopped = true;
+	ret = mdev_virtio_restart(dev, vq,
+			"the device is reset to stop a queue, as it does not have VIRTIO_F_RING_RESET");
+	if (ret == -ENOSPC) {
+		vq->stopped = false;
+		INIT_LOG(ERR, "%s: virtqueue %u cannot be stopped: the device was reset for others already, and no frame sent or received since: poll the queues, or stop the port",
+			dev->data->name, vq->index);
+		return -EBUSY;
+	}
+	if (ret < 0)
+		say_restart_failed(dev, vq);
+	return ret;
+}
+
 static int
 rx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 {
 	struct virtqueue *first = dev->data->rx_queues[index], *vq;
 	int ret = 0;
 
-	if (!can_reset_queues(dev)) {
-		INIT_LOG(ERR, "%s: a receive queue cannot be stopped: the device does not have VIRTIO_F_RING_RESET: stop the port",
-			dev->data->name);
-		return -ENOTSUP;
-	}
+	if (!can_reset_queues(dev))
+		return disable_by_restart(dev, first);
 	for (vq = first; ret == 0 && vq != NULL; vq = vq->sibling)
 		ret = disable(dev, vq);
 	if (ret == 0)
@@ -155,15 +188,12 @@ tx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 	bool drained = drain(vq);
 	int ret = 0;
 
-	if (can_reset_queues(dev)) {
+	if (can_reset_queues(dev))
 		ret = disable(dev, vq);
-	} else if (drained) {
+	else if (drained)
 		virtqueue_halt(vq);
-	} else {
-		INIT_LOG(ERR, "%s: transmit queue %u cannot be stopped: the device keeps its frames, and does not have VIRTIO_F_RING_RESET: stop the port",
-			dev->data->name, index);
-		ret = -EBUSY;
-	}
+	else
+		ret = disable_by_restart(dev, vq);
 	if (ret == 0)
 		set_state(vq, &dev->data->tx_queue_state[index], true);
 	return ret;
@@ -177,6 +207,17 @@ controlled(struct rte_eth_dev *dev, uint16_t index,
 	int ret = mdev_virtio_control_begin(dev);
 
 	return ret < 0 ? ret : mdev_virtio_control_end(dev, change(dev, index));
+}
+
+/* What a device says of itself while it is restarted is heard afterwards. */
+static int
+stopped(struct rte_eth_dev *dev, int ret)
+{
+	if (!can_reset_queues(dev)) {
+		mdev_virtio_announce(dev);
+		mdev_virtio_link_check(dev);
+	}
+	return ret;
 }
 
 int
@@ -194,11 +235,11 @@ mdev_virtio_tx_queue_start(struct rte_eth_dev *dev, uint16_t index)
 int
 mdev_virtio_rx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 {
-	return controlled(dev, index, rx_queue_stop);
+	return stopped(dev, controlled(dev, index, rx_queue_stop));
 }
 
 int
 mdev_virtio_tx_queue_stop(struct rte_eth_dev *dev, uint16_t index)
 {
-	return controlled(dev, index, tx_queue_stop);
+	return stopped(dev, controlled(dev, index, tx_queue_stop));
 }
