@@ -109,6 +109,7 @@ backend_start()
 	done
 	fifo=$(mktemp -u "$work/fifo.XXXXXX")
 	mkfifo "$fifo"
+	: >"$log"	# what is waited for below is not to be that of an earlier one
 	# not by in_namespace: what $! names would be a shell that waits for it
 	# shellcheck disable=SC2046	# words
 	$(enter hub) stdbuf -oL -eL dpdk-testpmd --no-huge -m 192 --no-pci --no-shconf \

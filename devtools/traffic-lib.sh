@@ -33,6 +33,7 @@ testpmd_start()
 	shift
 	fifo=$(mktemp -u)
 	mkfifo "$fifo"
+	: >"$TESTPMD_LOG"	# nobody is to wait for what an earlier one said
 	stdbuf -oL -eL dpdk-testpmd "$@" <"$fifo" >"$TESTPMD_LOG" 2>&1 &
 	TESTPMD_PID=$!
 	exec 7>"$fifo"
