@@ -302,11 +302,28 @@ static const struct {
 	{ true, true, true, RTE_MBUF_F_TX_TCP_SEG, VIRTIO_NET_HDR_GSO_TCPV6 },
 	{ false, true, true, RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM,
 		VIRTIO_NET_HDR_GSO_TCPV4 },
+	{ false, true, true, RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM,
+		VIRTIO_NET_HDR_GSO_TCPV4 },
 	{ false, false, true, RTE_MBUF_F_TX_UDP_SEG, VIRTIO_NET_HDR_GSO_UDP_L4 },
+	{ false, false, true, RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_IP_CKSUM,
+		VIRTIO_NET_HDR_GSO_UDP_L4 },
 	{ true, false, true, RTE_MBUF_F_TX_UDP_SEG, VIRTIO_NET_HDR_GSO_UDP_L4 },
 	{ false, false, true, RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_UDP_CKSUM,
 		VIRTIO_NET_HDR_GSO_UDP_L4 },
 };
+
+/* RFC 791: the words of the header sum up to all ones; where nobody asks, it is as it was. */
+static int
+expect_ip_checksum(struct rte_mbuf *m, const uint8_t before[2])
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, L2);
+
+	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0)
+		TEST_ASSERT_EQUAL(sum_of(ip, m->l3_len, 0), UINT16_MAX, "IP checksum");
+	else
+		TEST_ASSERT_SUCCESS(memcmp(ip + 10, before, 2), "written to");
+	return TEST_SUCCESS;
+}
 
 /* VIRTIO 1.2 s. 5.1.6.2: the checksum field has the sum of the pseudo header. */
 static int
@@ -315,8 +332,8 @@ test_tx(void)
 	struct virtio_net_hdr_v1 hdr;
 	struct rte_mbuf *m;
 	unsigned int i, start, at;
+	uint8_t *p, ip[2];
 	uint16_t want;
-	uint8_t *p;
 
 	for (i = 0; i < RTE_DIM(sends); i++) {
 		m = make_frame(sends[i].ipv6, sends[i].tcp);
@@ -327,8 +344,10 @@ test_tx(void)
 		p = rte_pktmbuf_mtod(m, uint8_t *);
 		want = pseudo_sum(p + L2, sends[i].ipv6, sends[i].tcp ? IPPROTO_TCP :
 				IPPROTO_UDP, m->pkt_len - start);
+		memcpy(ip, p + L2 + 10, sizeof(ip));
 		TEST_ASSERT_EQUAL(virtio_prepare(NULL, &m, 1), 1, "%u: %d", i,
 			rte_errno);
+		TEST_ASSERT_SUCCESS(expect_ip_checksum(m, ip), "%u", i);
 		TEST_ASSERT_EQUAL(p[start + at] << 8 | p[start + at + 1], want,
 			"%u: 0x%02x%02x, not 0x%04x", i, p[start + at],
 			p[start + at + 1], want);

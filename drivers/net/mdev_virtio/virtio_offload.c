@@ -189,6 +189,21 @@ add_length(struct rte_mbuf *m, uint32_t at, uint32_t len)
 }
 
 /*
+ * Whoever asks for segments of an IPv4 frame asks for its IP checksum, too: mbufs are
+ * defined so. virtio has no such offload (s. 5.1.6.2), and the device may have to check
+ * the header of what it gets, so it is computed here.
+ */
+static void
+set_ip_checksum(struct rte_mbuf *m)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *,
+			m->l2_len);
+
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = ~rte_raw_cksum(ip, m->l3_len);
+}
+
+/*
  * DPDK's pseudo header of frames to be segmented leaves the length out, as Intel's
  * devices want it; in virtio it is in, as in all others.
  */
@@ -206,9 +221,13 @@ prepare_segmented(struct rte_mbuf *m)
 		return -EINVAL;
 	if (tcp)
 		add_length(m, at, m->pkt_len - start);
+	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 &&
+			(m->ol_flags & RTE_MBUF_F_TX_IPV4) != 0)
+		set_ip_checksum(m);
 	return 0;
 }
 
+#define SEGMENTED (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
 #define NOT_SUPPORTED (RTE_MBUF_F_TX_OFFLOAD_MASK ^ (VIRTIO_TX_OFFLOAD_FLAGS | \
 	RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_VLAN))
 
@@ -219,8 +238,10 @@ prepare(struct rte_mbuf **pkt)
 	uint64_t flags = m->ol_flags;
 	int ret = 0;
 
-	if ((m->ol_flags & NOT_SUPPORTED) != 0 || (m->ol_flags &
-			RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM)
+	if ((flags & SEGMENTED) != 0)
+		flags &= ~RTE_MBUF_F_TX_IP_CKSUM; /* of them see prepare_segmented() */
+	if ((flags & NOT_SUPPORTED) != 0 ||
+			(flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM)
 		return -ENOTSUP;
 	/* the frame is the sender's: a tag that cannot be inserted is an error here */
 	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0)
@@ -231,8 +252,7 @@ prepare(struct rte_mbuf **pkt)
 			RTE_MBUF_F_TX_UDP_CKSUM;
 	if (ret == 0)
 		ret = rte_net_intel_cksum_flags_prepare(*pkt, flags);
-	if (ret == 0 && ((*pkt)->ol_flags &
-			(RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)) != 0)
+	if (ret == 0 && ((*pkt)->ol_flags & SEGMENTED) != 0)
 		ret = prepare_segmented(*pkt);
 	return ret;
 }
