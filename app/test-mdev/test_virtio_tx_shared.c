@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "captured_log.h"
 #include "tx_frames.h"
 #include "virtio_layout.h"
 
@@ -157,6 +158,33 @@ stopped(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * The device returns what it does not have, or twice, or nothing: what it says is done is
+ * freed, the rest when the port stops, and nothing two times.
+ */
+static int
+lies(void)
+{
+	uint16_t round, i;
+
+	for (round = 0; round < 40; round++) {
+		TEST_ASSERT_SUCCESS(make_batch(choose_any, round), "?");
+		TEST_ASSERT_SUCCESS(send_batch(), "?");
+		TEST_ASSERT_SUCCESS(take_batch(), "?");
+		for (i = layout_random(BATCH); i > 0; i--)
+			mirror_ring_push(layout_tx_ring(), layout_random(4) != 0 ?
+				chains[layout_random(BATCH)].head :
+				layout_random(RING + 8), 0);
+		mirror_ring_publish(layout_tx_ring());
+		rte_eth_tx_done_cleanup(virtio_port.id, 0, layout_random(BATCH));
+		rte_eth_tx_done_cleanup(virtio_port.id, 0, 0);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+		TEST_ASSERT_SUCCESS(end_batch(), "round %u", round);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	}
+	return TEST_SUCCESS;
+}
+
 /* What the device would not take is dropped with the buffers that it has. */
 static int
 dropped(void)
@@ -244,6 +272,17 @@ test_stopped(void)
 }
 
 static int
+test_lies(void)
+{
+	int ret;
+
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	ret = with_frames(lies);
+	captured_log_stop();
+	return ret;
+}
+
+static int
 test_dropped(void)
 {
 	return with_frames(dropped);
@@ -259,6 +298,7 @@ static const struct virtio_layout_case cases[] = {
 	{ "test_each_place", test_each_place, NULL },
 	{ "test_mixed", test_mixed, NULL },
 	{ "test_stopped", test_stopped, NULL },
+	{ "test_lies", test_lies, NULL },
 	/* in others, the device has no MTU */
 	{ "test_dropped", test_dropped, layout_is_mergeable },
 	{ "test_full", test_full, NULL },
