@@ -131,11 +131,19 @@ test_link_changes(void)
 	return TEST_SUCCESS;
 }
 
+/* The driver does nothing by itself for a device that asks for a reset. */
+static void
+no_recovery(void)
+{
+	mdev_virtio_hw(virtio_port.dev)->recovery.max = 0;
+}
+
 static int
 test_needs_reset(void)
 {
 	struct rte_eth_link link;
 
+	no_recovery(); /* which might be over before it is seen */
 	TEST_ASSERT_SUCCESS(start(), "not started");
 	fake_virtio_ask_reset();
 	TEST_ASSERT_EQUAL(wait_events(1), 1, "the link did not go down");
@@ -146,13 +154,6 @@ test_needs_reset(void)
 	rte_eth_link_get_nowait(virtio_port.id, &link);
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_UP, "still down");
 	return TEST_SUCCESS;
-}
-
-/* The driver does nothing by itself for a device that asks for a reset. */
-static void
-no_recovery(void)
-{
-	mdev_virtio_hw(virtio_port.dev)->recovery.max = 0;
 }
 
 /* The application is told once, whoever noticed it first. */
