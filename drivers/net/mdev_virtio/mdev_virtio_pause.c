@@ -15,6 +15,10 @@
  */
 
 #include <errno.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+
+#include <linux/membarrier.h>
 
 #include <rte_atomic.h>
 #include <rte_cycles.h>
@@ -30,6 +34,24 @@
 /* Of a stopped port: whoever polls it still looks up a queue before the dummy burst. */
 static void *no_queues[RTE_MAX_QUEUES_PER_PORT];
 
+/*
+ * Whoever calls a function that is stored behind this sees what control did to the queues.
+ * A processor with weak order may have read from a queue before it reads the function's
+ * address, and bursts have no barrier against it: the kernel gives one to all threads that
+ * run (membarrier(2)).
+ */
+static void
+publish_barrier(void)
+{
+	rte_smp_wmb();
+#ifndef RTE_ARCH_X86
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0 &&
+			errno == EPERM && syscall(__NR_membarrier,
+			MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
+		syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+#endif
+}
+
 void
 mdev_virtio_bursts_publish(struct rte_eth_dev *dev, bool queues)
 {
@@ -44,7 +66,7 @@ mdev_virtio_bursts_publish(struct rte_eth_dev *dev, bool queues)
 	fp->rxq.data = queues ? dev->data->rx_queues : no_queues;
 	fp->txq.data = queues ? dev->data->tx_queues : no_queues;
 	if (queues) {
-		rte_smp_wmb();
+		publish_barrier();
 		fp->rx_pkt_burst = dev->rx_pkt_burst;
 		fp->tx_pkt_burst = dev->tx_pkt_burst;
 		fp->tx_pkt_prepare = dev->tx_pkt_prepare;
