@@ -184,14 +184,22 @@ need_packages()
 	rm -f "$log"
 }
 
-# private_apt STATE TOOL ARG...: run an apt tool on package lists of its own
+# private_apt STATE TOOL ARG...: run an apt tool on package lists of its own. For
+# FOREIGN_ARCH, if that is set: nothing is installed of that.
 private_apt()
 {
-	local state=$1 tool=$2
+	local state=$1 tool=$2 status=/var/lib/dpkg/status
+	local -a arch=()
 
 	shift 2
+	if [ -n "${FOREIGN_ARCH:-}" ]; then
+		status=$state/status
+		: >>"$status"
+		arch=(-o APT::Architecture="$FOREIGN_ARCH"
+			-o APT::Architectures::="$FOREIGN_ARCH")
+	fi
 	"$tool" -q -o Dir::State="$state/state" -o Dir::Cache="$state/cache" \
-		-o Dir::State::status=/var/lib/dpkg/status \
+		-o Dir::State::status="$status" "${arch[@]}" \
 		-o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=- \
 		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
 }

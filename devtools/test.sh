@@ -24,7 +24,7 @@ done
 
 need_packages gcc g++ clang libclang-rt-14-dev libc6-dev meson ninja-build pkg-config \
 	libdpdk-dev dpdk dpdk-dev python3-pyelftools binutils shellcheck strace iproute2 \
-	iputils-ping socat
+	iputils-ping socat gcc-aarch64-linux-gnu qemu-user
 temp_dir work
 build=$REPO/build
 results=$work/results
@@ -40,6 +40,11 @@ build_sanitized()
 {
 	CC=clang "$REPO/devtools/build.sh" "$build-asan" -Dwerror=true -Dbuildtype=debugoptimized \
 		-Db_sanitize=address,undefined -Db_lundef=false
+}
+
+build_arm64()
+{
+	"$REPO/devtools/cross.sh" build "$build-arm64" -Dwerror=true
 }
 
 # It mostly waits, as the unit tests do that run beside it.
@@ -68,19 +73,22 @@ coverage_report()
 	}
 }
 
-# unit_tests BUILD: run those of drivers and mediator, as an unprivileged user would
+# unit_tests BUILD [RUN...]: run those of drivers and mediator, as an unprivileged user
+# would; by RUN, if they are for another processor
 unit_tests()
 {
-	local program status
+	local build=$1 program status
 
+	shift
 	for program in test-mdev/dpdk-test-mdev test-mediator/dpdk-test-mediator; do
 		status=0
-		TMPDIR=$memory "$1/app/$program" >"$work/unit" 2>&1 </dev/null || status=$?
+		TMPDIR=$memory "$@" "$build/app/$program" >"$work/unit" 2>&1 </dev/null ||
+			status=$?
 		grep -E '^  (ok|skip|FAIL) ' "$work/unit" || true
 		[ $status -ne 0 ] || continue
 		sed 's/^/      | /' "$work/unit" | tail -n 80
 		grep -q '^  FAIL ' "$work/unit" ||
-			echo "FAIL  ${program#*/} of $1: exit status $status"
+			echo "FAIL  ${program#*/} of $build: exit status $status"
 	done
 }
 
@@ -119,6 +127,42 @@ burst_tests()
 	return $status
 }
 
+# All of them, by the emulator.
+arm64_unit_tests()
+{
+	if [ -z "$MDEV_TEST_FULL" ]; then
+		check_full "unit tests for arm64, emulated" unit_tests
+		return
+	fi
+	say "unit tests for arm64, emulated"
+	unit_tests "$build-arm64" "$REPO/devtools/cross.sh" run
+}
+
+# The tests of bursts compare their names: NEON is the only set there.
+arm64_bursts()
+{
+	"$REPO/devtools/cross.sh" run "$build-arm64/app/test-mdev/dpdk-test-mdev" test \
+		virtio_rxtx_autotest virtio_rxtx_order_autotest virtio_rxtx_lies_autotest
+}
+
+# arm64_has FUNCTION PATTERN: the function has such an instruction
+arm64_has()
+{
+	aarch64-linux-gnu-objdump --no-show-raw-insn --disassemble="$1" \
+		"$build-arm64/app/test-mdev/dpdk-test-mdev" | grep -cE "$2" >/dev/null || {
+		echo "$1 has no instruction like $2"
+		return 1
+	}
+}
+
+# The compiler makes instructions of vector types, or something slower that does the same:
+# used elements are compared two in a register, and sizes of frames eight.
+arm64_vectors()
+{
+	arm64_has virtio_recv_split_vec128 '\ssub\s+v[0-9]+\.2d,'
+	arm64_has virtio_xmit_packed_vec128 '\scmgt\s+v[0-9]+\.8h,'
+}
+
 # The guest's checks print lines like our own; a guest that dies is a failure.
 guest()
 {
@@ -150,6 +194,10 @@ quickstart()
 	say "unit tests"
 	unit_tests "$build"
 	check "bursts with 128 and 512 bits" burst_tests "$build"
+	check "build for arm64, warnings are errors" build_arm64
+	check "bursts for arm64 have NEON instructions" arm64_vectors
+	check "bursts for arm64, emulated" arm64_bursts
+	arm64_unit_tests
 	say "unit tests under ASan and UBSan"
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		unit_tests "$build-asan"

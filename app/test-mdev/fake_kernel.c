@@ -115,8 +115,13 @@ WRAP_PROTO(int, ioctl, int fd, unsigned long request, ...)
 	if (running && (fd == fake_kernel.device_fd || fd == attached_fd)) {
 		ret = device_ioctl(request, arg);
 	} else {
-		if (!fault_now("ioctl"))
-			return __real_ioctl(fd, request, arg);
+		if (!fault_now("ioctl")) {
+			ret = __real_ioctl(fd, request, arg);
+			/* so says qemu-user of a request that it does not know */
+			if (ret < 0 && errno == ENOSYS)
+				errno = ENOTTY;
+			return ret;
+		}
 		ret = -EIO;
 	}
 	errno = -ret;

@@ -51,6 +51,12 @@ test_skip(const char *reason)
 	return TEST_SKIPPED;
 }
 
+bool
+test_is_emulated(void)
+{
+	return getenv("MDEV_TEST_EMULATED") != NULL;
+}
+
 static int
 run_case(const struct unit_test_case *test)
 {

@@ -8,6 +8,7 @@
  * whose function runs one or more suites.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -67,6 +68,9 @@ int unit_test_suite_runner(const struct unit_test_suite *suite);
 
 /* Say why the running case is skipped, and return that it is. */
 int test_skip(const char *reason);
+
+/* Is the processor emulated (devtools/cross.sh)? What the emulator has counts as ours. */
+bool test_is_emulated(void);
 
 struct test_command {
 	TAILQ_ENTRY(test_command) next;
