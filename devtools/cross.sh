@@ -23,7 +23,7 @@ PACKAGES=(libc6-dev libgcc-12-dev)
 # fetch_sysroot DPDK_VERSION DEST: DEST gets its name last, so it is complete or absent
 fetch_sysroot()
 {
-	local version=$1 dest=$2 work deb
+	local version=$1 dest=$2 work deb link target
 
 	[ ! -d "$dest" ] || return 0
 	temp_dir work "$dest.XXXXXX"
@@ -35,6 +35,10 @@ fetch_sysroot()
 	say "unpacking it"
 	for deb in "$work"/cache/archives/*.deb; do
 		dpkg-deb -x "$deb" "$work/root" || die "cannot unpack $deb (disk full?)"
+	done
+	# links that begin with / are meant from there
+	find "$work/root" -type l -lname '/*' -printf '%p %l\n' | while read -r link target; do
+		ln -snfr "$work/root$target" "$link"
 	done
 	# what neither the compiler nor a program looks at, most of all of it
 	find "$work/root/usr/share" -mindepth 1 -maxdepth 1 ! -name pkgconfig \
