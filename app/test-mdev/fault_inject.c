@@ -84,6 +84,7 @@ WRAP_PROTO(int, name, __VA_ARGS__) \
 	return __real_ ## name args; \
 }
 
+WRAP_PTR(void *, aligned_alloc, (align, size), size_t align, size_t size)
 WRAP_PTR(void *, calloc, (count, size), size_t count, size_t size)
 WRAP_PTR(void *, realloc, (old, size), void *old, size_t size)
 WRAP_PTR(void *, reallocarray, (old, count, size), void *old, size_t count,

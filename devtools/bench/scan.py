@@ -16,6 +16,9 @@ OPERATIONS = {
 }
 FEW, MANY = 1000, 10000
 MAX_RATIO = 15
+# The list of so many devices is in a cache further away, where each step takes twice as
+# long and nothing else is done in it. A search of a search would take 100 times as long.
+MAX_RATIO_FIND = 25
 MAX_MS = 50
 
 
@@ -43,7 +46,8 @@ def targets_of(points):
     for operation in OPERATIONS:
         ratio = median[MANY, operation] / median[FEW, operation]
         targets.append({'target': f'{operation}: {MANY} devices / {FEW} devices',
-                        'limit': MAX_RATIO, 'value': round(ratio, 2)})
+                        'limit': MAX_RATIO_FIND if operation == 'find' else MAX_RATIO,
+                        'value': round(ratio, 2)})
     for operation in OPERATIONS:
         targets.append({'target': f'{operation}: {FEW} devices, ms', 'limit': MAX_MS,
                         'value': round(median[FEW, operation] / 1000, 3)})

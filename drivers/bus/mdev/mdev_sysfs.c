@@ -248,6 +248,22 @@ device_doubled(struct rte_mdev_device *mdev, const struct mdev_entry *entry)
 	priv->doubled = entry->other != NULL;
 }
 
+/*
+ * Aligned, what a search looks at lies in two cache lines and not in three: of 10,000
+ * devices that is what fits into the second cache of a processor.
+ */
+static struct mdev_private *
+device_alloc(size_t root_len)
+{
+	const size_t len = RTE_ALIGN_CEIL(sizeof(struct mdev_private) + root_len,
+			RTE_CACHE_LINE_SIZE);
+	struct mdev_private *priv = aligned_alloc(RTE_CACHE_LINE_SIZE, len);
+
+	if (priv != NULL)
+		memset(priv, 0, len);
+	return priv;
+}
+
 static struct rte_mdev_device *
 device_new(const struct mdev_entry *entry)
 {
@@ -255,7 +271,7 @@ device_new(const struct mdev_entry *entry)
 	struct mdev_private *priv;
 	struct rte_mdev_device *mdev;
 
-	priv = calloc(1, sizeof(*priv) + root_len);
+	priv = device_alloc(root_len);
 	if (priv == NULL)
 		return NULL;
 	memcpy(priv->root, entry->root, root_len);
