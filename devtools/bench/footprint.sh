@@ -58,6 +58,8 @@ footprint_steady()
 	BACKEND_MODE=io backend_start "$work/backend" one
 	uuid=$(uuid)
 	mediator_start "$work/mediator" --device "uuid=$uuid,backend=$work/one.sock"
+	# before, a device has no features but those that all backends have
+	wait_until 10 backend_is_up || die "the mediator does not reach the backend"
 	testpmd_start "$work/testpmd" "${FOOTPRINT_EAL[@]}" --file-prefix="bench$$" \
 		"$(lcores 2)" -d "$build/drivers" -a "mdev:$uuid" -- -i \
 		--total-num-mbufs=8192 --port-topology=loop
