@@ -182,10 +182,11 @@ void
 device_backend_prepare(struct device *dev)
 {
 	dev->prepare = true;
+	dev->other_memory = false;
 	device_settle(dev);
 }
 
-/* Once for a negotiation. What fails is said, and done about, at the start. */
+/* Once each time. What fails is said, and done about, at the start. */
 static void
 prepare(struct device *dev)
 {

@@ -94,6 +94,7 @@ device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_
 			no_memory(dev, iova);
 		return ret;
 	}
+	dev->other_memory = true;
 	if (fd < 0 || !device_backend_active(dev))
 		return 0;
 	ret = device_dma_check(dev);

@@ -63,6 +63,7 @@ struct device {
 	/* device_backend.c */
 	enum device_run run;
 	bool prepare;            /* it can be told of the memory before the start */
+	bool other_memory;       /* since that was done last */
 	bool remap;              /* it does not know the memory of now */
 	bool later;              /* the client waits for vfu_server_done() */
 	bool fresh;              /* no backend has seen the rings */
@@ -139,7 +140,7 @@ int device_doorbell_kick_fd(const struct device *dev, uint16_t queue);
 
 /* device_backend.c */
 extern const struct vhost_user_ops device_backend_ops;
-/* The driver will start the device soon, most likely with the memory of now. */
+/* Who drives the device will start it soon, most likely with the memory of now. */
 void device_backend_prepare(struct device *dev);
 /* The backend has the rings, or is just getting them. */
 bool device_backend_active(const struct device *dev);

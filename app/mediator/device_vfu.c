@@ -52,11 +52,14 @@ region_io_fds(void *arg, uint32_t index, struct vfu_io_fd *fds)
 		device_doorbell_io_fds(arg, fds) : 0;
 }
 
+/* Who turns to the regions has given us its memory, most likely, and begins to drive. */
 static int
 region_read(void *arg, uint32_t index, uint64_t offset, void *buf, uint32_t len)
 {
 	struct device *dev = arg;
 
+	if (dev->other_memory && dev->regs.status == 0)
+		device_backend_prepare(dev);
 	virtio_pci_read(&dev->pci, index, offset, buf, len);
 	return 0;
 }

@@ -247,13 +247,23 @@ test_stray_rings(void)
 }
 
 /*
- * The backend hears of the memory when the features are agreed on, and nobody waits for
- * it: neither a reset, nor an unmap, nor the start.
+ * The backend hears of the memory when the client turns to the registers and when the
+ * features are agreed on, and nobody waits for it: neither a reset, nor an unmap, nor the
+ * start.
  */
 static int
 test_prepare(void)
 {
+	TEST_ASSERT_EQUAL(dw_status(), 0, "no memory");
+	dw_settle();
+	TEST_ASSERT_NULL(dw_last(VU_SET_MEM_TABLE, -1), "told of no memory");
 	TEST_ASSERT_SUCCESS(dw_map(DW_IOVA, DW_SIZE, 0, dw.memory), "map");
+	TEST_ASSERT_NULL(dw_last(VU_SET_MEM_TABLE, -1), "told of each map");
+	TEST_ASSERT(dw_status() == 0 && dw_status() == 0, "status");
+	dw_settle();
+	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_MEM_TABLE), 1u, "not told, or twice");
+	dw_set_status(1);
+	dw_backend_forget();
 	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
 	dw_set_status(3);
 	TEST_ASSERT_NULL(dw_last(VU_SET_MEM_TABLE, -1), "told before a driver has come");
@@ -273,16 +283,18 @@ test_prepare(void)
 	TEST_ASSERT_EQUAL(nr_regions(), 1u, "%u regions", nr_regions());
 	TEST_ASSERT(dw_status() == 15 && !dw.backend.mistaken, "status");
 	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_FEATURES), 1u, "starts");
-	/* once for a negotiation */
+	/* at first, and once more for all that came while it was told */
 	TEST_ASSERT_SUCCESS(dw_set_status(0), "reset");
 	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
 	dw_backend_forget();
 	dw.backend.deaf = true;
 	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
 	TEST_ASSERT_SUCCESS(dw_map(0x300000000, 0x1000, 0, dw.memory), "map");
+	TEST_ASSERT_SUCCESS(dw_map(0x400000000, 0x1000, 0, dw.memory), "map");
 	dw.backend.deaf = false;
 	dw_settle();
-	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_MEM_TABLE), 1u, "told of each map");
+	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_MEM_TABLE), 2u, "told %u times",
+		dw_backend_saw(VU_SET_MEM_TABLE));
 	dw_backend_forget();
 	TEST_ASSERT_SUCCESS(map_pieces(1, 9), "map");
 	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
