@@ -169,6 +169,7 @@ write_frame(uint32_t seq, enum order order, struct mirror_chain *chains, uint32_
 	if (n > rx.count)
 		return 0;
 	layout_frame(seq, frame, len);
+	header.num_buffers = rte_cpu_to_le_16(n);
 	for (i = 0; i < n; i++) {
 		chains[i] = held_remove(&rx, choose(&rx, order, seq));
 		room = chains[i].buf[0].len - skip;
@@ -176,13 +177,12 @@ write_frame(uint32_t seq, enum order order, struct mirror_chain *chains, uint32_
 		/* more buffers than are needed: less in the ones before the end */
 		if (n > min && i + 1 < n)
 			lens[i] = RTE_MAX(lens[i] / 2, i == 0 ? 14u : 1u);
+		memcpy(chains[i].buf[0].addr, &header, skip);
 		memcpy(chains[i].buf[0].addr + skip, frame + done, lens[i]);
 		done += lens[i];
 		lens[i] += skip;
 		skip = 0;
 	}
-	header.num_buffers = rte_cpu_to_le_16(n);
-	memcpy(chains[0].buf[0].addr, &header, LAYOUT_HEADER);
 	return n;
 }
 
