@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <virtio_rxtx.h>
+
 #include "fake_vfio.h"
 #include "virtio_layout.h"
 
@@ -299,6 +301,66 @@ test_transmit_full_chains(void)
 	return TEST_SUCCESS;
 }
 
+static int
+send_segments(uint16_t count, struct mirror_chain *chains)
+{
+	struct rte_mbuf *m;
+	uint16_t i;
+
+	for (i = 0; i < count; i++) {
+		m = virtio_port_frame(100, i);
+		rte_pktmbuf_chain(m, virtio_port_frame(200, i));
+		TEST_ASSERT_SUCCESS(rte_pktmbuf_chain(m, virtio_port_frame(300, i)), "?");
+		TEST_ASSERT_EQUAL(layout_send(&m, 1), 1, "not sent");
+		TEST_ASSERT_EQUAL(mirror_ring_pop(layout_tx_ring(), &chains[i]), 1, "pop");
+		TEST_ASSERT(chains[i].nr_out == 3 && chains[i].buf[0].len ==
+			100u + LAYOUT_HEADER && chains[i].buf[2].len == 300, "chain %u", i);
+	}
+	return TEST_SUCCESS;
+}
+
+/* The device has sent a frame: one fewer is outstanding. */
+static int
+return_segments(const struct mirror_chain *chain)
+{
+	struct virtqueue *vq = layout_tx_queue();
+	uint16_t before = virtqueue_tx_outstanding(vq);
+
+	mirror_ring_push(layout_tx_ring(), chain->head, 0);
+	mirror_ring_publish(layout_tx_ring());
+	virtio_reclaim(vq);
+	TEST_ASSERT(!vq->broken, "broken");
+	TEST_ASSERT_EQUAL(virtqueue_tx_outstanding(vq), before - 1, "not taken back");
+	return TEST_SUCCESS;
+}
+
+/*
+ * Segments that are kept apart while the device has them come back in turn, out of turn, and
+ * not at all.
+ */
+static int
+test_transmit_segments(void)
+{
+	struct mirror_chain chain[4];
+	uint16_t round, i;
+
+	for (round = 0; round < RING; round++) {
+		TEST_ASSERT_SUCCESS(send_segments(4, chain), "round %u", round);
+		TEST_ASSERT_EQUAL(layout_tx_queue()->nr_segments, 4, "one by one");
+		for (i = 0; i < 4; i++)
+			TEST_ASSERT_SUCCESS(return_segments(&chain[i]), "round %u",
+				round);
+		TEST_ASSERT_EQUAL(virtqueue_free_count(layout_tx_queue()), RING, "room");
+	}
+	TEST_ASSERT_SUCCESS(send_segments(4, chain), "?");
+	if (layout_is_in_order())
+		return TEST_SUCCESS; /* the rest is the stop's */
+	for (i = 0; i < 4; i++)
+		TEST_ASSERT_SUCCESS(return_segments(&chain[i ^ 1]), "frame %u", i ^ 1);
+	TEST_ASSERT_EQUAL(virtqueue_free_count(layout_tx_queue()), RING, "room");
+	return send_segments(4, chain);
+}
+
 /* A frame of more segments than the ring has descriptors can never be sent. */
 static int
 test_transmit_too_long(void)
@@ -391,6 +453,7 @@ static const struct virtio_layout_case cases[] = {
 	{ "test_transmit_empty_segments", test_transmit_empty_segments, NULL },
 	{ "test_transmit_full", test_transmit_full, NULL },
 	{ "test_transmit_full_chains", test_transmit_full_chains, NULL },
+	{ "test_transmit_segments", test_transmit_segments, NULL },
 	{ "test_transmit_too_long", test_transmit_too_long, NULL },
 	{ "test_no_mbufs", test_no_mbufs, NULL },
 	{ "test_kicks", test_kicks, NULL },

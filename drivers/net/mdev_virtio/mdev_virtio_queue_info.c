@@ -131,7 +131,7 @@ tx_buffer_descs(const struct virtqueue *vq, uint32_t id)
 static bool
 tx_split_sent(const struct virtqueue *vq, uint16_t place)
 {
-	uint16_t outstanding = vq->nr_plain + vq->nr_others, descs = 0, step, i;
+	uint16_t outstanding = virtqueue_tx_outstanding(vq), descs = 0, step, i;
 	uint16_t count = rte_le_to_cpu_16(*(volatile uint16_t *)&vq->used->idx) -
 		vq->used_idx;
 	uint32_t id;

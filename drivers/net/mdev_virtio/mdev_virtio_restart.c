@@ -42,7 +42,7 @@ mdev_virtio_restart_possible(const struct rte_eth_dev *dev,
 static uint16_t
 tx_held(const struct virtqueue *vq)
 {
-	uint16_t held = vq->nr_plain + vq->nr_others, back = 0;
+	uint16_t held = virtqueue_tx_outstanding(vq), back = 0;
 	uint64_t word;
 
 	if (vq->packed) {

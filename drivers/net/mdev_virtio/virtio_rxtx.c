@@ -210,7 +210,7 @@ reclaim_packed_in_order(struct virtqueue *vq, uint16_t max)
 uint16_t
 virtio_reclaim_some(struct virtqueue *vq, uint32_t max)
 {
-	uint16_t before = tx_outstanding(vq), count;
+	uint16_t before = virtqueue_tx_outstanding(vq), count;
 
 	if (before == 0)
 		return 0;
@@ -228,7 +228,7 @@ virtio_reclaim_some(struct virtqueue *vq, uint32_t max)
 		else
 			tx_reclaim_split(vq, count);
 	}
-	return before - tx_outstanding(vq);
+	return before - virtqueue_tx_outstanding(vq);
 }
 
 bool

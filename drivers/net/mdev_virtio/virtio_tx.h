@@ -4,261 +4,21 @@
 #define VIRTIO_TX_H
 
 /*
- * The body of the transmit bursts: reclaim, enqueue, publish, kick.
+ * The body of the transmit bursts: enqueue, publish, kick.
  *
  * A plain frame has one segment that nobody else refers to and that is of the queue's
  * pool: its descriptors are one, its header lies in its headroom, and it goes back to
  * the pool without being looked at again. All others take the longer way.
  */
 
-#include <rte_mempool.h>
-
 #include "virtio_burst.h"
 #include "virtio_offload.h"
-
-/* mbufs that are collected before they are freed */
-#define FREE_BATCH 32
+#include "virtio_tx_reclaim.h"
 
 static VIRTIO_BURST_INLINE uint32_t
 tx_hdr_len(const struct virtqueue *vq, const unsigned int flags)
 {
 	return (flags & BURST_OFFLOAD) != 0 ? vq->hdr_len : VIRTIO_NET_HDR_LEN;
-}
-
-static VIRTIO_BURST_INLINE uint16_t
-tx_outstanding(const struct virtqueue *vq)
-{
-	return vq->nr_plain + vq->nr_others;
-}
-
-/* mbufs on their way back. Not initialised as a whole: that is four lines of the stack. */
-struct tx_free {
-	uint16_t count;
-	struct rte_mbuf *m[FREE_BATCH];
-};
-
-static inline void
-tx_free_flush(struct tx_free *free)
-{
-	if (free->count > 0)
-		rte_pktmbuf_free_bulk(free->m, free->count);
-	free->count = 0;
-}
-
-/* Plain frames in sequence, from the tail on. */
-static VIRTIO_BURST_INLINE void
-tx_reclaim_plain(struct virtqueue *vq, uint16_t count)
-{
-	uint16_t from = vq->tail & vq->mask;
-	uint16_t first = RTE_MIN(count, vq->size - from);
-
-	/* before the first frame there is no pool */
-	if (unlikely(count == 0))
-		return;
-	rte_mempool_put_bulk(vq->mp, (void **)&vq->mbuf[from], first);
-	if (unlikely(count > first))
-		rte_mempool_put_bulk(vq->mp, (void **)vq->mbuf, count - first);
-	vq->tail += count;
-	vq->nr_plain -= count;
-}
-
-/* Put the ids of a chain behind the free ones. */
-static inline void
-tx_free_ids(struct virtqueue *vq, uint16_t id, uint16_t count)
-{
-	uint16_t i;
-
-	for (i = 0; i < count; i++) {
-		vq->ids[(vq->tail + i) & vq->mask] = id;
-		id = vq->chain[id].next;
-	}
-}
-
-/* Take one buffer back. false: the device does not have it, and the queue is broken. */
-static inline bool
-tx_reclaim_id(struct virtqueue *vq, uint32_t id, struct tx_free *free)
-{
-	struct virtqueue_chain *chain;
-
-	if (vq->in_sequence && id != (uint32_t)(vq->tail & vq->mask))
-		virtqueue_leave_sequence(vq);
-	if (unlikely(id >= vq->size || (!vq->in_sequence && vq->mbuf[id] == NULL))) {
-		virtqueue_break(vq, "a buffer that it does not have", id);
-		return false;
-	}
-	chain = &vq->chain[id];
-	if (!vq->in_sequence)
-		tx_free_ids(vq, id, chain->count);
-	free->m[free->count++] = vq->mbuf[id];
-	if (free->count == FREE_BATCH)
-		tx_free_flush(free);
-	vq->mbuf[id] = NULL;
-	vq->tail += chain->count;
-	if (chain->plain) {
-		vq->nr_plain--;
-	} else {
-		vq->nr_others--;
-		chain->count = 1;
-		chain->plain = true;
-	}
-	return true;
-}
-
-/* How many of so many used elements return what is next in sequence. */
-static VIRTIO_BURST_INLINE uint16_t
-tx_split_run(const struct virtqueue *vq, uint16_t count)
-{
-	uint16_t i;
-
-	for (i = 0; i < count; i++) {
-		if (unlikely(split_used_id(vq, vq->used_idx + i) !=
-				(uint32_t)((vq->tail + i) & vq->mask)))
-			break;
-	}
-	return i;
-}
-
-/* Without VIRTIO_F_IN_ORDER: an element for each buffer. */
-static VIRTIO_BURST_INLINE void
-tx_reclaim_split(struct virtqueue *vq, uint16_t count)
-{
-	struct tx_free free;
-	uint16_t run;
-
-	free.count = 0;
-	if (likely(vq->in_sequence && vq->nr_others == 0)) {
-		run = tx_split_run(vq, count);
-		tx_reclaim_plain(vq, run);
-		vq->used_idx += run;
-		count -= run;
-	}
-	for (; unlikely(count > 0); count--) {
-		if (!tx_reclaim_id(vq, split_used_id(vq, vq->used_idx), &free))
-			break;
-		vq->used_idx++;
-	}
-	tx_free_flush(&free);
-}
-
-/* VIRTIO 1.2 s. 2.7.9: the index tells all. */
-static VIRTIO_BURST_INLINE void
-tx_reclaim_split_in_order(struct virtqueue *vq, uint16_t count)
-{
-	struct tx_free free;
-
-	free.count = 0;
-	vq->used_idx += count;
-	if (likely(vq->nr_others == 0)) {
-		tx_reclaim_plain(vq, count);
-		return;
-	}
-	for (; count > 0; count--)
-		tx_reclaim_id(vq, vq->tail & vq->mask, &free);
-	tx_free_flush(&free);
-}
-
-static VIRTIO_BURST_INLINE void
-tx_reclaim_packed(struct virtqueue *vq)
-{
-	struct tx_free free;
-	uint16_t run;
-	uint64_t word;
-
-	free.count = 0;
-	if (likely(vq->in_sequence && vq->nr_others == 0)) {
-		run = packed_used_run(vq, vq->tail, vq->nr_plain);
-		tx_reclaim_plain(vq, run);
-	}
-	while (tx_outstanding(vq) > 0 && packed_is_used(vq, vq->tail, &word)) {
-		if (!tx_reclaim_id(vq, packed_id(word), &free))
-			break;
-	}
-	tx_free_flush(&free);
-}
-
-/*
- * s. 2.8.8: an element with the id of the last buffer returns those before it too. How
- * many descriptors from a position on that is; 0, and the queue is broken, if the device
- * does not have that buffer.
- */
-static VIRTIO_BURST_INLINE uint16_t
-tx_batch(struct virtqueue *vq, uint16_t position, uint16_t id)
-{
-	uint16_t count = ((id - position) & vq->mask) + 1;
-
-	if (likely(id < vq->size && count <= (uint16_t)(vq->head - position)))
-		return count;
-	virtqueue_break(vq, "a buffer that it does not have", id);
-	return 0;
-}
-
-/* Chains up to that of an id; false if it is not the first descriptor of one. */
-static inline bool
-tx_reclaim_up_to(struct virtqueue *vq, uint16_t id, struct tx_free *free)
-{
-	uint16_t at;
-
-	do {
-		at = vq->tail & vq->mask;
-		tx_reclaim_id(vq, at, free);
-	} while (at != id && tx_outstanding(vq) > 0);
-	if (likely(at == id))
-		return true;
-	virtqueue_break(vq, "a buffer that it does not have", id);
-	return false;
-}
-
-static VIRTIO_BURST_INLINE void
-tx_reclaim_packed_in_order(struct virtqueue *vq)
-{
-	struct tx_free free;
-	uint16_t run = 0, count;
-	uint64_t word;
-
-	free.count = 0;
-	if (likely(vq->nr_others == 0)) {
-		for (;;) {
-			run += packed_used_run(vq, vq->tail + run,
-					vq->nr_plain - run);
-			if (run == vq->nr_plain ||
-					!packed_is_used(vq, vq->tail + run, &word))
-				break;
-			count = tx_batch(vq, vq->tail + run, packed_id(word));
-			if (unlikely(count == 0))
-				break;
-			run += count;
-		}
-		tx_reclaim_plain(vq, run);
-		return;
-	}
-	while (tx_outstanding(vq) > 0 && packed_is_used(vq, vq->tail, &word)) {
-		if (tx_batch(vq, vq->tail, packed_id(word)) == 0 ||
-				!tx_reclaim_up_to(vq, packed_id(word), &free))
-			break;
-	}
-	tx_free_flush(&free);
-}
-
-/* Take back what the device has sent. */
-static VIRTIO_BURST_INLINE void
-tx_reclaim(struct virtqueue *vq, const unsigned int flags)
-{
-	uint16_t count;
-
-	if ((flags & BURST_PACKED) != 0) {
-		if ((flags & BURST_IN_ORDER) != 0)
-			tx_reclaim_packed_in_order(vq);
-		else
-			tx_reclaim_packed(vq);
-		return;
-	}
-	count = split_used_count(vq, vq->used_idx, tx_outstanding(vq));
-	if (count == 0)
-		return;
-	if ((flags & BURST_IN_ORDER) != 0)
-		tx_reclaim_split_in_order(vq, count);
-	else
-		tx_reclaim_split(vq, count);
 }
 
 /* The header may go into the headroom of an mbuf that nobody else uses. */
@@ -431,8 +191,65 @@ tx_enqueue_chain(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 	}
 	vq->mbuf[head_id] = m;
 	vq->chain[head_id].count = count;
-	vq->chain[head_id].plain = false;
+	vq->chain[head_id].kind = VIRTQUEUE_OTHER;
 	vq->nr_others++;
+	if (!packed)
+		split_enqueue_avail(vq, at->avail_idx++, head_id);
+}
+
+/*
+ * Descriptors of a frame all of whose segments could be plain frames; 0 if one could not. The
+ * header lies in its headroom. Its address is still to be looked at when it is enqueued.
+ */
+static inline uint16_t
+tx_count_segments(const struct virtqueue *vq, const struct rte_mbuf *m)
+{
+	const struct rte_mbuf *seg;
+	uint16_t count = 0;
+
+	if (!vq->in_sequence || m->data_len < RTE_ETHER_HDR_LEN)
+		return 0;
+	for (seg = m; seg != NULL; seg = seg->next, count++) {
+		if (rte_mbuf_refcnt_read(seg) != 1 || !RTE_MBUF_DIRECT(seg) ||
+				seg->pool != vq->mp || seg->data_len == 0)
+			return 0;
+	}
+	return count;
+}
+
+/*
+ * Enqueue such a frame. Its segments are parted, and each is kept with its descriptor, so that
+ * they go back to the pool without being looked at again.
+ */
+static inline void
+tx_enqueue_segments(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *m,
+		uint16_t count, const unsigned int flags)
+{
+	const uint32_t hdr_len = tx_hdr_len(vq, flags);
+	const bool packed = (flags & BURST_PACKED) != 0;
+	const uint16_t head_id = at->head & vq->mask, mask = vq->mask;
+	uint32_t header = hdr_len;
+	struct rte_mbuf *next;
+	uint16_t id = head_id;
+
+	tx_write_header(m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
+		flags);
+	vq->chain[head_id].count = count;
+	vq->chain[head_id].kind = VIRTQUEUE_SEGMENTS;
+	vq->nr_segments++;
+	for (; m != NULL; m = next) {
+		next = m->next;
+		tx_write_desc(vq, at, id, virtqueue_buf_addr(vq, m) + m->data_off -
+				header, m->data_len + header,
+			next != NULL ? VRING_DESC_F_NEXT : 0, head_id,
+			(id + 1) & mask, packed);
+		vq->mbuf[id] = m;
+		m->next = NULL;
+		m->nb_segs = 1;
+		header = 0;
+		at->head++;
+		id = at->head & mask;
+	}
 	if (!packed)
 		split_enqueue_avail(vq, at->avail_idx++, head_id);
 }
@@ -461,8 +278,8 @@ tx_enqueue_other(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 {
 	const uint32_t hdr_len = tx_hdr_len(vq, flags);
 	struct rte_mbuf *m = *pkt;
+	uint16_t count, segments;
 	bool in_headroom;
-	uint16_t count;
 
 	if (unlikely(tx_is_too_long(vq, m, flags)))
 		return tx_drop(vq, m);
@@ -472,15 +289,19 @@ tx_enqueue_other(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 			return tx_drop(vq, m);
 		m = *pkt;
 	}
-	if (vq->nr_plain + plain == 0)
+	if (vq->nr_plain + vq->nr_segments + plain == 0)
 		vq->mp = m->pool;
 	in_headroom = tx_header_fits(m, hdr_len);
-	count = tx_count_descs(m, in_headroom);
+	segments = in_headroom ? tx_count_segments(vq, m) : 0;
+	count = segments > 0 ? segments : tx_count_descs(m, in_headroom);
 	if (unlikely(count > vq->size))
 		return tx_drop(vq, m); /* it would never fit */
 	if (unlikely(count > (uint16_t)(vq->tail + vq->size - at->head)))
 		return TX_FULL;
-	tx_enqueue_chain(vq, at, m, count, in_headroom, flags);
+	if (segments > 0)
+		tx_enqueue_segments(vq, at, m, count, flags);
+	else
+		tx_enqueue_chain(vq, at, m, count, in_headroom, flags);
 	return TX_SENT;
 }
 

@@ -144,13 +144,14 @@ virtqueue_reset(struct virtqueue *vq, bool packed)
 		vq->mbuf[i] = NULL;
 		vq->ids[i] = i;
 		vq->chain[i].count = 1;
-		vq->chain[i].plain = true;
+		vq->chain[i].kind = VIRTQUEUE_PLAIN;
 	}
 	vq->head = 0;
 	vq->tail = 0;
 	vq->avail_idx = 0;
 	vq->used_idx = 0;
 	vq->nr_plain = 0;
+	vq->nr_segments = 0;
 	vq->nr_others = 0;
 	vq->batch = 0;
 	vq->in_sequence = true;
@@ -175,6 +176,41 @@ virtqueue_init_rx(struct virtqueue *vq, uint32_t room)
 		split_write_desc(vq, i, 0, vq->rx_buf_len, VRING_DESC_F_WRITE, 0);
 }
 
+/* A frame whose segments mbuf[] has from an id on is one mbuf again. */
+static void
+join_segments(struct virtqueue *vq, uint16_t id, uint16_t count)
+{
+	struct rte_mbuf *last = vq->mbuf[id];
+	uint16_t i, next;
+
+	last->nb_segs = count;
+	for (i = 1; i < count; i++) {
+		next = (id + 1) & vq->mask;
+		vq->chain[id].next = next;
+		last->next = vq->mbuf[next];
+		last = last->next;
+		vq->mbuf[next] = NULL;
+		id = next;
+	}
+	vq->nr_segments--;
+	vq->nr_others++;
+}
+
+static void
+join_all_segments(struct virtqueue *vq)
+{
+	struct virtqueue_chain *chain;
+	uint16_t position = vq->tail;
+
+	for (; vq->nr_segments > 0 && position != vq->head; position += chain->count) {
+		chain = &vq->chain[position & vq->mask];
+		if (chain->kind != VIRTQUEUE_SEGMENTS)
+			continue;
+		join_segments(vq, position & vq->mask, chain->count);
+		chain->kind = VIRTQUEUE_OTHER;
+	}
+}
+
 void
 virtqueue_leave_sequence(struct virtqueue *vq)
 {
@@ -182,6 +218,7 @@ virtqueue_leave_sequence(struct virtqueue *vq)
 
 	if (!vq->in_sequence)
 		return;
+	join_all_segments(vq);
 	vq->in_sequence = false;
 	for (i = vq->head; i != (uint16_t)(vq->tail + vq->size); i++)
 		vq->mbuf[i & vq->mask] = NULL;

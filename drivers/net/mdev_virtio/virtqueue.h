@@ -77,11 +77,18 @@ enum virtqueue_kind {
 	VIRTQUEUE_CTRL,
 };
 
+/* How a frame to be sent is freed. */
+enum virtqueue_frame {
+	VIRTQUEUE_PLAIN,    /* one segment, its own, of the queue's pool: in bulk */
+	VIRTQUEUE_SEGMENTS, /* several such ones, and mbuf[] has each of them: likewise */
+	VIRTQUEUE_OTHER,
+};
+
 /* What the driver remembers of a buffer beside its mbuf, by the id of its first descriptor. */
 struct virtqueue_chain {
 	uint16_t count;  /* descriptors that it takes */
 	uint16_t next;   /* of a descriptor in a chain: id of the one behind it */
-	bool plain;      /* one segment, its own, of the queue's pool: freed in bulk */
+	uint8_t kind;    /* enum virtqueue_frame */
 };
 
 #define VIRTQUEUE_SIZE_BINS 8
@@ -166,8 +173,9 @@ struct virtqueue {
 	uint16_t avail_idx;            /* split, not receive: next place in the available ring */
 	uint16_t used_idx;             /* split, not receive: next place in the used ring */
 	uint16_t free_thresh;          /* reclaim or refill from here on */
-	uint16_t nr_plain;             /* transmit: buffers of the device that are plain */
-	uint16_t nr_others;            /* transmit: buffers of the device that are not */
+	uint16_t nr_plain;             /* transmit: buffers of the device that are plain, */
+	uint16_t nr_segments;          /* in segments (in sequence only), */
+	uint16_t nr_others;            /* and neither */
 	uint16_t hdr_len;
 	uint16_t mbuf_addr;            /* offset of the buffer's address in an mbuf */
 	bool in_sequence;
@@ -213,6 +221,13 @@ static inline uint16_t
 virtqueue_free_count(const struct virtqueue *vq)
 {
 	return vq->size - (uint16_t)(vq->head - vq->tail);
+}
+
+/* Transmit: frames that the device has. */
+static inline uint16_t
+virtqueue_tx_outstanding(const struct virtqueue *vq)
+{
+	return vq->nr_plain + vq->nr_segments + vq->nr_others;
 }
 
 /* What a process has of a port. Set by probe, found by eth_dev->process_private. */
