@@ -352,6 +352,18 @@ never_enables(void)
 }
 
 static void
+needs_reset(void)
+{
+	fake_virtio.answer = FAKE_ANSWER_NEEDS_RESET;
+}
+
+static void
+goes_out(void)
+{
+	fake_virtio.answer = FAKE_ANSWER_RESET;
+}
+
+static void
 no_answer(void)
 {
 	((struct mdev_virtio_hw *)virtio_port.dev->data->dev_private)->cvq.max_polls = 3;
@@ -441,7 +453,9 @@ static const struct error_case starts[] = {
 	{ "MTU", attach_good, NULL, start_mtu_9000,
 	  .line = OURS "frames of MTU 9000 do not fit one receive buffer: use a smaller MTU, larger mbufs, or the scatter offload where the device has VIRTIO_NET_F_MRG_RXBUF" },
 	{ "no answer", attach_ctrl, no_answer, start_pairs,
-	  .line = OURS "the device did not answer the command VQ_PAIRS_SET: the control queue is not used any more; stop and start the port to try again" },
+	  .line = OURS "the device did not answer the command VQ_PAIRS_SET: the start ends with it, and can be tried again when the device is well" },
+	{ "out of operation", attach_ctrl, needs_reset, start_pairs,
+	  .line = OURS "the device went out of operation (status 0x4f) before it answered the command VQ_PAIRS_SET: the start ends with it, and can be tried again when the device is well" },
 	{ "too slow", attach_ctrl, too_slow, start_pairs,
 	  .line = OURS "the device is too slow with the commands of the start, which ended at VQ_PAIRS_SET: set fewer VLAN filters, or start the port again" },
 	{ "refused", attach_ctrl, refused, start_pairs,
@@ -542,6 +556,8 @@ static const struct error_case running[] = {
 	  .line = OURS "queue 1: the device returned a buffer that it does not have (64): " UNUSED },
 	{ "command, no answer", start_ctrl, no_answer, promiscuous,
 	  .line = OURS "the device did not answer the command RX_PROMISC: the control queue is not used any more; stop and start the port to try again" },
+	{ "command, reset", start_ctrl, goes_out, promiscuous,
+	  .line = OURS "the device went out of operation (status 0x00) before it answered the command RX_PROMISC: the control queue is not used any more; stop and start the port to try again" },
 	{ "command, refused", start_ctrl, refused, promiscuous,
 	  .line = OURS "the device refused the command RX_PROMISC (1): allow it where the device is made, or do without" },
 	{ "command, id", start_ctrl, wrong_id, promiscuous,

@@ -135,6 +135,32 @@ test_left_alone(void)
 	return TEST_SUCCESS;
 }
 
+static void
+answer_again(void)
+{
+	fake_virtio.answer = FAKE_ANSWER;
+}
+
+/* One that asks instead of an answer, and does not interrupt, is heard all the same. */
+static int
+test_command(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	fake_virtio.answer = FAKE_ANSWER_NEEDS_RESET;
+	fake_virtio.on_reset = answer_again;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_EQUAL(rte_eth_promiscuous_enable(virtio_port.id), -EIO, "enabled");
+	virtio_recovery_wait(2);
+	captured_log_stop();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT_EQUAL(captured_log_lines("before it answered the command RX_PROMISC: the port recovers by itself, or a line says why it cannot"),
+		1, "line");
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 2, "lines");
+	TEST_ASSERT_SUCCESS(rte_eth_promiscuous_enable(virtio_port.id), "after it");
+	TEST_ASSERT_EQUAL(fake_virtio.filter.promisc, 1, "not enabled");
+	return virtio_recovery_traffic();
+}
+
 /* The first reset is the one that it asked for, and a start begins with the second. */
 static void
 ask_in_second(void)
@@ -244,6 +270,7 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		CASE(test_recovers),
 		CASE(test_busy),
+		CASE(test_command),
 		CASE(test_left_alone),
 		CASE(test_asks_again),
 		CASE(test_stop_meanwhile),

@@ -68,7 +68,7 @@ asked(struct rte_eth_dev *dev)
 }
 
 /* A restart by another thread may be replacing the queue: the control lock is held. */
-static void
+static int
 announce(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
@@ -81,7 +81,7 @@ announce(struct rte_eth_dev *dev)
 		virtqueue_inject(dev->data->tx_queues[0], m);
 	DRV_LOG(INFO, "%s: the device asks for an announcement: it goes out with the next burst on transmit queue 0",
 		dev->data->name);
-	virtio_cvq_announce_ack(&hw->cvq, mdev_virtio_transport(dev));
+	return virtio_cvq_announce_ack(&hw->cvq, mdev_virtio_transport(dev));
 }
 
 void
@@ -89,6 +89,5 @@ mdev_virtio_announce(struct rte_eth_dev *dev)
 {
 	if (!asked(dev) || mdev_virtio_control_begin(dev) < 0)
 		return;
-	announce(dev);
-	mdev_virtio_control_end(dev, 0);
+	mdev_virtio_control_end(dev, announce(dev));
 }

@@ -79,6 +79,9 @@ int
 mdev_virtio_control_end(struct rte_eth_dev *dev, int ret)
 {
 	pthread_mutex_unlock(&mdev_virtio_hw(dev)->recovery.lock);
+	/* a command that failed may have done so because the device asks for a reset */
+	if (ret == -EIO)
+		mdev_virtio_needs_reset(dev);
 	return ret;
 }
 

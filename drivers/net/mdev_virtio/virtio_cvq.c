@@ -187,9 +187,20 @@ enqueue(struct virtqueue *vq, const struct command *command, const void *data,
 		publish_split(vq, descs, count);
 }
 
+/* What comes of it, and what a user can do; while commands may be those of a recovery. */
+static const char *
+remedy(const struct virtio_cvq *cvq, uint8_t status)
+{
+	if (cvq->starting)
+		return "the start ends with it, and can be tried again when the device is well";
+	if ((status & VIRTIO_CONFIG_S_NEEDS_RESET) != 0)
+		return "the port recovers by itself, or a line says why it cannot";
+	return "the control queue is not used any more; stop and start the port to try again";
+}
+
 /* A device that is not in operation does not answer (s. 2.1.2). */
 static int
-check_status(const struct virtqueue *vq, struct virtio_transport *tr,
+check_status(const struct virtio_cvq *cvq, struct virtio_transport *tr,
 		const struct command *command)
 {
 	uint8_t status = 0;
@@ -200,9 +211,9 @@ check_status(const struct virtqueue *vq, struct virtio_transport *tr,
 			(status & (VIRTIO_CONFIG_S_NEEDS_RESET |
 			VIRTIO_CONFIG_S_FAILED)) == 0)
 		return 0;
-	DRV_LOG(ERR, "%s: the device went out of operation (%s 0x%02x) before it answered the command %s: stop and start the port",
-		port_name(vq), ret < 0 ? rte_strerror(-ret) : "status", status,
-		command->name);
+	DRV_LOG(ERR, "%s: the device went out of operation (%s 0x%02x) before it answered the command %s: %s",
+		port_name(cvq->vq), ret < 0 ? rte_strerror(-ret) : "status",
+		status, command->name, remedy(cvq, status));
 	return -EIO;
 }
 
@@ -215,8 +226,8 @@ give_up(struct virtio_cvq *cvq, const struct command *command, bool of_start)
 		DRV_LOG(ERR, "%s: the device is too slow with the commands of the start, which ended at %s: set fewer VLAN filters, or start the port again",
 			port_name(cvq->vq), command->name);
 	else
-		DRV_LOG(ERR, "%s: the device did not answer the command %s: the control queue is not used any more; stop and start the port to try again",
-			port_name(cvq->vq), command->name);
+		DRV_LOG(ERR, "%s: the device did not answer the command %s: %s",
+			port_name(cvq->vq), command->name, remedy(cvq, 0));
 	return -ETIMEDOUT;
 }
 
@@ -256,7 +267,7 @@ wait_answer(struct virtio_cvq *cvq, struct virtio_transport *tr,
 		}
 		if (!__atomic_load_n(&cvq->running, __ATOMIC_ACQUIRE))
 			return -ENETDOWN;
-		if (i % STATUS_POLLS == 0 && check_status(vq, tr, command) < 0)
+		if (i % STATUS_POLLS == 0 && check_status(cvq, tr, command) < 0)
 			return -EIO;
 		if (i >= polls)
 			return give_up(cvq, command, of_start);
