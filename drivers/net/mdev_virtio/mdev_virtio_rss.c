@@ -23,11 +23,14 @@
 /* s. 5.1.4.1: each device that has a table at all has one of this size. */
 #define DEVICE_RETA_MIN 128
 
+/* VIRTIO_NET_RSS_HASH_TYPE_* and RTE_ETH_RSS_*: columns of the table below. */
+enum hash_names {
+	AS_TYPES,
+	AS_HF,
+};
+
 /* s. 5.1.6.4.3.1: a device hashes by addresses what it does not hash by ports. */
-static const struct {
-	uint32_t type; /* VIRTIO_NET_RSS_HASH_TYPE_* */
-	uint64_t hf;   /* RTE_ETH_RSS_* */
-} hash_types[] = {
+static const uint64_t hash_types[][2] = {
 	{ VIRTIO_NET_RSS_HASH_TYPE_IPv4, RTE_ETH_RSS_IPV4 |
 		RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER },
 	{ VIRTIO_NET_RSS_HASH_TYPE_TCPv4, RTE_ETH_RSS_NONFRAG_IPV4_TCP },
@@ -42,29 +45,28 @@ static const struct {
 };
 
 static uint64_t
-types_to_hf(uint32_t types)
+translate(uint64_t names, enum hash_names from, enum hash_names to)
 {
-	uint64_t hf = 0;
+	uint64_t result = 0;
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(hash_types); i++) {
-		if ((types & hash_types[i].type) != 0)
-			hf |= hash_types[i].hf;
+		if ((names & hash_types[i][from]) != 0)
+			result |= hash_types[i][to];
 	}
-	return hf;
+	return result;
+}
+
+static uint64_t
+types_to_hf(uint32_t types)
+{
+	return translate(types, AS_TYPES, AS_HF);
 }
 
 static uint32_t
 hf_to_types(uint64_t hf)
 {
-	uint32_t types = 0;
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(hash_types); i++) {
-		if ((hf & hash_types[i].hf) != 0)
-			types |= hash_types[i].type;
-	}
-	return types;
+	return translate(hf, AS_HF, AS_TYPES);
 }
 
 static bool

@@ -31,43 +31,36 @@ enum vec_set {
 #define TX_ENTRY(suffix, flags, text) \
 	[flags] = { virtio_xmit_ ## suffix, text },
 
-static const struct virtio_rx_burst
-rx_bursts[VEC_SETS][BURST_FLAGS + 1] = {
-	[VEC_128] = {
-		VIRTIO_RX_SPLIT_VARIANTS(RX_ENTRY)
-		VIRTIO_RX_PACKED_VARIANTS(RX_ENTRY)
-		VIRTIO_RX_VECTOR_VARIANTS(RX_ENTRY, vec128, VEC128_NAME)
-	},
+/* One instruction set's bursts of either way, RX or TX. */
+#define VECTOR_SET(way, set, name) \
+	VIRTIO_ ## way ## _VECTOR_VARIANTS(way ## _ENTRY, set, name)
+
 #ifdef VIRTIO_HAS_AVX2
-	[VEC_AVX2] = {
-		VIRTIO_RX_VECTOR_VARIANTS(RX_ENTRY, avx2, "AVX2")
-	},
+#define AVX2_SET(way) [VEC_AVX2] = { VECTOR_SET(way, avx2, "AVX2") },
+#else
+#define AVX2_SET(way)
 #endif
 #ifdef VIRTIO_HAS_AVX512
-	[VEC_AVX512] = {
-		VIRTIO_RX_VECTOR_VARIANTS(RX_ENTRY, avx512, "AVX512")
-	},
+#define AVX512_SET(way) [VEC_AVX512] = { VECTOR_SET(way, avx512, "AVX512") },
+#else
+#define AVX512_SET(way)
 #endif
-};
+
+#define ALL_SETS(way) { \
+	[VEC_128] = { \
+		VIRTIO_ ## way ## _SPLIT_VARIANTS(way ## _ENTRY) \
+		VIRTIO_ ## way ## _PACKED_VARIANTS(way ## _ENTRY) \
+		VECTOR_SET(way, vec128, VEC128_NAME) \
+	}, \
+	AVX2_SET(way) \
+	AVX512_SET(way) \
+}
+
+static const struct virtio_rx_burst
+rx_bursts[VEC_SETS][BURST_FLAGS + 1] = ALL_SETS(RX);
 
 static const struct virtio_tx_burst
-tx_bursts[VEC_SETS][BURST_FLAGS + 1] = {
-	[VEC_128] = {
-		VIRTIO_TX_SPLIT_VARIANTS(TX_ENTRY)
-		VIRTIO_TX_PACKED_VARIANTS(TX_ENTRY)
-		VIRTIO_TX_VECTOR_VARIANTS(TX_ENTRY, vec128, VEC128_NAME)
-	},
-#ifdef VIRTIO_HAS_AVX2
-	[VEC_AVX2] = {
-		VIRTIO_TX_VECTOR_VARIANTS(TX_ENTRY, avx2, "AVX2")
-	},
-#endif
-#ifdef VIRTIO_HAS_AVX512
-	[VEC_AVX512] = {
-		VIRTIO_TX_VECTOR_VARIANTS(TX_ENTRY, avx512, "AVX512")
-	},
-#endif
-};
+tx_bursts[VEC_SETS][BURST_FLAGS + 1] = ALL_SETS(TX);
 
 static enum vec_set
 find_vec_set(void)
