@@ -15,6 +15,7 @@
 #include <mdev_virtio_features.h>
 
 #include "captured_log.h"
+#include "fake_mp.h"
 #include "fake_vfio.h"
 #include "test.h"
 #include "virtio_port.h"
@@ -225,6 +226,69 @@ test_unknown_feature(void)
 	return TEST_SUCCESS;
 }
 
+static int
+setup_mp(void)
+{
+	fake_mp_start();
+	return setup();
+}
+
+static void
+teardown_mp(void)
+{
+	fake_mp.secondary = false;
+	virtio_port_stop();
+	fake_mp_stop();
+}
+
+static void
+other_result(struct rte_mp_msg *msg)
+{
+	msg->len_param--;
+}
+
+/* A secondary process has them from the primary, and the length by itself. */
+static int
+test_registers_secondary(void)
+{
+	const struct eth_dev_ops *ops = &mdev_virtio_secondary_ops;
+	struct rte_dev_reg_info info = { .data = NULL };
+	static uint32_t words[LENGTH + 1], same[LENGTH];
+	struct rte_eth_dev *dev = virtio_port.dev;
+
+	memset(words, 0, sizeof(words));
+	words[LENGTH] = 0x1234;
+	TEST_ASSERT_SUCCESS(ops->get_reg(dev, &info), "length");
+	TEST_ASSERT_EQUAL(info.length, LENGTH, "%u", info.length);
+	TEST_ASSERT_EQUAL(info.width, sizeof(uint32_t), "%u", info.width);
+	info.data = words;
+	TEST_ASSERT_EQUAL(ops->get_reg(dev, &info), -ENETDOWN, "stopped");
+	TEST_ASSERT_SUCCESS(start(), "start");
+	TEST_ASSERT_EQUAL(fake_mp.requests, 0, "asked for nothing");
+	fake_mp.secondary = true;
+	TEST_ASSERT_SUCCESS(ops->get_reg(dev, &info), "registers");
+	fake_mp.secondary = false;
+	TEST_ASSERT_EQUAL(fake_mp.requests, 1, "not asked");
+	TEST_ASSERT_EQUAL(words[LENGTH], 0x1234, "too many");
+	info.data = same;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_get_reg_info(virtio_port.id, &info),
+		"the primary's");
+	TEST_ASSERT_SUCCESS(memcmp(words, same, sizeof(same)), "not the same");
+	info.length--;
+	TEST_ASSERT_EQUAL(ops->get_reg(dev, &info), -ENOTSUP, "part");
+	info.length++;
+	/* not answered, or by nobody that knows how */
+	fake_mp.secondary = true;
+	fake_mp.harm_reply = other_result;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_EQUAL(ops->get_reg(dev, &info), -ETIMEDOUT, "answered");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("the primary process did not read the registers"),
+		1, "line");
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: dumps",
 	.unit_test_cases = {
@@ -232,6 +296,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE(test_unknown_feature),
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers),
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_intx),
+		TEST_CASE_ST(setup_mp, teardown_mp, test_registers_secondary),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dump),
 		TEST_CASES_END()
 	}

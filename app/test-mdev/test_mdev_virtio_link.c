@@ -7,6 +7,7 @@
 
 #include <mdev_virtio_ethdev.h>
 
+#include "captured_log.h"
 #include "test.h"
 #include "virtio_port.h"
 
@@ -160,11 +161,29 @@ test_siblings(void)
 	return TEST_SUCCESS;
 }
 
+/* A secondary process is told whose it is to set. */
+static int
+test_secondary(void)
+{
+	const struct eth_dev_ops *ops = &mdev_virtio_secondary_ops;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_EQUAL(ops->dev_set_link_down(virtio_port.dev), -ENOTSUP, "down");
+	TEST_ASSERT_EQUAL(ops->dev_set_link_up(virtio_port.dev), -ENOTSUP, "up");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("do it in the primary process"), 2,
+		"lines");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_UP, "set down");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: link",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_down),
 		TEST_CASE_ST(setup, teardown, test_stopped),
+		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup_pairs, virtio_port_stop, test_siblings),
 		TEST_CASES_END()
 	}

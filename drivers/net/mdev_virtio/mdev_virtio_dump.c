@@ -105,37 +105,43 @@ mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file)
 	return 0;
 }
 
-/* ethdev asks for the length first, and then for all of it. */
-static int
-read_regs(struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
+int
+mdev_virtio_reg_info(const struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
 {
-	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
 	uint32_t length = VIRTIO_REGS_COMMON + VIRTIO_REGS_CONFIG +
-		hw->nr_vqs * VIRTIO_REGS_QUEUE;
-	int ret;
+		mdev_virtio_hw(dev)->nr_vqs * VIRTIO_REGS_QUEUE;
 
 	info->version = REGS_VERSION;
 	info->width = sizeof(uint32_t);
-	if (info->data == NULL) {
+	if (info->data == NULL)
 		info->length = length;
-		return 0;
-	}
-	if (info->offset != 0 || info->length != length)
-		return -ENOTSUP;
-	ret = tr->ops->get_regs(tr, hw->nr_vqs, info->data);
+	return info->data == NULL ||
+		(info->offset == 0 && info->length == length) ? 0 : -ENOTSUP;
+}
+
+int
+mdev_virtio_read_regs(struct rte_eth_dev *dev, uint32_t *words)
+{
+	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	int ret;
+
+	ret = mdev_virtio_control_begin(dev);
+	if (ret < 0)
+		return ret;
+	ret = mdev_virtio_control_end(dev, tr->ops->get_regs(tr,
+			mdev_virtio_hw(dev)->nr_vqs, words));
 	if (ret < 0)
 		DRV_LOG(ERR, "%s: cannot read the device's registers: %s: "
 			DEVICE_FAILING, dev->data->name, rte_strerror(-ret));
 	return ret;
 }
 
-/* The registers that select a queue are a recovery's meanwhile. */
 int
 mdev_virtio_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
 {
 	int ret;
 
-	ret = mdev_virtio_control_begin(dev);
-	return ret < 0 ? ret : mdev_virtio_control_end(dev, read_regs(dev, info));
+	ret = mdev_virtio_reg_info(dev, info);
+	return ret < 0 || info->data == NULL ? ret :
+		mdev_virtio_read_regs(dev, info->data);
 }

@@ -492,6 +492,16 @@ extern const struct eth_dev_ops mdev_virtio_secondary_ops;
 /* mdev_virtio_dump.c */
 int mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file);
 int mdev_virtio_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info);
+/*
+ * What ethdev is told of the registers: their number, if it has no room for them yet. 0, or
+ * -ENOTSUP if it wants another number.
+ */
+int mdev_virtio_reg_info(const struct rte_eth_dev *dev, struct rte_dev_reg_info *info);
+/*
+ * Read all of them, in the primary process: whoever selects a queue has the control lock.
+ * 0, or a negative errno; a failure of the device is logged.
+ */
+int mdev_virtio_read_regs(struct rte_eth_dev *dev, uint32_t *words);
 
 /* mdev_virtio_stats.c */
 int mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats));

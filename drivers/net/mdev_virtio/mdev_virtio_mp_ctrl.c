@@ -2,7 +2,8 @@
 
 /*
  * What a secondary process may ask for: receive filters and RSS, which take commands to
- * the device. The primary process gives them, in EAL's IPC thread.
+ * the device, and its registers, which take a choice of queues. The primary process sees
+ * to it, in EAL's IPC thread: so no other process can be asked for anything meanwhile.
  */
 
 #include <errno.h>
@@ -32,6 +33,7 @@ enum ctrl_type {
 	CTRL_VLAN,
 	CTRL_RSS_HASH,
 	CTRL_RETA,
+	CTRL_REGS,
 };
 
 #define RETA_GROUPS (VIRTIO_CVQ_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE)
@@ -53,6 +55,7 @@ struct ctrl_param {
 	struct rte_ether_addr mac;
 	bool on;
 	struct ctrl_rss *rss;
+	uint32_t *regs;   /* room for all, in memory that processes share */
 };
 
 /* Held by the primary process while it does what another process asks for. */
@@ -86,6 +89,8 @@ perform(struct rte_eth_dev *dev, struct ctrl_param *param)
 	case CTRL_RETA:
 		return mdev_virtio_reta_update(dev, param->rss->reta,
 				param->rss->reta_size);
+	case CTRL_REGS:
+		return mdev_virtio_read_regs(dev, param->regs);
 	default:
 		return -EINVAL;
 	}
@@ -180,7 +185,8 @@ ask_stopped(const struct rte_eth_dev *dev, const struct ctrl_param *param)
 			0 : -ENOTSUP;
 	case CTRL_RSS_HASH:
 	case CTRL_RETA:
-		return -ENETDOWN; /* ethdev does not keep it */
+	case CTRL_REGS:
+		return -ENETDOWN; /* ethdev does not keep it, nor has it */
 	default:
 		return 0;
 	}
@@ -215,8 +221,10 @@ ask(struct rte_eth_dev *dev, struct ctrl_param *param)
 		ret = ((const struct ctrl_param *)reply.msgs[0].param)->result;
 	free(reply.msgs);
 	if (ret < 0 && ret != -ENOTSUP)
-		DRV_LOG(ERR, "%s: the primary process did not set the receive filter or RSS: %s",
-			dev->data->name, rte_strerror(-ret));
+		DRV_LOG(ERR, "%s: the primary process did not %s: %s",
+			dev->data->name, param->type == CTRL_REGS ?
+			"read the registers" : "set the receive filter or RSS",
+			rte_strerror(-ret));
 	return ret;
 }
 
@@ -349,6 +357,47 @@ reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *conf,
 }
 
 static int
+get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
+{
+	struct ctrl_param param = { .type = CTRL_REGS };
+	size_t len;
+	int ret;
+
+	if (is_closed(dev))
+		return -ENODEV;
+	ret = mdev_virtio_reg_info(dev, info);
+	if (ret < 0 || info->data == NULL)
+		return ret;
+	len = info->length * sizeof(*param.regs);
+	param.regs = rte_zmalloc("mdev_virtio_regs", len, 0);
+	if (param.regs == NULL) {
+		DRV_LOG(ERR, "%s: no memory to read registers with: give EAL more (-m)",
+			dev->data->name);
+		return -ENOMEM;
+	}
+	ret = ask(dev, &param);
+	if (ret == 0)
+		memcpy(info->data, param.regs, len);
+	if (ret != -ETIMEDOUT) /* as above */
+		rte_free(param.regs);
+	return ret;
+}
+
+/*
+ * Whoever sets the link has to tell all processes, and wait until they have heard it;
+ * nobody can do that in the primary's IPC thread.
+ */
+static int
+set_link(struct rte_eth_dev *dev)
+{
+	if (is_closed(dev))
+		return -ENODEV;
+	DRV_LOG(ERR, "%s: a secondary process cannot set the link up or down: do it in the primary process",
+		dev->data->name);
+	return -ENOTSUP;
+}
+
+static int
 rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 {
 	return is_closed(dev) ? -ENODEV : mdev_virtio_rss_hash_conf_get(dev, conf);
@@ -390,6 +439,8 @@ const struct eth_dev_ops mdev_virtio_secondary_ops = {
 	.dev_close = mdev_virtio_secondary_close,
 	.dev_infos_get = dev_infos_get,
 	.link_update = mdev_virtio_link_update,
+	.dev_set_link_up = set_link,
+	.dev_set_link_down = set_link,
 	.promiscuous_enable = promiscuous_enable,
 	.promiscuous_disable = promiscuous_disable,
 	.allmulticast_enable = allmulticast_enable,
@@ -414,5 +465,6 @@ const struct eth_dev_ops mdev_virtio_secondary_ops = {
 	.xstats_get_names = mdev_virtio_xstats_get_names,
 	.xstats_get = xstats_get,
 	.xstats_reset = stats_reset,
+	.get_reg = get_reg,
 	.eth_dev_priv_dump = priv_dump,
 };
