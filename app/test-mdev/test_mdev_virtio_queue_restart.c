@@ -11,8 +11,6 @@
 
 #include <linux/virtio_config.h>
 
-#include <rte_cycles.h>
-
 #include <virtqueue.h>
 
 #include "captured_log.h"
@@ -175,14 +173,18 @@ test_tx(void)
 	return TEST_SUCCESS;
 }
 
-/* A device that sends what it has while the port waits for it. */
+/* A device that sends what it has while the port waits for it, if it does. */
+static volatile bool stop_ended;
+
 static void *
 send_late(void *arg)
 {
 	uint8_t sent[60];
 
-	while (!mdev_virtio_recovering(virtio_port.dev))
-		rte_pause();
+	while (!mdev_virtio_recovering(virtio_port.dev)) {
+		if (stop_ended)
+			return NULL;
+	}
 	if (fake_virtio_sent_on(0, sent, sizeof(sent)) == 60)
 		*(bool *)arg = true;
 	return NULL;
@@ -193,13 +195,17 @@ test_sent_first(void)
 {
 	pthread_t device;
 	bool sent = false;
+	int ret;
 
 	TEST_ASSERT_SUCCESS(start(), "start");
 	virtio_recovery_state()->send_polls = VIRTIO_RECOVERY_FOREVER;
+	stop_ended = false;
 	TEST_ASSERT_EQUAL(send_on(0), 1, "not sent");
 	TEST_ASSERT_SUCCESS(pthread_create(&device, NULL, send_late, &sent), "thread");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(virtio_port.id, 1), "stop");
+	ret = rte_eth_dev_rx_queue_stop(virtio_port.id, 1);
+	stop_ended = true;
 	pthread_join(device, NULL);
+	TEST_ASSERT_SUCCESS(ret, "stop");
 	TEST_ASSERT(sent, "not sent");
 	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recovery_tx_lost"), 0, "lost");
 	return check_queue(0, true, true);
