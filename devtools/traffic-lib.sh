@@ -134,15 +134,25 @@ sha256_of()
 }
 
 # transfer FROM TO ADDRESS FILE COPY: send FILE by TCP from one namespace to ADDRESS
-# in another. It is up to the caller to compare.
+# in another; [ADDRESS] if it is one of IPv6. It is up to the caller to compare.
 transfer()
 {
-	local receiver
+	local receiver listen=TCP4-LISTEN port
 
-	in_namespace "$2" socat -u TCP-LISTEN:5001 "CREATE:$5" &
+	[[ $3 != \[* ]] || listen=TCP6-LISTEN
+	# a check that fails may leave its receiver: the next one is another shell
+	port=$((10000 + BASHPID % 20000))
+	rm -f "$5"	# whoever else had it open writes elsewhere
+	in_namespace "$2" socat -u $listen:$port "CREATE:$5" &
 	receiver=$!
-	wait_until 10 listening "$2" 5001 || return 1
-	in_namespace "$1" timeout 120 socat -u "FILE:$4" "TCP:$3:5001" || return 1
+	wait_until 20 listening "$2" $port || {
+		echo "nobody listens in $2"
+		return 1
+	}
+	in_namespace "$1" timeout 120 socat -u "FILE:$4" "TCP:$3:$port" || {
+		echo "the transfer from $1 to $3 did not end"
+		return 1
+	}
 	wait "$receiver"
 }
 
