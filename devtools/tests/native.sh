@@ -37,12 +37,20 @@ backend()
 	tap right right $RIGHT/24
 }
 
-# devices [OPTION]: the mediator with two devices, with further options of each
+# devices [OPTION]: the mediator with two devices, with further options of each. A driver
+# that comes before the backend is known would not be offered what the backend can do.
 devices()
 {
 	mediator_start "$work/mediator" \
 		--device "uuid=${UUIDS[0]},backend=$work/left.sock${1:-}" \
 		--device "uuid=${UUIDS[1]},backend=$work/right.sock${1:-}"
+	wait_until 10 backends_known || { cat "$work/mediator"; return 1; }
+}
+
+backends_known()
+{
+	[ "$("$build/app/mediator/dpdk-mdev-mediator" ctl --name "$MEDIATOR_NAME" list |
+		grep -c 'backend up')" = 2 ]
 }
 
 # application [TESTPMD_ARGUMENT...]: testpmd that forwards between them
@@ -50,13 +58,14 @@ application()
 {
 	testpmd_start "$work/testpmd" --no-huge -m 192 --no-pci --no-shconf --no-telemetry \
 		--file-prefix="native$$" "$(lcores 2)" "${APPLICATION_EAL[@]}" \
-		-d "$build/drivers" -a "mdev:${UUIDS[0]}" -a "mdev:${UUIDS[1]}" -- -i \
-		--total-num-mbufs=8192 "$@"
+		-d "$build/drivers" -a "mdev:${UUIDS[0]}$APPLICATION_DEVARGS" \
+		-a "mdev:${UUIDS[1]}$APPLICATION_DEVARGS" -- -i --total-num-mbufs=8192 "$@"
 	at_exit end "$TESTPMD_PID"
 	testpmd_wait 1 'testpmd>' 60 || { cat "$work/testpmd"; return 1; }
 	testpmd_do start
 }
 APPLICATION_EAL=()
+APPLICATION_DEVARGS=	# of both devices, with the comma in front
 
 # traffic: ping and a transfer with its checksum, both ways
 traffic()
@@ -140,7 +149,7 @@ attach_again()
 	if [ "$(testpmd_ports)" -lt 2 ]; then
 		testpmd_do stop
 		for i in 0 1; do
-			testpmd_do port attach "mdev:${UUIDS[i]}"
+			testpmd_do port attach "mdev:${UUIDS[i]}$APPLICATION_DEVARGS"
 		done
 		testpmd_do port start all
 		testpmd_do start
@@ -154,8 +163,8 @@ testpmd_ports()
 	grep 'Number of available ports' "$TESTPMD_LOG" | tail -n 1 | grep -o '[0-9]*$'
 }
 
-# restarts ORDER: each of backend, mediator and application is killed and started
-# again, in this order
+# restarts ORDER [COMMAND...]: each of backend, mediator and application is killed and
+# started again, in this order; then COMMAND looks for more than traffic
 restarts()
 {
 	local part
@@ -169,6 +178,7 @@ restarts()
 	done
 	attach_again
 	traffic
+	"${@:2}"
 	end_application
 }
 
@@ -249,5 +259,6 @@ for order in "A B M" "A M B" "B A M" "B M A" "M A B" "M B A"; do
 done
 check "an ordinary user: quickstart" ordinary_user
 . "$REPO/devtools/tests/native-queues.sh"
+. "$REPO/devtools/tests/native-layouts.sh"
 . "$REPO/devtools/tests/native-processes.sh"
 . "$REPO/devtools/tests/native-memory.sh"
