@@ -89,7 +89,7 @@ check_packed_first(const struct virtqueue *vq)
 		rte_cpu_to_le_16(VRING_PACKED_EVENT_FLAG_DISABLE), "interrupts");
 	TEST_ASSERT(vq->head == 0 && vq->tail == 0 && vq->in_sequence && !vq->broken,
 		"not at its begin");
-	TEST_ASSERT_EQUAL(vq->nr_plain + vq->nr_others, 0, "buffers");
+	TEST_ASSERT_EQUAL(virtqueue_tx_outstanding(vq), 0, "buffers");
 	return TEST_SUCCESS;
 }
 
