@@ -38,7 +38,7 @@ holder()
 	at_exit end $HOLDER
 	# it is what it is to be once it has become sleep
 	wait_until 5 grep -qs '^sleep' "/proc/$HOLDER/comm" ||
-		die "cannot make a namespace ($*): user namespaces are switched off on this machine; run this as root"
+		die "cannot make a namespace ($*): user namespaces are switched off on this machine, or this is a chroot; run this as root"
 }
 
 # namespace NAME: make a network namespace
