@@ -262,5 +262,6 @@ done
 check "an ordinary user: quickstart" ordinary_user
 . "$REPO/devtools/tests/native-queues.sh"
 . "$REPO/devtools/tests/native-layouts.sh"
+. "$REPO/devtools/tests/native-offloads.sh"
 . "$REPO/devtools/tests/native-processes.sh"
 . "$REPO/devtools/tests/native-memory.sh"
