@@ -81,6 +81,15 @@ testpmd_do()
 	return 1
 }
 
+# testpmd_do_all COMMAND...: as testpmd_do, of several commands one after the other, each
+# one word; it takes less time
+testpmd_do_all()
+{
+	local IFS=$'\n'
+
+	testpmd_do "$*"
+}
+
 # testpmd_stat PORT NAME: print a counter of the port, RX-bytes for one
 testpmd_stat()
 {

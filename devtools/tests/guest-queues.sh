@@ -1,0 +1,172 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2086	# the variables of guest.sh are no list of words
+#
+# Several queues: receive-side scaling, and the hash that is reported. Sourced by guest.sh.
+
+C=cccccccc-0000-4000-8000-0000000000cc
+D=dddddddd-0000-4000-8000-0000000000dd
+RSS_KEY=6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa
+
+flows()
+{
+	/usr/bin/python3 -S "$REPO/devtools/tests/flows.py" "$@"
+}
+
+# flows_send NAMESPACE [COUNT]
+flows_send()
+{
+	ip netns exec "$1" /usr/bin/python3 -S "$REPO/devtools/tests/flows.py" send \
+		"$(interface_of "$1")" "${@:2}"
+}
+
+# queues_create TYPE: two devices with several pairs, C and D, in namespaces of their own
+queues_create()
+{
+	queues_remove	# what a check that failed has left behind
+	mdev_create "net-$1" $C >/dev/null
+	mdev_create "net-$1" $D >/dev/null
+	host_side $C west 198.51.100.1/24
+	host_side $D east 198.51.100.2/24
+}
+
+queues_remove()
+{
+	local uuid side
+
+	for uuid in $C $D; do
+		[ ! -e "$MDEV_DEVICES/$uuid" ] || mdev_remove $uuid
+	done
+	for side in west east; do
+		[ ! -e /run/netns/$side ] || ip netns del $side
+	done
+}
+
+# scaling_start ARGUMENTS TESTPMD_ARGUMENT...: a port that receives, and prints each frame
+scaling_start()
+{
+	testpmd_start "$work/testpmd" -l 0,1 --no-telemetry -d "$build/drivers" \
+		-a "mdev:$C$1" -- -i --total-num-mbufs=16384 --forward-mode=rxonly "${@:2}"
+	testpmd_wait 1 'testpmd>' 60 || { cat "$work/testpmd"; exit 1; }
+	testpmd_do_all 'set verbose 1' start
+}
+
+# table: print the port's table as a list of queues
+table()
+{
+	testpmd_do "show port 0 rss reta 128 (0xffffffffffffffff,0xffffffffffffffff)"
+	grep -o 'hash index=[0-9]*, queue=[0-9]*' "$TESTPMD_LOG" | tail -n 128 |
+		cut -d = -f 3 | paste -sd ,
+}
+
+# key: print the port's
+key()
+{
+	testpmd_do show port 0 rss-hash key
+	grep -A 1 '^RSS key:' "$TESTPMD_LOG" | tail -n 1
+}
+
+# key_set FUNCTIONS: set RSS_KEY. With it testpmd may set functions, so they follow.
+key_set()
+{
+	testpmd_do_all "port config 0 rss-hash-key ipv4 $RSS_KEY" "port config all rss $1"
+}
+
+# flows_arrive SINCE ARGUMENT...: what came after so many bytes of output is as it should be
+flows_arrive()
+{
+	tail -c +$(($1 + 1)) "$TESTPMD_LOG" | flows check "${@:2}" >"$work/flows" 2>&1
+}
+
+# expect_flows KEY TABLE FUNCTIONS [STOPPED [REPORT]]: send 3 frames of each flow, and see
+# where they go
+expect_flows()
+{
+	local since
+
+	since=$(stat -c %s "$TESTPMD_LOG")
+	flows_send west 3
+	wait_until 40 flows_arrive "$since" "$1" "$2" "$3" 3 "${@:4}" || {
+		cat "$work/flows"
+		tail -n 30 "$TESTPMD_LOG"
+		echo "expected: flows on their queues ($3, ${*:4})"
+		exit 1
+	}
+	cat "$work/flows"
+}
+
+# xstat PORT NAME
+xstat()
+{
+	testpmd_do show port xstats "$1"
+	grep "^$2: " "$TESTPMD_LOG" | tail -n 1 | cut -d ' ' -f 2
+}
+
+# recovered PORT COUNT
+recovered()
+{
+	[ "$(xstat "$1" recoveries)" = "$2" ]
+}
+
+# reset_wait UUID PORT COUNT: have the device need a reset, and wait for recovery COUNT
+reset_wait()
+{
+	echo 1 >"$MDEV_DEVICES/$1/virtio_net/needs_reset"
+	wait_until 60 recovered "$2" "$3" || {
+		cat "$TESTPMD_LOG"
+		echo "expected: recovery $3 of port $2"
+		exit 1
+	}
+	expect "no reset to be needed" test "$(cat "$MDEV_DEVICES/$1/virtio_net/needs_reset")" = 0
+}
+
+# no_other_errors: than the ones that are recovered from
+no_other_errors()
+{
+	grep -v 'error recover.* event' "$work/testpmd" >"$work/rest"
+	no_errors "$work/rest"
+}
+
+# Flows stay on their queues, which the key, the functions and the table give; each can be
+# changed while frames come, and outlives a stop and a recovery.
+scaling()
+{
+	local table moved key moves
+
+	queues_create "$1"
+	scaling_start "$2" --rxq=4 --txq=4 --rx-offloads=0x80000 --rss-udp
+	key=$(key)
+	expect "a key of 40 bytes" test ${#key} = 80
+	table=$(table)
+	expect "128 entries for 4 queues" test "$(tr , '\n' <<<"$table" | sort | uniq -c |
+		awk '{ printf "%s*%s ", $1, $2 }')" = "32*0 32*1 32*2 32*3 "
+	expect_flows $key "$table" udp
+	expect_flows $key "$table" udp
+	testpmd_do port config all rss all
+	expect_flows $key "$table" ip,tcp,udp
+	key_set all
+	expect "the key that was set" test "$(key)" = ${RSS_KEY^^}
+	expect_flows $RSS_KEY "$table" ip,tcp,udp
+	testpmd_do port config all rss ip
+	expect_flows $RSS_KEY "$table" ip
+	testpmd_do port config all rss all
+	# what testpmd takes at once is limited
+	flows move $RSS_KEY "$table" ip,tcp,udp | xargs -n 10 | tr ' ' , >"$work/moves"
+	mapfile -t moves <"$work/moves"
+	testpmd_do_all "${moves[@]/#/port config 0 rss reta }"
+	moved=$(table)
+	expect "another table" test "$moved" != "$table"
+	expect_flows $RSS_KEY "$moved" ip,tcp,udp
+	testpmd_do_all stop 'port stop 0' 'port start 0' start
+	expect_flows $RSS_KEY "$moved" ip,tcp,udp
+	reset_wait $C 0 1
+	expect_flows $RSS_KEY "$moved" ip,tcp,udp
+	testpmd_do port config all rss none
+	expect_flows $RSS_KEY "$moved" none
+	forward_stop
+	no_other_errors
+	queues_remove
+}
+
+check "RSS and hash report: functions, key and table" scaling mmap-4 ""
+check_full "RSS and hash report: split rings, trapped doorbells" scaling trap-4 ,packed_vq=0
