@@ -266,7 +266,8 @@ test_unmapped_memory(void)
 	ret = port_start(ext.pool, false);
 	if (ret == 0)
 		TEST_ASSERT_EQUAL(receive(1, 3), 0, "a frame from nowhere");
-	rte_eth_link_get_nowait(ext.port, &link);
+	if (ret == 0)
+		ret = rte_eth_link_get_nowait(ext.port, &link);
 	captured_log_stop();
 	TEST_ASSERT_SUCCESS(ret, "not started");
 	TEST_ASSERT_EQUAL(captured_log_lines("(DEVICE_NEEDS_RESET) more than 5 times"),

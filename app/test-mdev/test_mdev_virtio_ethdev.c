@@ -188,14 +188,14 @@ test_link(void)
 
 	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "not started");
-	rte_eth_link_get_nowait(virtio_port.id, &link);
+	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_UP, "down");
 	fake_virtio.config.status = 0;
-	rte_eth_link_get_nowait(virtio_port.id, &link);
+	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "up");
 	fake_virtio.config.status = rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
-	rte_eth_link_get_nowait(virtio_port.id, &link);
+	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "up, stopped");
 	return TEST_SUCCESS;
 }

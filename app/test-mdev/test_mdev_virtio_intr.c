@@ -122,7 +122,7 @@ test_link_changes(void)
 	TEST_ASSERT_SUCCESS(start(), "not started");
 	fake_virtio_set_link(false);
 	TEST_ASSERT_EQUAL(wait_events(1), 1, "%u events", events);
-	rte_eth_link_get_nowait(virtio_port.id, &link);
+	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "up");
 	fake_virtio_set_link(true);
 	TEST_ASSERT_EQUAL(wait_events(2), 2, "%u events", events);
@@ -147,11 +147,11 @@ test_needs_reset(void)
 	TEST_ASSERT_SUCCESS(start(), "not started");
 	fake_virtio_ask_reset();
 	TEST_ASSERT_EQUAL(wait_events(1), 1, "the link did not go down");
-	rte_eth_link_get_nowait(virtio_port.id, &link);
+	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "up");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
-	rte_eth_link_get_nowait(virtio_port.id, &link);
+	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_UP, "still down");
 	return TEST_SUCCESS;
 }

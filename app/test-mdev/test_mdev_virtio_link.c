@@ -57,7 +57,8 @@ link_status(void)
 {
 	struct rte_eth_link link;
 
-	rte_eth_link_get_nowait(virtio_port.id, &link);
+	if (rte_eth_link_get_nowait(virtio_port.id, &link) != 0)
+		return UINT16_MAX;
 	return link.link_status;
 }
 

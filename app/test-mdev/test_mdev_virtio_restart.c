@@ -257,7 +257,7 @@ test_link_down(void)
 	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(virtio_port.id), "down");
 	fake_virtio_ask_reset();
 	TEST_ASSERT_EVENTS("rS");
-	rte_eth_link_get_nowait(virtio_port.id, &link);
+	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "up");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_up(virtio_port.id), "up");
 	return virtio_recovery_traffic();

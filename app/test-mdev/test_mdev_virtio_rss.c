@@ -366,7 +366,7 @@ test_lies(void)
 		captured_log_stop();
 		TEST_ASSERT_EQUAL(captured_log_lines("which cannot be"), 1,
 			"%u: lines", i);
-		rte_eth_dev_info_get(virtio_port.id, &info);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_info_get(virtio_port.id, &info), "%u", i);
 		TEST_ASSERT_EQUAL(info.reta_size + info.hash_key_size +
 			info.flow_type_rss_offloads, 0, "%u: believed", i);
 		TEST_ASSERT_SUCCESS(virtio_port_start_queues(2, 2, RING, &conf),
