@@ -6,6 +6,7 @@
 
 #include <linux/virtio_config.h>
 
+#include <rte_bitops.h>
 #include <rte_common.h>
 
 #include "fake_virtio.h"

@@ -53,4 +53,14 @@ test_find_device(struct rte_bus *bus, const struct rte_device *start, rte_dev_cm
 #endif
 }
 
+static inline int
+test_bus_cleanup(struct rte_bus *bus)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
+	return bus->cleanup(bus);
+#else
+	return bus->cleanup();
+#endif
+}
+
 #endif /* TEST_COMPAT_H */

@@ -15,6 +15,7 @@
 #include "fake_vfio.h"
 #include "fault_inject.h"
 #include "test.h"
+#include "test_compat.h"
 #include "virtio_port.h"
 
 static int
@@ -57,7 +58,7 @@ release(void)
 	if (virtio_port.dev != NULL && virtio_port.dev->device != NULL)
 		rte_dev_remove(virtio_port.dev->device);
 	virtio_port.dev = NULL;
-	bus->cleanup();
+	test_bus_cleanup(bus);
 	bus->scan();
 }
 

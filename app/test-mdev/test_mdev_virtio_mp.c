@@ -15,6 +15,7 @@
 #include "fake_vfio.h"
 #include "made_up_sysfs.h"
 #include "test.h"
+#include "test_compat.h"
 #include "virtio_port.h"
 
 #define RING 64
@@ -93,7 +94,7 @@ test_ends(void)
 	set_secondaries(1);
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
 	TEST_ASSERT_EQUAL(fake_mp.requests, 1, "not told of the start");
-	TEST_ASSERT_SUCCESS(bus->cleanup(), "cleanup");
+	TEST_ASSERT_SUCCESS(test_bus_cleanup(bus), "cleanup");
 	virtio_port.dev = NULL;
 	TEST_ASSERT_EQUAL(fake_mp.requests, 2, "not told of the end");
 	TEST_ASSERT_EQUAL(fake_virtio.status, 0, "the device runs");

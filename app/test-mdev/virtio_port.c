@@ -12,6 +12,7 @@
 #include "fake_vfio.h"
 #include "made_up_sysfs.h"
 #include "test.h"
+#include "test_compat.h"
 #include "virtio_port.h"
 
 #define POOL_SIZE 1023
@@ -163,7 +164,7 @@ virtio_port_stop(void)
 	if (virtio_port.dev != NULL && virtio_port.dev->device != NULL)
 		rte_dev_remove(virtio_port.dev->device);
 	else
-		bus->cleanup();
+		test_bus_cleanup(bus);
 	rte_mempool_free(virtio_port.pool);
 	fake_virtio_stop();
 	made_up_sysfs_stop();
