@@ -63,4 +63,20 @@ test_bus_cleanup(struct rte_bus *bus)
 #endif
 }
 
+/* EAL asks one driver after the other since 26.07, and before a bus did. */
+static inline int
+test_bus_plug(struct rte_bus *bus, struct rte_device *dev)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
+	struct rte_driver *drv = NULL;
+	int ret = 1;
+
+	while (ret > 0 && (drv = rte_bus_find_driver(bus, drv, dev)) != NULL)
+		ret = bus->probe_device(drv, dev);
+	return ret;
+#else
+	return bus->plug(dev);
+#endif
+}
+
 #endif /* TEST_COMPAT_H */

@@ -11,6 +11,7 @@
 #include "made_up_sysfs.h"
 #include "made_up_vfio.h"
 #include "test.h"
+#include "test_compat.h"
 
 /* Each step of a probe fails once: one line, nothing is left, the next goes well. */
 static int
@@ -35,7 +36,7 @@ test_steps_fail(void)
 		made_up_driver.fail_intr = i == 3;
 		made_up_driver.probe_returns = i == 4 ? errors[i] : 0;
 		TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
-		ret = bus->plug(&mdev->device);
+		ret = test_bus_plug(bus, &mdev->device);
 		captured_log_stop();
 		TEST_ASSERT_EQUAL(ret, errors[i], "step %u: returned %d", i, ret);
 		TEST_ASSERT(made_up_is_clean(mdev), "step %u: something is left", i);
@@ -44,7 +45,7 @@ test_steps_fail(void)
 		TEST_ASSERT_EQUAL(captured_log_lines(NULL), i >= 1 && i <= 3,
 			"step %u: %u lines", i, captured_log_lines(NULL));
 	}
-	TEST_ASSERT_SUCCESS(bus->plug(&mdev->device), "not plugged");
+	TEST_ASSERT_SUCCESS(test_bus_plug(bus, &mdev->device), "not plugged");
 	TEST_ASSERT_EQUAL(made_up_driver.probes, 2, "%u probes",
 		made_up_driver.probes);
 	TEST_ASSERT_EQUAL(made_up_vfio.opens, RTE_DIM(errors) + 1, "%u opens",
