@@ -195,7 +195,7 @@ prepare(struct device *dev)
 
 	dev->prepare = false;
 	nr_ranges = dma_table_merge(&dev->memory, ranges, VHOST_USER_MAX_REGIONS);
-	if (nr_ranges > 0 && nr_ranges <= VHOST_USER_MAX_REGIONS &&
+	if (nr_ranges <= VHOST_USER_MAX_REGIONS &&
 			vhost_user_prepare(dev->vu, ranges, nr_ranges) == 0)
 		dev->run = DEVICE_PREPARING;
 }
@@ -258,8 +258,8 @@ settle_stopped(struct device *dev)
 		return;
 	if (virtio_regs_live(&dev->regs))
 		start(dev);
-	else if (dev->prepare)
-		prepare(dev);
+	else if (dev->prepare || dev->memory.count == 0)
+		prepare(dev); /* a client that is gone has its memory back */
 }
 
 static bool

@@ -176,6 +176,7 @@ test_unmap_ring(void)
 	TEST_ASSERT_EQUAL(dw_recv(), 0, "the backend still has it");
 	dw.backend.deaf = false;
 	DW_UNTIL(dw_recv() == 1);
+	dw_settle();
 	TEST_ASSERT(dw.reply_error == 0 && dw.dev->run == DEVICE_STOPPED, "not stopped");
 	TEST_ASSERT_EQUAL(dw_status(), 15 | NEEDS_RESET, "status");
 	TEST_ASSERT_EQUAL(dw_interrupts(DW_CONFIG_VECTOR), 1u, "it is not told");
@@ -325,7 +326,12 @@ test_prepare_lost(void)
 	TEST_ASSERT_SUCCESS(dw_connect(), "the next client");
 	TEST_ASSERT_EQUAL(dw_status(), 0, "it finds the last one's device");
 	dw.backend.deaf = false;
-	return dw_run(V1, 2);
+	TEST_ASSERT_SUCCESS(dw_run(V1, 2), "not started");
+	/* a client that is gone has its memory back */
+	dw_disconnect();
+	TEST_ASSERT_EQUAL(nr_regions(), 0u, "the backend keeps %u regions", nr_regions());
+	TEST_ASSERT(dw.dev->run == DEVICE_STOPPED && !dw.backend.mistaken, "not stopped");
+	return TEST_SUCCESS;
 }
 
 /* No client takes all files that this process may open. */
