@@ -71,7 +71,7 @@ expect_frames()
 # transfers_ipv4 [MIB]: both ways, each with a checksum of the file
 transfers_ipv4()
 {
-	wait_until 20 ping_passes || no_traffic
+	wait_until 60 ping_passes || no_traffic
 	head -c "${1:-8}M" /dev/urandom >"$work/sent"
 	transfer_checked left right "$RIGHT"
 	transfer_checked right left "$LEFT"
@@ -313,7 +313,7 @@ vlan()
 	offload_backend
 	devices
 	application --tx-offloads=0
-	wait_until 20 ping_passes || no_traffic
+	wait_until 60 ping_passes || no_traffic
 	tagged_frames left 100 right 100
 	tagged_frames right 200 left 200
 	configure_stopped "vlan set strip on 0" "vlan set strip on 1" "tx_vlan set 0 100" \

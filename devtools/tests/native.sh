@@ -72,7 +72,7 @@ traffic()
 {
 	local loss
 
-	wait_until 20 ping_passes || no_traffic
+	wait_until 60 ping_passes || no_traffic
 	loss=$(ping_loss left $RIGHT 10)
 	expect "no ping is lost, $loss of 10 were" [ "$loss" -eq 0 ]
 	head -c 16M /dev/urandom >"$work/sent"
