@@ -14,6 +14,7 @@
 #include <rte_version.h>
 
 #include <vfio_dma.h>
+#include <vfio_irq.h>
 #include <vfio_pci.h>
 
 #include "private.h"
@@ -103,33 +104,6 @@ match_open(const struct rte_mdev_driver *drv, const struct rte_mdev_device *mdev
 	return 1;
 }
 
-/*
- * The type leaves eventfds to whoever registers them; EAL's own VFIO types would
- * talk to the device behind the transport's back.
- */
-static int
-intr_alloc(struct rte_mdev_device *mdev)
-{
-	struct rte_intr_handle *handle;
-
-	handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
-	if (handle == NULL)
-		goto fail;
-	if (rte_intr_type_set(handle, RTE_INTR_HANDLE_VDEV) != 0 ||
-			rte_intr_efd_counter_size_set(handle, sizeof(uint64_t)) != 0 ||
-			rte_intr_fd_set(handle, -1) != 0) {
-		rte_intr_instance_free(handle);
-		goto fail;
-	}
-	mdev->intr_handle = handle;
-	return 0;
-
-fail:
-	MDEV_LOG(ERR, "mdev:%s: no memory for its interrupt handle: give EAL more (-m)",
-		mdev->name);
-	return -ENOMEM;
-}
-
 /* The primary process opens devices; a secondary one gets them from there. */
 static int
 device_open(struct rte_mdev_device *mdev)
@@ -166,9 +140,13 @@ mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 	ret = match_open(drv, mdev);
 	if (ret != 0)
 		goto close_dev;
-	ret = intr_alloc(mdev);
-	if (ret < 0)
+	mdev->intr_handle = vfio_irq_handle_alloc();
+	if (mdev->intr_handle == NULL) {
+		MDEV_LOG(ERR, "mdev:%s: no memory for its interrupt handle: give EAL more (-m)",
+			mdev->name);
+		ret = -ENOMEM;
 		goto close_dev;
+	}
 	mdev->driver = drv;
 	MDEV_LOG(INFO, "mdev:%s: probe by %s (type %s, NUMA node %d)", mdev->name,
 		drv->driver.name, mdev->type, mdev->device.numa_node);

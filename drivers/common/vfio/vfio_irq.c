@@ -8,6 +8,24 @@
 
 #include "vfio_private.h"
 
+struct rte_intr_handle *
+vfio_irq_handle_alloc(void)
+{
+	struct rte_intr_handle *handle;
+
+	handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	if (handle == NULL)
+		return NULL;
+	/* of this type a callback reads the eventfd by itself, and 8 bytes are its size */
+	if (rte_intr_type_set(handle, RTE_INTR_HANDLE_VDEV) != 0 ||
+			rte_intr_efd_counter_size_set(handle, sizeof(uint64_t)) != 0 ||
+			rte_intr_fd_set(handle, -1) != 0) {
+		rte_intr_instance_free(handle);
+		return NULL;
+	}
+	return handle;
+}
+
 int
 vfio_irq_get(struct vfio_dev *dev, uint32_t index, struct vfio_irq *irq)
 {

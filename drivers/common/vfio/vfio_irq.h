@@ -14,12 +14,26 @@
 #include <stdint.h>
 
 #include <rte_compat.h>
+#include <rte_interrupts.h>
 
 #include <vfio_dev.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/**
+ * Make a handle by which EAL waits for the eventfds of a device: the one that is set in
+ * it (rte_intr_fd_set(), none at first), and those of receive queues.
+ *
+ * EAL only waits for them. It enables and acknowledges nothing, as it does with its own
+ * types for VFIO, behind the back of the functions below and of the transport.
+ *
+ * @return
+ *   The handle, for rte_intr_instance_free(); NULL if there is no memory.
+ */
+__rte_internal
+struct rte_intr_handle *vfio_irq_handle_alloc(void);
 
 /** What a device says of an interrupt index. */
 struct vfio_irq {

@@ -10,10 +10,15 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
+#include <rte_config.h>
 #include <rte_mbuf.h>
 #include <rte_version.h>
 #include <ethdev_driver.h>
+#ifdef RTE_BUS_PCI
+#include <bus_pci_driver.h>
+#endif
 
 /*
  * The mbuf field that holds the IOVA of the buffer. Builds that never use
@@ -54,5 +59,33 @@ typedef struct rte_eth_stats mdev_virtio_qstats;
 
 /* What counts used descriptors returns a uint32_t in 22.11, and an int in 26.07. */
 typedef __typeof__(((eth_rx_queue_count_t)NULL)(NULL)) mdev_virtio_queue_count;
+
+#ifdef RTE_BUS_PCI
+/*
+ * Have a driver be the first one that the PCI bus asks. Up to 26.03 the list is the bus's
+ * own secret, but an element of it has a way to its neighbours, and the first one to the
+ * head.
+ */
+static inline void
+mdev_virtio_compat_pci_first(struct rte_pci_driver *drv)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
+	struct rte_bus *bus = RTE_BUS(drv->driver.bus);
+
+	TAILQ_REMOVE(&bus->driver_list, &drv->driver, next);
+	TAILQ_INSERT_HEAD(&bus->driver_list, &drv->driver, next);
+#else
+	RTE_TAILQ_HEAD(mdev_virtio_pci_drivers, rte_pci_driver) *list;
+	struct rte_pci_driver *first = drv, *prev;
+
+	for (prev = first; prev != NULL;
+			prev = TAILQ_PREV(first, mdev_virtio_pci_drivers, next))
+		first = prev;
+	list = container_of(first->next.tqe_prev, __typeof__(*list), tqh_first);
+	TAILQ_REMOVE(list, drv, next);
+	TAILQ_INSERT_HEAD(list, drv, next);
+#endif
+}
+#endif /* RTE_BUS_PCI */
 
 #endif /* MDEV_VIRTIO_COMPAT_H */

@@ -3,9 +3,16 @@
 #ifndef VIRTIO_PCI_MODERN_H
 #define VIRTIO_PCI_MODERN_H
 
+#include <linux/virtio_ids.h>
+
 #include <vfio_dev.h>
 
 #include "virtio_transport.h"
+
+/* VIRTIO 1.2 s. 4.1.2: modern ids are counted from here, a transitional one is fixed. */
+#define VIRTIO_PCI_VENDOR 0x1af4
+#define VIRTIO_PCI_NET_MODERN (0x1040 + VIRTIO_ID_NET)
+#define VIRTIO_PCI_NET_TRANSITIONAL 0x1000
 
 /* Virtio over PCI (VIRTIO 1.2 s. 4.1), through the regions of a VFIO device. */
 extern const struct virtio_transport_ops virtio_pci_modern_ops;

@@ -12,7 +12,6 @@
 
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
-#include <linux/virtio_ids.h>
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
@@ -22,11 +21,6 @@
 
 #include "mdev_virtio_logs.h"
 #include "virtio_pci_private.h"
-
-/* VIRTIO 1.2 s. 4.1.2: 0x1040 plus the device type, or transitional from 0x1000. */
-#define PCI_VENDOR_ID_QUMRANET 0x1af4
-#define PCI_DEVICE_ID_MODERN_NET (0x1040 + VIRTIO_ID_NET)
-#define PCI_DEVICE_ID_TRANSITIONAL_NET 0x1000
 
 #define PCI_BARS 6
 
@@ -200,9 +194,9 @@ check_ids(struct virtio_pci_modern *pci)
 	ret = vfio_pci_read_ids(pci->vfio, &ids);
 	if (ret < 0)
 		return ret; /* common/vfio said why */
-	if (ids.vendor == PCI_VENDOR_ID_QUMRANET &&
-			(ids.device == PCI_DEVICE_ID_MODERN_NET ||
-			ids.device == PCI_DEVICE_ID_TRANSITIONAL_NET))
+	if (ids.vendor == VIRTIO_PCI_VENDOR &&
+			(ids.device == VIRTIO_PCI_NET_MODERN ||
+			ids.device == VIRTIO_PCI_NET_TRANSITIONAL))
 		return 0;
 	INIT_LOG(ERR, "%s: PCI ids %04x:%04x are no virtio network device's: use its own driver",
 		pci->tr.name, ids.vendor, ids.device);
