@@ -217,6 +217,7 @@ quickstart()
 	guest
 	check "the kernel's log has no warning" kernel_log
 	"$REPO/devtools/tests/kernel.sh"
+	"$REPO/devtools/tests/pci.sh" "$build"
 	check "quickstart.sh --vm" quickstart --vm
 	check "coverage: drivers used in the virtual machine" \
 		"$REPO/devtools/coverage.sh" guest

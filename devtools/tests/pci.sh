@@ -20,7 +20,7 @@ qemu_devices()
 }
 
 status=0
-"$REPO/devtools/vm.sh" -t 900 -m "virtio_net vfio_pci" -a intel_iommu=on \
+"$REPO/devtools/vm.sh" -t 1500 -m "virtio_net vfio_pci" -a intel_iommu=on \
 	-q "$(qemu_devices | paste -sd ' ')" -- \
 	"$REPO/devtools/tests/guest-pci.sh" "$1" || status=$?
 [ $status -eq 0 ] || echo "FAIL  virtual machine with an IOMMU: exit status $status"
