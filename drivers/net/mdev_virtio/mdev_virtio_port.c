@@ -11,6 +11,7 @@
 #include "mdev_virtio_logs.h"
 #include "mdev_virtio_port.h"
 #include "virtio_pci_modern.h"
+#include "virtqueue_checks.h"
 
 static int
 probe_primary(const struct mdev_virtio_bus_dev *bus_dev)
@@ -22,6 +23,9 @@ probe_primary(const struct mdev_virtio_bus_dev *bus_dev)
 	struct rte_eth_dev *dev;
 	int ret;
 
+	if (!VIRTQUEUE_CHECKS)
+		INIT_LOG(WARNING, "%s: this driver believes all that a device says, and is for measurements only: use one that is built without MDEV_VIRTIO_NO_CHECKS",
+			device->name);
 	ret = mdev_virtio_devargs_parse(device->name,
 			da == NULL ? NULL : da->drv_str, &devargs);
 	if (ret == 0)

@@ -13,6 +13,7 @@
 
 #include <rte_ether.h>
 
+#include "virtqueue_checks.h"
 #include "virtqueue_packed.h"
 #include "virtqueue_split.h"
 

@@ -56,10 +56,11 @@ rx_begin_batch(struct virtqueue *vq, uint16_t position, uint16_t end, uint32_t i
 {
 	uint16_t more = (id - position) & vq->mask;
 
-	if (likely(id < vq->size && more < (uint16_t)(end - position)))
-		return more;
-	virtqueue_break(vq, "a buffer that it does not have", id);
-	return 0;
+	if (virtqueue_is_lie(id >= vq->size || more >= (uint16_t)(end - position))) {
+		virtqueue_break(vq, "a buffer that it does not have", id);
+		return 0;
+	}
+	return more;
 }
 
 /* The next buffer that came back; false if there is none. */
@@ -103,7 +104,7 @@ rx_find(struct virtqueue *vq, uint16_t position, uint32_t id)
 {
 	vq->tail = position; /* up to there it is the driver's */
 	virtqueue_leave_sequence(vq);
-	if (unlikely(id >= vq->size || vq->mbuf[id] == NULL)) {
+	if (virtqueue_is_lie(id >= vq->size || vq->mbuf[id] == NULL)) {
 		virtqueue_break(vq, "a buffer that it does not have", id);
 		return NULL;
 	}
@@ -132,10 +133,11 @@ rx_take(struct virtqueue *vq, uint16_t position, uint32_t id)
 static inline uint32_t
 rx_clamp(struct virtqueue *vq, uint32_t len)
 {
-	if (likely(len <= vq->rx_buf_len))
-		return len;
-	vq->stats.clamped++;
-	return vq->rx_buf_len;
+	if (virtqueue_is_lie(len > vq->rx_buf_len)) {
+		vq->stats.clamped++;
+		return vq->rx_buf_len;
+	}
+	return len;
 }
 
 static VIRTIO_BURST_INLINE void
@@ -181,7 +183,7 @@ rx_init_mbuf(const struct virtqueue *vq, struct rte_mbuf *m, uint32_t len)
  * s. 5.1.6.4: a frame takes num_buffers buffers. Those after the first hold no header:
  * their data begin where the first has its header. Are all of them there?
  */
-static inline bool
+static VIRTIO_BURST_INLINE bool
 rx_has(struct virtqueue *vq, const struct rx_cursor *cur, uint16_t more,
 		const unsigned int flags)
 {
@@ -207,26 +209,26 @@ rx_has(struct virtqueue *vq, const struct rx_cursor *cur, uint16_t more,
  * Append the next buffers, that are there. Returns how many; fewer than more if the
  * queue is broken.
  */
-static inline uint16_t
+static VIRTIO_BURST_INLINE uint16_t
 rx_append(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf *head,
 		uint16_t more, const unsigned int flags)
 {
 	const uint32_t hdr_len = rx_hdr_len(vq, flags);
 	struct rte_mbuf *tail = head, *m;
-	uint32_t id, len;
+	uint32_t id, len, total = 0;
 	uint16_t i;
 
 	for (i = 0; i < more; i++) {
 		if (!rx_next(vq, cur, &id, &len, flags)) {
 			virtqueue_break(vq, "a frame without its end", i + 1);
-			return i;
+			break;
 		}
 		m = rx_buffer(vq, cur->position, id);
-		if (unlikely(m == NULL))
-			return i;
-		if (unlikely(len == 0)) {
+		if (virtqueue_is_lie(m == NULL))
+			break;
+		if (virtqueue_is_lie(len == 0)) {
 			virtqueue_break(vq, "an empty buffer of a frame", i + 1);
-			return i;
+			break;
 		}
 		len = rx_clamp(vq, len);
 		rx_take(vq, cur->position++, id);
@@ -234,10 +236,11 @@ rx_append(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf *head,
 		m->data_off = RTE_PKTMBUF_HEADROOM - hdr_len;
 		tail->next = m;
 		tail = m;
-		head->nb_segs++;
-		head->pkt_len += len;
+		total += len;
 	}
-	return more;
+	head->nb_segs += i;
+	head->pkt_len += total;
+	return i;
 }
 
 /* Can a frame have so many buffers? If not, the queue is broken. */
@@ -245,17 +248,19 @@ static inline bool
 rx_check_buffers(struct virtqueue *vq, uint16_t position, uint16_t buffers)
 {
 	/* more than the device has now can never become a frame */
-	if (likely(buffers != 0 && buffers <= (uint16_t)(vq->head - position)))
-		return true;
-	virtqueue_break(vq, "a number of buffers for a frame that cannot be", buffers);
-	return false;
+	if (virtqueue_is_lie(buffers == 0 || buffers > (uint16_t)(vq->head - position))) {
+		virtqueue_break(vq, "a number of buffers for a frame that cannot be",
+			buffers);
+		return false;
+	}
+	return true;
 }
 
 /*
  * A frame of several buffers, of which the first one, m, was looked at but not taken.
  * RX_DROPPED: it was begun, and the queue broke.
  */
-static __rte_noinline enum rx_result
+static VIRTIO_BURST_INLINE enum rx_result
 rx_frame_of_several(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf *m,
 		uint32_t id, uint32_t len, uint16_t buffers, const unsigned int flags)
 {
@@ -454,9 +459,9 @@ rx_frame(struct virtqueue *vq, struct rx_cursor *cur, struct rte_mbuf **pkt,
 	if (!rx_next(vq, &next, &id, &len, flags))
 		return RX_NOTHING;
 	m = rx_buffer(vq, next.position, id);
-	if (unlikely(m == NULL))
+	if (virtqueue_is_lie(m == NULL))
 		return RX_NOTHING;
-	if (unlikely(len - min > vq->rx_buf_len - min)) {
+	if (virtqueue_is_lie(len - min > vq->rx_buf_len - min)) {
 		len = rx_check_len(vq, hdr_len, len);
 		if (len == 0) {
 			rx_take(vq, next.position++, id);

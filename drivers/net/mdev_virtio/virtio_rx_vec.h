@@ -34,7 +34,9 @@ rx_block_split(const struct virtqueue *vq, uint16_t from, uint32_t min, uint32_t
 	for (i = 0; i < RX_BLOCK / VEC_LANES; i++) {
 		words = elem[i];
 		x = words - iota[i] - (((uint64_t)min << 32) + from);
-		bad |= (x & UINT32_MAX) | ((x | (limit - x)) & RX_SIGN);
+		bad |= x & UINT32_MAX;
+		if (VIRTQUEUE_CHECKS)
+			bad |= (x | (limit - x)) & RX_SIGN;
 		words >>= 32;
 		for (j = 0; j < VEC_LANES; j++)
 			len[i * VEC_LANES + j] = words[j];
@@ -67,7 +69,8 @@ rx_block_packed(const struct virtqueue *vq, uint16_t position, uint16_t from,
 #endif
 		len[i] = packed_len(word);
 		bad |= (word ^ packed_pack(0, from + i, flags)) & fields;
-		bad |= (limit - (len[i] - min)) & RX_SIGN;
+		if (VIRTQUEUE_CHECKS)
+			bad |= (limit - (len[i] - min)) & RX_SIGN;
 	}
 	virtqueue_rmb(vq);
 	return bad == 0;

@@ -125,7 +125,8 @@ tx_reclaim_id(struct virtqueue *vq, uint32_t id, struct tx_free *free)
 
 	if (vq->in_sequence && id != (uint32_t)(vq->tail & vq->mask))
 		virtqueue_leave_sequence(vq);
-	if (unlikely(id >= vq->size || (!vq->in_sequence && vq->mbuf[id] == NULL))) {
+	if (virtqueue_is_lie(id >= vq->size ||
+			(!vq->in_sequence && vq->mbuf[id] == NULL))) {
 		virtqueue_break(vq, "a buffer that it does not have", id);
 		return false;
 	}
@@ -244,10 +245,11 @@ tx_batch(struct virtqueue *vq, uint16_t position, uint16_t id)
 {
 	uint16_t count = ((id - position) & vq->mask) + 1;
 
-	if (likely(id < vq->size && count <= (uint16_t)(vq->head - position)))
-		return count;
-	virtqueue_break(vq, "a buffer that it does not have", id);
-	return 0;
+	if (virtqueue_is_lie(id >= vq->size || count > (uint16_t)(vq->head - position))) {
+		virtqueue_break(vq, "a buffer that it does not have", id);
+		return 0;
+	}
+	return count;
 }
 
 /* Chains up to that of an id; false if it is not the first descriptor of one. */
@@ -260,10 +262,11 @@ tx_reclaim_up_to(struct virtqueue *vq, uint16_t id, struct tx_free *free)
 		at = vq->tail & vq->mask;
 		tx_reclaim_id(vq, at, free);
 	} while (at != id && virtqueue_tx_outstanding(vq) > 0);
-	if (likely(at == id))
-		return true;
-	virtqueue_break(vq, "a buffer that it does not have", id);
-	return false;
+	if (virtqueue_is_lie(at != id)) {
+		virtqueue_break(vq, "a buffer that it does not have", id);
+		return false;
+	}
+	return true;
 }
 
 static VIRTIO_BURST_INLINE void

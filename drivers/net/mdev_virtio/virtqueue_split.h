@@ -14,6 +14,7 @@
 
 #include "virtqueue.h"
 #include "virtqueue_barrier.h"
+#include "virtqueue_checks.h"
 
 /* s. 2.7.7: what lies behind the entries of either ring. */
 #define SPLIT_USED_EVENT(vq) \
@@ -32,7 +33,7 @@ split_used_count(struct virtqueue *vq, uint16_t used_idx, uint16_t outstanding)
 
 	idx = rte_le_to_cpu_16(*(volatile uint16_t *)&vq->used->idx);
 	count = idx - used_idx;
-	if (unlikely(count > outstanding)) {
+	if (virtqueue_is_lie(count > outstanding)) {
 		virtqueue_break(vq, "more buffers than it was given", count);
 		return 0;
 	}
