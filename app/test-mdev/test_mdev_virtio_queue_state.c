@@ -359,6 +359,28 @@ test_vector(void)
 	return TEST_SUCCESS;
 }
 
+/* A device that has no vector for it any more: not started, and can be tried again. */
+static int
+test_vector_lost(void)
+{
+	const struct rte_eth_conf rxq = { .intr_conf.rxq = 1 };
+
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(2, 2, RING, &rxq), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(virtio_port.id, 1), "stop");
+	fake_virtio.no_vectors = true;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_FAIL(rte_eth_dev_rx_queue_start(virtio_port.id, 1), "started");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("interrupt vector back"), 1, "lines");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), RING, "%u mbufs", virtio_port_mbufs());
+	TEST_ASSERT_SUCCESS(check_receives(1, 1, false), "used all the same");
+	TEST_ASSERT_SUCCESS(check_receives(0, 0, true), "another one");
+	fake_virtio.no_vectors = false;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_start(virtio_port.id, 1), "start");
+	TEST_ASSERT_SUCCESS(check_receives(1, 1, true), "started");
+	return TEST_SUCCESS;
+}
+
 #define WITH_RESET(setup) \
 	TEST_CASE_ST(setup, virtio_port_stop, test_rx), \
 	TEST_CASE_ST(setup, virtio_port_stop, test_tx), \
@@ -367,7 +389,8 @@ test_vector(void)
 	TEST_CASE_ST(setup, virtio_port_stop, test_broken), \
 	TEST_CASE_ST(setup, virtio_port_stop, test_stuck), \
 	TEST_CASE_ST(setup, virtio_port_stop, test_deferred), \
-	TEST_CASE_ST(setup, virtio_port_stop, test_vector)
+	TEST_CASE_ST(setup, virtio_port_stop, test_vector), \
+	TEST_CASE_ST(setup, virtio_port_stop, test_vector_lost)
 
 static struct unit_test_suite reset_suite = {
 	.suite_name = "net/mdev_virtio: start and stop of queues, in each layout",
