@@ -117,7 +117,7 @@ check_address(const struct mirror_buf *buf, bool virtual)
 
 	for (i = 0; i < RTE_DIM(zones) && at >= zones[i].len; i++)
 		at = buf->addr - (virtual ? zones[i].addr : zones[i].device);
-	TEST_ASSERT(at < zones[i - 1].len, "no address of a buffer: %p", buf->addr);
+	TEST_ASSERT(at < zones[i - 1].len, "no address of a buffer: %p", (void *)buf->addr);
 	TEST_ASSERT_EQUAL(at % BUFFER, RTE_PKTMBUF_HEADROOM - LAYOUT_HEADER,
 		"%zu into a buffer", at % BUFFER);
 	TEST_ASSERT_EQUAL(buf->len, BUFFER - RTE_PKTMBUF_HEADROOM + LAYOUT_HEADER,

@@ -26,7 +26,7 @@ resets()
 # arrived: print how many frames the left side has received
 arrived()
 {
-	in_namespace left awk '$1 == "left:" { print $3 }' /proc/net/dev
+	in_namespace left cat /sys/class/net/left/statistics/rx_packets
 }
 
 nothing_passes()
@@ -37,7 +37,7 @@ nothing_passes()
 # Requests from the right go out on port 0; what answers them would have to come back.
 more_arrived()
 {
-	in_namespace right ping -n -q -c 1 -W 1 $LEFT >/dev/null || true
+	in_namespace right ping -n -q -c 1 -W 1 "$LEFT" >/dev/null || true
 	[ "$(arrived)" -gt "$1" ]
 }
 
