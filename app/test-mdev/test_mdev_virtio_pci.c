@@ -195,8 +195,9 @@ static int
 test_asked(void)
 {
 	static const char * const args[] = {
-		ASKED, "driver=net_mdev_virtio_pci", ASKED ",packed_vq=0",
-		"mrg_rxbuf=1," ASKED, ASKED,
+		ASKED, "driver=net_mdev_virtio_pci",
+		"driver=net_mdev_virtio,packed_vq=0",
+		"mrg_rxbuf=1,driver=net_mdev_virtio", ASKED,
 	};
 	unsigned int i;
 
