@@ -114,8 +114,19 @@ WRAP_INT(-1, rte_mem_event_callback_register, (name, callback, arg), const char 
 		rte_mem_event_callback_t callback, void *arg)
 WRAP_INT(-1, eventfd, (count, flags), unsigned int count, int flags)
 WRAP_INT(-1, fstat64, (fd, st), int fd, struct stat64 *st)
-WRAP_INT(-1, inotify_add_watch, (fd, path, mask), int fd, const char *path,
-		uint32_t mask)
+
+const char *(*fault_watch_hook)(const char *path);
+
+WRAP_PROTO(int, inotify_add_watch, int fd, const char *path, uint32_t mask)
+{
+	if (fault_now("inotify_add_watch")) {
+		errno = rte_errno = EMFILE;
+		return -1;
+	}
+	return __real_inotify_add_watch(fd, fault_watch_hook == NULL ? path :
+			fault_watch_hook(path), mask);
+}
+
 WRAP_INT(-1, inotify_init1, (flags), int flags)
 WRAP_INT(-EMFILE, rte_intr_callback_register, (handle, callback, arg),
 		const struct rte_intr_handle *handle, rte_intr_callback_fn callback,

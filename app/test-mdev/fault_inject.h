@@ -15,6 +15,12 @@
 void fault_arm(unsigned int nth);
 /* Count no more, let nothing fail. Name of the call that failed, NULL if none did. */
 const char *fault_disarm(void);
+/*
+ * If not NULL: called before a folder is watched, and returns where that one is then. As
+ * the kernel would find it that looks a path up, and is late to watch.
+ */
+extern const char *(*fault_watch_hook)(const char *path);
+
 /* For a fake device: is this call the one that is to fail? */
 bool fault_now(const char *name);
 

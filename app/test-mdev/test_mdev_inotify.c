@@ -130,6 +130,59 @@ test_no_root(void)
 	return TEST_SUCCESS;
 }
 
+/* Moves a folder that is about to be watched, once; the kernel tells of no such move. */
+static char moves[PATH_MAX];
+static bool moved;
+
+static const char *
+move_first(const char *path)
+{
+	const char *to = made_up_user_path(0, "../old");
+
+	if (moved || strcmp(path, moves) != 0 || rename(path, to) < 0)
+		return path;
+	moved = true;
+	return to;
+}
+
+static int
+start_while_moved(const char *path)
+{
+	int ret;
+
+	snprintf(moves, sizeof(moves), "%s", path);
+	if (moves[strlen(moves) - 1] == '/')
+		moves[strlen(moves) - 1] = '\0';
+	moved = false;
+	fault_watch_hook = move_first;
+	ret = mdev_inotify_start();
+	fault_watch_hook = NULL;
+	return ret;
+}
+
+/* What is watched in vain must not be waited for: the root, and the folder above it. */
+static int
+test_moved_before_watched(void)
+{
+	TEST_ASSERT_SUCCESS(make(1), "not made");
+	TEST_ASSERT_SUCCESS(start_while_moved(made_up_user_root(0)), "not started");
+	TEST_ASSERT(moved, "not watched");
+	TEST_ASSERT_SUCCESS(make(2), "not made");
+	TEST_ASSERT(hears("+2"), "the root");
+	mdev_inotify_stop();
+
+	heard.text[0] = '\0';
+	TEST_ASSERT_SUCCESS(made_up_user_remove(0, made_up_uuid(2)), "kept");
+	TEST_ASSERT_SUCCESS(rmdir(made_up_user_root(0)), "kept");
+	TEST_ASSERT_SUCCESS(rename(made_up_user_path(0, "../old"),
+		made_up_user_path(0, "../older")), "not moved");
+	TEST_ASSERT_SUCCESS(start_while_moved(made_up_user_path(0, "")), "not started");
+	TEST_ASSERT(moved, "not watched");
+	TEST_ASSERT_SUCCESS(make(3), "not made");
+	TEST_ASSERT(hears("+3"), "the folder above it");
+	return TEST_SUCCESS;
+}
+
 /* A root that is moved away lists nothing any more. */
 static int
 test_root_moves(void)
@@ -260,6 +313,7 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		CASE(test_come_and_go),
 		CASE(test_no_root),
+		CASE(test_moved_before_watched),
 		CASE(test_root_moves),
 		CASE(test_socket_late),
 		CASE(test_replaced),

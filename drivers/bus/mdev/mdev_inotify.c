@@ -271,7 +271,34 @@ root_is_there(const struct user_root *root)
 	return fd >= 0;
 }
 
-/* Watch the nearest folder above a root that is there. 1: more of the way came to be. */
+/*
+ * Watch a folder. The kernel looks it up before it watches what it found: a folder that is
+ * moved between the two tells nobody. So it must be the same one before and after.
+ * -EAGAIN: it is not.
+ */
+static int
+watch_folder(const char *path)
+{
+	struct stat before, after;
+	int wd;
+
+	if (stat(path, &before) < 0)
+		return -errno;
+	wd = inotify_add_watch(user.fd, path, MASK);
+	if (wd < 0)
+		return -errno;
+	if (stat(path, &after) == 0 && after.st_ino == before.st_ino &&
+			after.st_dev == before.st_dev)
+		return wd;
+	if (!wd_is_used(wd))
+		inotify_rm_watch(user.fd, wd);
+	return -EAGAIN;
+}
+
+/*
+ * Watch the nearest folder above a root that is there. 1: to be tried again, as more of
+ * the way came to be, or less is left of it.
+ */
 static int
 watch_above(struct user_root *root)
 {
@@ -285,11 +312,11 @@ watch_above(struct user_root *root)
 		slash = strrchr(path, '/');
 		rte_strscpy(root->next, slash + 1, sizeof(root->next));
 		slash[slash == path] = '\0';
-		wd = inotify_add_watch(user.fd, path, MASK);
-	} while (wd < 0 && path[1] != '\0' && (errno == ENOENT ||
-			errno == ENOTDIR || errno == EACCES));
+		wd = watch_folder(path);
+	} while (path[1] != '\0' &&
+		(wd == -ENOENT || wd == -ENOTDIR || wd == -EACCES));
 	if (wd < 0)
-		return -errno;
+		return wd == -EAGAIN ? 1 : wd;
 	wd_set(&root->wd, wd);
 	root->is_there = false;
 	if (strcmp(child, root->path) == 0)
@@ -305,10 +332,11 @@ watch_root(struct user_root *root)
 
 	if (!root_is_there(root))
 		return watch_above(root);
-	wd = inotify_add_watch(user.fd, root->path, MASK);
+	wd = watch_folder(root->path);
+	if (wd == -EACCES)
+		return watch_above(root);
 	if (wd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 1 :
-			errno == EACCES ? watch_above(root) : -errno;
+		return wd == -EAGAIN || wd == -ENOENT || wd == -ENOTDIR ? 1 : wd;
 	wd_set(&root->wd, wd);
 	root->is_there = true;
 	return 0;
