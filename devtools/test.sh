@@ -86,9 +86,15 @@ unit_tests()
 			status=$?
 		grep -E '^  (ok|skip|FAIL) ' "$work/unit" || true
 		[ $status -ne 0 ] || continue
-		sed 's/^/      | /' "$work/unit" | tail -n 80
-		grep -q '^  FAIL ' "$work/unit" ||
+		# what each one that failed said; else why all of it ended
+		awk '/^  (ok|skip) / { said = ""; next }
+			{ said = said "      | " $0 "\n" }
+			/^  FAIL / { printf "%s", said; said = "" }' "$work/unit" |
+			tail -n 300
+		grep -q '^  FAIL ' "$work/unit" || {
+			sed 's/^/      | /' "$work/unit" | tail -n 80
 			echo "FAIL  ${program#*/} of $build: exit status $status"
+		}
 	done
 }
 
