@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 import burst
+import results
 
 
 def port(ours, cycles, invalid='', mpps=1.0, windows=20):
@@ -146,6 +147,28 @@ class Files(unittest.TestCase):
             good, text, _, _ = self.run_main([bad])
             self.assertFalse(good)
             self.assertRegex(text, 'missed|invalid\n    net_mdev_virtio: why')
+
+
+class Results(unittest.TestCase):
+    def printed(self, how):
+        points = burst.points_of('driver_only', [line(50, 100), line(50, 100)])
+        missed = {**points[0], 'segments': 4, 'verdict': 'invalid'}
+        del missed['ratio']
+        machine = {'cpu': 'C', 'cpus': 2, 'kernel': 'K', 'dpdk': '1', 'compiler': 'cc',
+                   'date': '2026-01-02T03:04:05Z'}
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text):
+            how({'machine': machine, 'driver_only': points + [missed], 'vhost': points})
+        return text.getvalue()
+
+    def test_rst(self):
+        text = self.printed(results.rst)
+        self.assertRegex(text, r'\nsplit +50\.0 +100\.0 +0\.50 .* met\n')
+        self.assertRegex(text, r'\nsplit, ring 256, .* in 4 segments .* - .* invalid\n')
+
+    def test_markdown(self):
+        self.assertIn('\n| split | 50 | 100 | 0.50 | 0.50 |\n',
+                      self.printed(results.markdown))
 
 
 if __name__ == '__main__':
