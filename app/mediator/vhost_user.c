@@ -224,6 +224,13 @@ vhost_user_prepare(struct vhost_user *vu, const struct dma_range *ranges,
 		return ret;
 	if (vu_knows_memory(vu, ranges, nr_ranges))
 		return 1;
+	/*
+	 * An empty table gives memory back that nobody uses, to DPDK, which offers STATUS.
+	 * The specification does not say whether there may be one: VPP closes the connection
+	 * for it, and libvhost-user looks for the last rings in it and gives up.
+	 */
+	if (nr_ranges == 0 && !vu_agreed(vu, VU_PROTOCOL_F_STATUS))
+		return 1;
 	vu_batch_init(&batch, vu);
 	vu_add_memory(&batch, ranges, nr_ranges);
 	return vu_batch_operation(&batch, VU_OP_PREPARE);
