@@ -31,12 +31,16 @@ static struct rte_mempool *pool;
 static struct virtqueue *vq;
 static uint16_t returned; /* elements that the device wrote */
 
-static struct rte_eth_dev_data port_data = { .name = "queue_info" };
+static struct mdev_virtio_hw port_hw;
+static struct rte_eth_dev_data port_data = {
+	.name = "queue_info",
+	.dev_private = &port_hw,
+};
 
 static int
 setup_pool(void)
 {
-	rte_eth_devices[PORT].data = &port_data; /* for messages */
+	rte_eth_devices[PORT].data = &port_data; /* for messages, and its state */
 	pool = rte_pktmbuf_pool_create("queue_info", 255, 0, 0,
 			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	return pool == NULL ? TEST_FAILED : TEST_SUCCESS;

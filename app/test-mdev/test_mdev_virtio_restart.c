@@ -205,6 +205,53 @@ test_lost(void)
 	return TEST_SUCCESS;
 }
 
+static int
+setup_packed(void)
+{
+	return virtio_recovery_attach(RTE_BIT64(VIRTIO_F_RING_PACKED), 4);
+}
+
+/* Frames that take several descriptors are returned by one element each. */
+static int
+test_lost_segments(void)
+{
+	struct rte_mbuf *m[3], *second;
+	uint16_t id = virtio_port.id, i;
+	uint8_t data[256];
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	for (i = 0; i < RTE_DIM(m); i++) {
+		m[i] = virtio_port_frame(60, i);
+		second = virtio_port_frame(60, i);
+		TEST_ASSERT_SUCCESS(rte_pktmbuf_chain(m[i], second), "chain");
+	}
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(id, 0, m, 3), 3, "send");
+	TEST_ASSERT_EQUAL(fake_virtio_sent(data, sizeof(data)), 120, "sent");
+	TEST_ASSERT_EQUAL(fake_virtio_sent(data, sizeof(data)), 120, "sent");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recovery_tx_lost"), 1, "lost");
+	return TEST_SUCCESS;
+}
+
+/* While the queue may be in other hands nothing is taken out of it. */
+static int
+test_cleanup_meanwhile(void)
+{
+	struct rte_mbuf *m = virtio_port_frame(60, 1);
+	uint16_t id = virtio_port.id;
+	uint8_t data[60];
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(id, 0, &m, 1), 1, "send");
+	TEST_ASSERT_EQUAL(fake_virtio_sent(data, sizeof(data)), 60, "sent");
+	virtio_recovery_state()->running = true;
+	TEST_ASSERT_EQUAL(rte_eth_tx_done_cleanup(id, 0, 0), 0, "taken");
+	virtio_recovery_state()->running = false;
+	TEST_ASSERT_EQUAL(rte_eth_tx_done_cleanup(id, 0, 0), 1, "not taken");
+	return TEST_SUCCESS;
+}
+
 static bool
 event_waits(uint16_t queue)
 {
@@ -274,6 +321,10 @@ static struct unit_test_suite suite = {
 		CASE(test_fails),
 		CASE(test_steps_fail),
 		CASE(test_lost),
+		CASE(test_lost_segments),
+		TEST_CASE_ST(setup_packed, virtio_recovery_teardown,
+			test_lost_segments),
+		CASE(test_cleanup_meanwhile),
 		CASE(test_rx_interrupts),
 		CASE(test_doorbell_moves),
 		CASE(test_link_down),

@@ -201,6 +201,9 @@ mdev_virtio_tx_done_cleanup(void *tx_queue, uint32_t count)
 		return -ENODEV;
 	if (vq->broken)
 		return 0; /* what the device has stays its own */
+	/* its bursts are paused: it may be in the hands of a restart */
+	if (mdev_virtio_recovering(&rte_eth_devices[vq->port_id]))
+		return 0;
 	return virtio_reclaim_some(vq, count);
 }
 

@@ -43,12 +43,18 @@ static uint16_t
 tx_held(const struct virtqueue *vq)
 {
 	uint16_t held = virtqueue_tx_outstanding(vq), back = 0;
+	uint16_t at = vq->tail, id;
 	uint64_t word;
 
 	if (vq->packed) {
-		/* in order one element may stand for several: an upper bound */
-		while (back < held && packed_is_used(vq, vq->tail + back, &word))
-			back++;
+		while (back < held && packed_is_used(vq, at, &word)) {
+			do { /* in order one element may stand for several */
+				id = (vq->in_order ? at : packed_id(word)) & vq->mask;
+				at += vq->chain[id].count;
+				back++;
+			} while (vq->in_order && id != packed_id(word) &&
+				back < held);
+		}
 	} else {
 		back = rte_le_to_cpu_16(*(const volatile uint16_t *)
 				&vq->used->idx) - vq->used_idx;

@@ -234,6 +234,9 @@ virtqueue_free_mbufs(struct virtqueue *vq)
 		rte_pktmbuf_free(vq->mbuf[i]);
 		vq->mbuf[i] = NULL;
 	}
+	vq->nr_plain = 0;
+	vq->nr_segments = 0;
+	vq->nr_others = 0;
 	rte_pktmbuf_free(vq->inject);
 	vq->inject = NULL;
 }

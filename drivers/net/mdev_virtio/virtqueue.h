@@ -80,7 +80,7 @@ enum virtqueue_kind {
 /* How a frame to be sent is freed. */
 enum virtqueue_frame {
 	VIRTQUEUE_PLAIN,    /* one segment, its own, of the queue's pool: in bulk */
-	VIRTQUEUE_SEGMENTS, /* several such ones, and mbuf[] has each of them: likewise */
+	VIRTQUEUE_SEGMENTS, /* such ones, one or more, and mbuf[] has each: likewise */
 	VIRTQUEUE_OTHER,
 };
 

@@ -7,9 +7,9 @@
  * Whether the device said something that cannot be.
  *
  * For measurements only (devtools/bench.sh --checks), with MDEV_VIRTIO_NO_CHECKS, bursts
- * believe all of it: such a driver follows a device wherever it says, into memory that is
- * not the queue's. What is compared to notice in which order buffers come back is part of
- * the work and stays.
+ * and the control queue believe all of it: such a driver follows a device wherever it says,
+ * into memory that is not the queue's. What is compared to notice in which order buffers
+ * come back is part of the work and stays.
  */
 
 #include <rte_branch_prediction.h>
