@@ -113,11 +113,12 @@ mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev)
 			vq->burst = mdev_virtio_rx_burst(dev);
 		}
 	}
-	if (mdev_virtio_recovering(dev))
-		return; /* which ends with it */
+	if (mdev_virtio_control_begin(dev) < 0)
+		return; /* a restart is under way, which ends with it */
 	mdev_virtio_select_bursts(dev);
 	mdev_virtio_bursts_publish(dev, true);
 	mdev_virtio_mp_started(dev);
+	mdev_virtio_control_end(dev, 0);
 }
 
 /* What rte_net_get_ptype() finds, without tunnels' inner headers. */

@@ -62,6 +62,7 @@ struct mdev_virtio_recovery {
 	pthread_mutex_t lock;   /* held by a recovery, and by calls that control the port */
 	bool running;           /* written with the lock; atomic */
 	bool stopping;          /* the port is being stopped: give up; atomic */
+	uint32_t telling;       /* threads that wait for the IPC thread's help; atomic */
 	bool scheduled;         /* an alarm will look after it; atomic */
 	bool failed;            /* not tried again before the next start */
 	uint32_t max;           /* recoveries in window_s; tests set this, that */
@@ -487,6 +488,8 @@ int mdev_virtio_secondary_close(struct rte_eth_dev *dev);
 void mdev_virtio_control_open(const struct rte_eth_dev *dev);
 /* Do no more of it; what is under way is waited for. */
 void mdev_virtio_control_close(const struct rte_eth_dev *dev);
+/* Is this thread, which takes answers of other processes too, doing so? */
+bool mdev_virtio_serving(void);
 extern const struct eth_dev_ops mdev_virtio_secondary_ops;
 
 /* mdev_virtio_dump.c */

@@ -172,7 +172,11 @@ tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
 void
 mdev_virtio_mp_started(const struct rte_eth_dev *dev)
 {
+	uint32_t *telling = &mdev_virtio_hw(dev)->recovery.telling;
+
+	__atomic_fetch_add(telling, 1, __ATOMIC_SEQ_CST);
 	tell_secondaries(dev, MP_START);
+	__atomic_fetch_sub(telling, 1, __ATOMIC_SEQ_CST);
 }
 
 void

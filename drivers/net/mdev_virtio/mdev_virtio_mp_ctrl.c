@@ -113,6 +113,14 @@ serve(struct ctrl_param *param)
 	return ret;
 }
 
+static __thread bool serving;
+
+bool
+mdev_virtio_serving(void)
+{
+	return serving;
+}
+
 /* In EAL's IPC thread of the primary process. */
 static int
 serve_secondary(const struct rte_mp_msg *msg, const void *peer)
@@ -123,7 +131,9 @@ serve_secondary(const struct rte_mp_msg *msg, const void *peer)
 	if (msg->len_param != (int)sizeof(param))
 		return -EINVAL;
 	memcpy(&param, msg->param, sizeof(param));
+	serving = true;
 	param.result = serve(&param);
+	serving = false;
 	rte_strscpy(reply.name, MP_NAME, sizeof(reply.name));
 	reply.len_param = sizeof(param);
 	memcpy(reply.param, &param, sizeof(param));

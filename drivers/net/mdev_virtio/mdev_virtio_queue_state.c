@@ -129,6 +129,9 @@ disable_by_restart(struct rte_eth_dev *dev, struct virtqueue *vq)
 {
 	int ret;
 
+	/* a stop that could not reset the device leaves its queues as they were */
+	if (dev->data->dev_started == 0)
+		return -ENETDOWN;
 	if (!mdev_virtio_restart_possible(dev, vq)) {
 		INIT_LOG(ERR, "%s: virtqueue %u cannot be stopped: without VIRTIO_F_RING_RESET the device is reset for it, which needs pools that several threads may use: stop the port",
 			dev->data->name, vq->index);

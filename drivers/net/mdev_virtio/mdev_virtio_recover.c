@@ -66,6 +66,10 @@ mdev_virtio_control_begin(struct rte_eth_dev *dev)
 	while (pthread_mutex_trylock(&recovery->lock) != 0) {
 		if (flag(&recovery->running) || flag(&recovery->stopping))
 			return -EBUSY;
+		/* the holder may wait for an answer that this thread is to take */
+		if (mdev_virtio_serving() && __atomic_load_n(&recovery->telling,
+				__ATOMIC_SEQ_CST) != 0)
+			return -EBUSY;
 		rte_delay_us_sleep(LOCK_POLL_US);
 	}
 	if (!flag(&recovery->running))
@@ -258,8 +262,14 @@ recover(void *arg)
 		return;
 	}
 	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_ERR_RECOVERING, NULL);
-	if (!is_running(dev, hw) || !hw->needs_reset)
+	if (!is_running(dev, hw))
 		return;
+	if (!hw->needs_reset) {
+		/* a restart has seen to it, unless the callback started the port anew */
+		if (hw->recovery.nr_begun != 0)
+			tell_recovered(dev, hw);
+		return;
+	}
 	ret = lock_and_perform(dev);
 	if (ret == -ECANCELED)
 		return;
