@@ -334,6 +334,23 @@ test_prepare_lost(void)
 	return TEST_SUCCESS;
 }
 
+/* Others than DPDK's may not take an empty table, and close the connection for it. */
+static int
+test_no_empty_table(void)
+{
+	dw.backend.protocol &= ~(UINT64_C(1) << VU_PROTOCOL_F_STATUS);
+	backend_hang_up(&dw.backend);
+	TEST_ASSERT_SUCCESS(dw_run(V1, 2), "not started");
+	TEST_ASSERT(nr_regions() > 0 && !vu_agreed(dw.dev->vu, VU_PROTOCOL_F_STATUS),
+		"not another backend");
+	dw_disconnect();
+	dw_settle();
+	TEST_ASSERT(nr_regions() > 0, "an empty table");
+	TEST_ASSERT(dw.dev->run == DEVICE_STOPPED && !dw.backend.mistaken, "not stopped");
+	TEST_ASSERT_SUCCESS(dw_connect(), "the next client");
+	return dw_run(V1, 2);
+}
+
 /* No client takes all files that this process may open. */
 static int
 test_share_of_files(void)
@@ -369,6 +386,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_stray_rings),
 		TEST_CASE_ST(dw_start, dw_stop, test_prepare),
 		TEST_CASE_ST(dw_start, dw_stop, test_prepare_lost),
+		TEST_CASE_ST(dw_start, dw_stop, test_no_empty_table),
 		TEST_CASE_ST(dw_start, dw_stop, test_share_of_files),
 		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
