@@ -231,6 +231,31 @@ prepare_segmented(struct rte_mbuf *m)
 #define NOT_SUPPORTED (RTE_MBUF_F_TX_OFFLOAD_MASK ^ (VIRTIO_TX_OFFLOAD_FLAGS | \
 	RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_VLAN))
 
+/* rte_vlan_insert() takes frames to begin at an even address; theirs need not. */
+int
+virtio_vlan_insert(struct rte_mbuf *m)
+{
+	const rte_be16_t tag[] = {
+		rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN), rte_cpu_to_be_16(m->vlan_tci),
+	};
+	char *frame;
+
+	if (!RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) > 1 ||
+			m->data_len < 2 * RTE_ETHER_ADDR_LEN)
+		return -EINVAL;
+	frame = rte_pktmbuf_prepend(m, sizeof(tag));
+	if (frame == NULL)
+		return -ENOSPC;
+	memmove(frame, frame + sizeof(tag), 2 * RTE_ETHER_ADDR_LEN);
+	memcpy(frame + 2 * RTE_ETHER_ADDR_LEN, tag, sizeof(tag));
+	m->ol_flags &= ~(RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_VLAN);
+	if ((m->ol_flags & RTE_MBUF_F_TX_TUNNEL_MASK) != 0)
+		m->outer_l2_len += sizeof(tag);
+	else
+		m->l2_len += sizeof(tag);
+	return 0;
+}
+
 static int
 prepare(struct rte_mbuf **pkt)
 {
@@ -245,7 +270,7 @@ prepare(struct rte_mbuf **pkt)
 		return -ENOTSUP;
 	/* the frame is the sender's: a tag that cannot be inserted is an error here */
 	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0)
-		ret = rte_vlan_insert(pkt);
+		ret = virtio_vlan_insert(m);
 	/* DPDK prepares UDP frames to be segmented as those that are not, if at all */
 	if ((flags & RTE_MBUF_F_TX_UDP_SEG) != 0)
 		flags = (flags & ~(RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_L4_MASK)) |

@@ -38,6 +38,12 @@
 bool virtio_rx_offload_frame(struct virtqueue *vq, struct rte_mbuf *m,
 		const struct virtio_net_hdr_v1_hash *hdr);
 
+/*
+ * Insert the VLAN tag that an mbuf asks for, in software. -EINVAL: others have the frame,
+ * or it is too short; -ENOSPC: it has no headroom.
+ */
+int virtio_vlan_insert(struct rte_mbuf *m);
+
 /* The header of a frame to be sent. */
 void virtio_tx_offload_frame(const struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr);
 

@@ -283,12 +283,9 @@ tx_enqueue_other(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 
 	if (unlikely(tx_is_too_long(vq, m, flags)))
 		return tx_drop(vq, m);
-	if ((flags & BURST_OFFLOAD) != 0 &&
-			(m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0) {
-		if (unlikely(rte_vlan_insert(pkt) != 0))
-			return tx_drop(vq, m);
-		m = *pkt;
-	}
+	if ((flags & BURST_OFFLOAD) != 0 && (m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0 &&
+			unlikely(virtio_vlan_insert(m) != 0))
+		return tx_drop(vq, m);
 	if (vq->nr_plain + vq->nr_segments + plain == 0)
 		vq->mp = m->pool;
 	in_headroom = tx_header_fits(m, hdr_len);
