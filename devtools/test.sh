@@ -186,6 +186,17 @@ kernel_log()
 	! grep -n -A 20 -E 'WARNING|BUG|Oops|Call Trace|UBSAN|general protection' "$work/dmesg"
 }
 
+# They take five minutes of an emulated machine.
+pci()
+{
+	if [ -z "$MDEV_TEST_FULL" ]; then
+		check_full "tests on the PCI bus, with an emulated IOMMU"
+		return
+	fi
+	say "tests on the PCI bus, with an emulated IOMMU"
+	"$REPO/devtools/tests/pci.sh" "$build"
+}
+
 quickstart()
 {
 	"$REPO/devtools/quickstart.sh" "$@"
@@ -223,7 +234,7 @@ quickstart()
 	guest
 	check "the kernel's log has no warning" kernel_log
 	"$REPO/devtools/tests/kernel.sh"
-	"$REPO/devtools/tests/pci.sh" "$build"
+	pci
 	check "quickstart.sh --vm" quickstart --vm
 	check "coverage: drivers used in the virtual machine" \
 		"$REPO/devtools/coverage.sh" guest
