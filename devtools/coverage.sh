@@ -12,6 +12,7 @@
 #   -h  print this help
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
+. "$REPO/devtools/tests/checks.sh"	# for what_failed
 
 build=$REPO/build-cov
 log=$build/coverage.log
@@ -28,7 +29,7 @@ run()
 	local status=0
 
 	"$@" >"$work/out" 2>&1 </dev/null || status=$?
-	[ $status -eq 0 ] || tail -n 40 "$work/out" >&2
+	[ $status -eq 0 ] || what_failed "$work/out" >&2
 	return $status
 }
 

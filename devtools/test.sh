@@ -47,19 +47,21 @@ build_arm64()
 	"$REPO/devtools/cross.sh" build "$build-arm64" -Dwerror=true
 }
 
-# It mostly waits, as the unit tests do that run beside it.
-coverage_start()
+# beside NAME COMMAND...: run COMMAND beside what follows; unit tests mostly wait
+beside()
 {
-	local status=0
+	local name=$1 status=0
 
-	"$REPO/devtools/coverage.sh" host >"$work/coverage" 2>&1 </dev/null || status=$?
-	echo $status >"$work/coverage-status"
+	shift
+	"$@" >"$work/$name" 2>&1 </dev/null || status=$?
+	echo $status >"$work/$name-status"
 }
 
-coverage_ended()
+# ended NAME: what that printed, and its status
+ended()
 {
-	cat "$work/coverage"
-	return "$(cat "$work/coverage-status")"
+	cat "$work/$1"
+	return "$(cat "$work/$1-status")"
 }
 
 # The goal is for all drivers together, and for the mediator.
@@ -77,24 +79,18 @@ coverage_report()
 # would; by RUN, if they are for another processor
 unit_tests()
 {
-	local build=$1 program status
+	local build=$1 log=$work/unit-${1##*/} program status
 
 	shift
 	for program in test-mdev/dpdk-test-mdev test-mediator/dpdk-test-mediator; do
 		status=0
-		TMPDIR=$memory "$@" "$build/app/$program" >"$work/unit" 2>&1 </dev/null ||
+		TMPDIR=$memory "$@" "$build/app/$program" >"$log" 2>&1 </dev/null ||
 			status=$?
-		grep -E '^  (ok|skip|FAIL) ' "$work/unit" || true
+		grep -E '^  (ok|skip|FAIL) ' "$log" || true
 		[ $status -ne 0 ] || continue
-		# what each one that failed said; else why all of it ended
-		awk '/^  (ok|skip) / { said = ""; next }
-			{ said = said "      | " $0 "\n" }
-			/^  FAIL / { printf "%s", said; said = "" }' "$work/unit" |
-			tail -n 300
-		grep -q '^  FAIL ' "$work/unit" || {
-			sed 's/^/      | /' "$work/unit" | tail -n 80
+		what_failed "$log" | sed 's/^/      | /'
+		grep -q '^  FAIL ' "$log" ||
 			echo "FAIL  ${program#*/} of $build: exit status $status"
-		}
 	done
 }
 
@@ -207,7 +203,8 @@ quickstart()
 	check "build with gcc at warning_level=3, warnings are errors" build_gcc
 	check "build with clang, ASan and UBSan, warnings are errors" build_sanitized
 	check "build for coverage" "$REPO/devtools/coverage.sh" build
-	coverage_start &
+	beside coverage "$REPO/devtools/coverage.sh" host &
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 beside asan unit_tests "$build-asan" &
 	say "unit tests"
 	unit_tests "$build"
 	check "bursts with 128 and 512 bits" burst_tests "$build"
@@ -215,11 +212,10 @@ quickstart()
 	check "bursts for arm64 have NEON instructions" arm64_vectors
 	check "bursts for arm64, emulated" arm64_bursts
 	arm64_unit_tests
-	say "unit tests under ASan and UBSan"
-	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-		unit_tests "$build-asan"
 	wait
-	check "unit tests, built for coverage" coverage_ended
+	say "unit tests under ASan and UBSan"
+	ended asan
+	check "unit tests, built for coverage" ended coverage
 	"$REPO/devtools/tests/host.sh" "$build"
 	say "user-space world"
 	"$REPO/devtools/tests/mediator.sh" "$build"
@@ -236,7 +232,7 @@ quickstart()
 	"$REPO/devtools/tests/kernel.sh"
 	pci
 	check "quickstart.sh --vm" quickstart --vm
-	check "coverage: drivers used in the virtual machine" \
+	check_full "coverage: drivers used in the virtual machine" \
 		"$REPO/devtools/coverage.sh" guest
 	check "line coverage of drivers/ and app/mediator is 90 % or more" coverage_report
 	cat "$work/coverage-report"

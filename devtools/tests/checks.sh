@@ -34,6 +34,19 @@ check()
 	esac
 }
 
+# what_failed LOG: of the output of unit tests, what each one that failed printed, and the
+# end of it where no test says that it failed
+what_failed()
+{
+	if grep -q '^  FAIL ' "$1"; then
+		awk '/^  (ok|skip) / { said = ""; next }
+			{ said = said $0 "\n" }
+			/^  FAIL / { printf "%s", said; said = "" }' "$1" | tail -n 300
+	else
+		tail -n 80 "$1"
+	fi
+}
+
 # check_full NAME COMMAND...: a check that takes long, for devtools/test.sh --full
 check_full()
 {

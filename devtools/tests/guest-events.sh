@@ -106,6 +106,6 @@ check "notifications with event indices and without, packed rings" notifications
 check_full "notifications with event indices and without, split rings" \
 	notifications ,packed_vq=0,in_order=0
 check "receive interrupts without event indices, packed rings" interrupts $A $F_EVENT_IDX
-check "receive interrupts with event indices, split rings" interrupts $A $F_RING_PACKED
+check_full "receive interrupts with event indices, split rings" interrupts $A $F_RING_PACKED
 check "receive interrupts without event indices, split rings" \
 	interrupts $A $F_RING_PACKED $F_EVENT_IDX

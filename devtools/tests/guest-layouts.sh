@@ -180,7 +180,7 @@ layouts_twice()
 	layouts_mergeable "$3" "$mergeable" "$1" "$3" "$mergeable" "$1" 8
 }
 
-check "layouts: split, in any order and in order" layouts ,packed_vq=0,in_order=0 \
+check_full "layouts: split, in any order and in order" layouts ,packed_vq=0,in_order=0 \
 	"Split Vector" "Split Vector" ,packed_vq=0 \
 	"Split In-Order Vector" "Split In-Order Vector"
 check "layouts: packed in any order, packed in order without vectors" layouts ,in_order=0 \
@@ -188,5 +188,5 @@ check "layouts: packed in any order, packed in order without vectors" layouts ,i
 check "layouts: mergeable buffers, split and packed" layouts_mergeable ,packed_vq=0 \
 	"Split In-Order Mergeable Vector" "Split In-Order Vector" ,in_order=0,vectorized=0 \
 	"Packed Mergeable" "Packed"
-check "layouts: as the device offers them (features_off)" layouts_not_offered
+check_full "layouts: as the device offers them (features_off)" layouts_not_offered
 check_full "layouts: all combinations, rings of other sizes" layouts_all

@@ -268,4 +268,4 @@ check "offloads: LRO and TSO, packed in order" segments ""
 check_full "offloads: LRO and TSO, split" segments ,packed_vq=0
 check_full "offloads: LRO and TSO, split in any order" segments ,packed_vq=0,in_order=0
 check_full "offloads: LRO and TSO, packed in any order" segments ,in_order=0
-check "offloads: as the device offers them (features_off)" offloads_not_offered
+check_full "offloads: as the device offers them (features_off)" offloads_not_offered

@@ -301,8 +301,8 @@ check "a secondary process forwards, over restarts in the primary" secondary_for
 check "a secondary process follows attach and detach" secondary_follows
 check "a secondary process without a port keeps nobody waiting" secondary_without_port
 check "a secondary process sets receive filters" secondary_filters
-check "dpdk-proc-info reads statistics beside the traffic" statistics_reader
-check "a secondary process asks for what the primary does not use" secondary_alone
-check "a secondary process is killed" secondary_killed
+check_full "dpdk-proc-info reads statistics beside the traffic" statistics_reader
+check_full "a secondary process asks for what the primary does not use" secondary_alone
+check_full "a secondary process is killed" secondary_killed
 check "a primary process is killed" primary_killed
 check "a primary process ends without stopping its ports" primary_ends_at_once

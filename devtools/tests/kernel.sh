@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # kernel.sh [KERNEL...]: checks of the kernel mediator, on this machine and in virtual
-# machines with each KERNEL (6.1 and 6.12). One line for each.
+# machines with each KERNEL: 6.12, and with --full of test.sh 6.1. One line for each.
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
 . "$REPO/devtools/tests/checks.sh"
@@ -78,6 +78,10 @@ check "kernel mediator's test clients are clean for checkpatch" style_clients
 check "kernel mediator builds by make -j" build_parallel
 check "kernel mediator's test clients build" build_clients
 for kernel in "${kernels[@]}"; do
+	[ $# -gt 0 ] || [ "$kernel" = 6.12 ] || [ -n "${MDEV_TEST_FULL:-}" ] || {
+		check_full "tests of the kernel mediator with Linux $kernel"
+		continue
+	}
 	say "tests of the kernel mediator with Linux $kernel"
 	guest "$kernel"
 	check "the log of Linux $kernel has no warning" kernel_log
