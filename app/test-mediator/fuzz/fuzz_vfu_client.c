@@ -23,6 +23,7 @@
 
 #include <linux/vfio.h>
 
+#include <rte_interrupts.h>
 #include <rte_log.h>
 
 #include <vfio_dma.h>
@@ -59,6 +60,19 @@
 
 int __real_poll(struct pollfd *fds, nfds_t nr_fds, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t nr_fds, int timeout);
+int __wrap_rte_intr_callback_register(const struct rte_intr_handle *handle,
+	rte_intr_callback_fn callback, void *arg);
+int __wrap_rte_intr_callback_unregister(const struct rte_intr_handle *handle,
+	rte_intr_callback_fn callback, void *arg);
+int __wrap_rte_intr_callback_unregister_pending(const struct rte_intr_handle *handle,
+	rte_intr_callback_fn callback, void *arg,
+	rte_intr_unregister_callback_fn unregistered);
+
+/* What EAL's interrupt thread would call; no thread here. */
+static struct {
+	rte_intr_callback_fn callback;
+	void *arg;
+} watch;
 
 static struct {
 	const uint8_t *data;
@@ -322,19 +336,57 @@ serve(void)
 	}
 }
 
-/* The client waits. If the server has nothing to say to that, it is over. */
+/*
+ * The client waits. If the server has nothing to say to that, it is over; but not if the
+ * client only looks.
+ */
 int
-__wrap_poll(struct pollfd *fds, nfds_t nr_fds, int timeout __rte_unused)
+__wrap_poll(struct pollfd *fds, nfds_t nr_fds, int timeout)
 {
 	int n;
 
 	serve();
 	n = __real_poll(fds, nr_fds, 0);
-	if (n == 0) {
+	if (n == 0 && timeout != 0) {
 		hang_up();
 		n = __real_poll(fds, nr_fds, 0);
 	}
 	return n;
+}
+
+int
+__wrap_rte_intr_callback_register(const struct rte_intr_handle *handle __rte_unused,
+	rte_intr_callback_fn callback, void *arg)
+{
+	watch.callback = callback;
+	watch.arg = arg;
+	return 0;
+}
+
+int
+__wrap_rte_intr_callback_unregister(const struct rte_intr_handle *handle __rte_unused,
+	rte_intr_callback_fn callback __rte_unused, void *arg __rte_unused)
+{
+	watch.callback = NULL;
+	return 1;
+}
+
+int
+__wrap_rte_intr_callback_unregister_pending(
+	const struct rte_intr_handle *handle __rte_unused,
+	rte_intr_callback_fn callback __rte_unused, void *arg __rte_unused,
+	rte_intr_unregister_callback_fn unregistered __rte_unused)
+{
+	watch.callback = NULL;
+	return 1;
+}
+
+/* EAL's thread looks whether the server asks for something. */
+static void
+look(void)
+{
+	if (watch.callback != NULL)
+		watch.callback(watch.arg);
 }
 
 static void
@@ -409,10 +461,15 @@ use_device(struct vfio_dev *dev)
 	uint32_t index;
 
 	vfio_dma_map(dev, memory, 0, MEMORY_LEN);
-	for (index = 0; index < MAX_REGIONS; index++)
+	look();
+	for (index = 0; index < MAX_REGIONS; index++) {
 		use_region(dev, index);
+		look();
+	}
 	use_irqs(dev);
+	look();
 	vfio_dev_reset(dev);
+	look();
 	vfio_dma_unmap(dev, memory, 0, MEMORY_LEN);
 }
 
