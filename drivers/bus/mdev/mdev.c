@@ -154,6 +154,7 @@ mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 	if (ret != 0)
 		goto free_intr;
 	mdev->device.driver = &drv->driver;
+	mdev_telemetry_open(mdev, true);
 	mdev_request_start(mdev);
 	mdev_mp_publish(mdev);
 	return 0;
@@ -263,6 +264,7 @@ mdev_probe_all(void)
 static void
 device_release(struct rte_mdev_device *mdev)
 {
+	mdev_telemetry_open(mdev, false);
 	mdev->driver = NULL;
 	mdev->device.driver = NULL;
 	rte_intr_instance_free(mdev->intr_handle);
@@ -430,11 +432,13 @@ RTE_INIT_PRIO(mdev_bus_register, BUS)
 {
 	TAILQ_INIT(MDEV_DEVICES);
 	TAILQ_INIT(MDEV_DRIVERS);
-	if (!release_fits())
+	if (!release_fits()) {
 		RTE_LOG(ERR, EAL, "mdev bus: built for DPDK %d.%02d, but this is %s: not used; build it against this release\n",
 			RTE_VER_YEAR, RTE_VER_MONTH, rte_version());
-	else if (rte_bus_find_by_name(RTE_BUS_MDEV_NAME) != NULL)
+	} else if (rte_bus_find_by_name(RTE_BUS_MDEV_NAME) != NULL) {
 		RTE_LOG(ERR, EAL, "mdev bus: loaded twice, from two places: this one is not used; load one of them, without -d if it is installed\n");
-	else
+	} else {
 		rte_bus_register(&mdev_bus.bus);
+		mdev_telemetry_register();
+	}
 }

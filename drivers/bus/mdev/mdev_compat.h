@@ -21,6 +21,13 @@
 #include <bus_driver.h>
 #include <dev_driver.h>
 
+/* Named so since 23.03. */
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+#define MDEV_TEL_ADD_UINT rte_tel_data_add_dict_uint
+#else
+#define MDEV_TEL_ADD_UINT rte_tel_data_add_dict_u64
+#endif
+
 #if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
 
 struct mdev_bus {

@@ -284,12 +284,14 @@ device_new(const struct mdev_entry *entry)
 	mdev->device.bus = &mdev_bus.bus;
 	device_read(mdev, entry);
 	device_doubled(mdev, entry);
+	mdev_telemetry_add(mdev);
 	return mdev;
 }
 
 void
 mdev_free_device(struct rte_mdev_device *mdev)
 {
+	mdev_telemetry_remove(mdev);
 	free(MDEV_PRIVATE(mdev));
 }
 
@@ -311,8 +313,11 @@ device_still(struct rte_mdev_device *mdev, const struct mdev_entry *entry)
 {
 	mdev->gone = false;
 	device_doubled(mdev, entry);
-	if (mdev->driver == NULL)
-		device_read(mdev, entry);
+	if (mdev->driver != NULL)
+		return;
+	mdev_telemetry_lock();
+	device_read(mdev, entry);
+	mdev_telemetry_unlock();
 }
 
 /*

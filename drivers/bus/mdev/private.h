@@ -8,7 +8,7 @@
  * What the files of the mdev bus share. All of it runs in the thread that scans or
  * probes, as EAL has it for every bus, and takes no lock, but for what other threads
  * of EAL call: mdev_mp.c (IPC), mdev_hotplug.c and mdev_inotify.c
- * (interrupts).
+ * (interrupts), and mdev_telemetry.c.
  */
 
 #include <stdbool.h>
@@ -54,6 +54,8 @@ struct mdev_private {
 	char bus_info[3 * RTE_MDEV_ATTR_LEN + 32]; /**< For rte_device. */
 	TAILQ_ENTRY(mdev_private) published; /**< Owned by mdev_mp.c. */
 	bool is_published;            /**< Owned by mdev_mp.c. */
+	TAILQ_ENTRY(mdev_private) known; /**< Owned by mdev_telemetry.c. */
+	bool is_open;                 /**< Owned by mdev_telemetry.c. */
 	int borrowed_fd;              /**< Secondary: pub.vfio's; -1: none. */
 	struct rte_intr_handle *request; /**< REQ interrupt; NULL: not enabled. */
 	struct rte_intr_handle *gone; /**< End of the mediator; NULL: not watched. */
@@ -384,6 +386,24 @@ void mdev_request_start(struct rte_mdev_device *mdev);
  *   0, or -EBUSY within the event itself, logged already.
  */
 int mdev_request_stop(struct rte_mdev_device *mdev);
+
+/* mdev_telemetry.c */
+
+/** Offer what the bus knows to EAL's telemetry. */
+void mdev_telemetry_register(void);
+
+/** Have it know a new device. */
+void mdev_telemetry_add(struct rte_mdev_device *mdev);
+
+/** Have it know the device no more. */
+void mdev_telemetry_remove(struct rte_mdev_device *mdev);
+
+/** From now on it may ask the open device, or may not. */
+void mdev_telemetry_open(struct rte_mdev_device *mdev, bool open);
+
+/** Around a change of what a device that it knows says of itself. */
+void mdev_telemetry_lock(void);
+void mdev_telemetry_unlock(void);
 
 /* mdev_inotify.c */
 
