@@ -56,7 +56,7 @@ backends_known()
 # application [TESTPMD_ARGUMENT...]: testpmd that forwards between them
 application()
 {
-	testpmd_start "$work/testpmd" --no-huge -m 192 --no-pci --no-shconf --no-telemetry \
+	testpmd_start "$work/testpmd" --no-huge -m 192 --no-pci "${APPLICATION_TELEMETRY[@]}" \
 		--file-prefix="native$$" "$(lcores 2)" "${APPLICATION_EAL[@]}" \
 		-d "$build/drivers" -a "mdev:${UUIDS[0]}$APPLICATION_DEVARGS" \
 		-a "mdev:${UUIDS[1]}$APPLICATION_DEVARGS" -- -i --total-num-mbufs=8192 "$@"
@@ -65,6 +65,7 @@ application()
 	testpmd_do start
 }
 APPLICATION_EAL=()
+APPLICATION_TELEMETRY=(--no-shconf --no-telemetry)
 APPLICATION_DEVARGS=	# of both devices, with the comma in front
 
 # traffic: ping and a transfer with its checksum, both ways
@@ -112,6 +113,55 @@ forwards()
 	application "$@"
 	traffic
 	end_application
+	no_errors "$work/testpmd" "$work/mediator"
+}
+
+# ask COMMAND PATTERN: EAL's telemetry answers what fits
+ask()
+{
+	printf '%s\n' "$1" quit | timeout 10 dpdk-telemetry.py -f "native$$" >"$work/answer"
+	expect "$2 in what $1 answers: $(cat "$work/answer")" grep -q -E "$2" "$work/answer"
+}
+
+# Telemetry asks in a thread of its own: also while ports stop, start and go.
+telemetry()
+{
+	local APPLICATION_TELEMETRY=() asking
+
+	backend
+	devices
+	application
+	ask /mdev/list "\"${UUIDS[0]}\", \"${UUIDS[1]}\""
+	ask "/mdev/list,${UUIDS[0]}" ": \[\"${UUIDS[1]}\"\]"
+	ask "/mdev/info,${UUIDS[1]^^}" '"driver": "net_mdev_virtio", "transport": "vfio-user"'
+	ask "/mdev/info,${UUIDS[1]}" '"config": \{"size": 256,.*"MSI_X": \{"count"'
+	ask "/mdev/info,$(uuid)" ': null'
+	ask /mdev_virtio/list '\[0, 1\]'
+	ask /mdev_virtio/info,1 '"state": "started", .*"rx_burst": "Packed.*"doorbell": "eventfd"'
+	ask /mdev_virtio/info,0 'VIRTIO_F_RING_PACKED".*"broken": 0,'
+	ask /mdev_virtio/info,2 ': null'
+	rm -f "$work/enough"
+	while [ ! -e "$work/enough" ]; do
+		printf '/mdev_virtio/info,%s\n' 0 1 0 1 0 1
+		printf '/mdev/info,%s\n' "${UUIDS[@]}"
+	done | timeout 60 dpdk-telemetry.py -f "native$$" >"$work/answers" 2>&1 &
+	asking=$!
+	for _ in 1 2 3; do
+		testpmd_do stop
+		testpmd_do port stop all
+		testpmd_do port config all rxd 128
+		testpmd_do port start all
+		testpmd_do start
+	done
+	traffic
+	testpmd_do stop
+	testpmd_do port stop all
+	testpmd_do port close 0
+	ask /mdev_virtio/list '\[1\]'
+	touch "$work/enough"
+	wait "$asking"
+	expect "answers" test "$(grep -c '"state"' "$work/answers")" -ge 100
+	testpmd_quit
 	no_errors "$work/testpmd" "$work/mediator"
 }
 
@@ -254,6 +304,7 @@ check "testpmd forwards between two devices" forwards ""
 check "... with doorbells by message" forwards ,doorbell=message
 check "... with mapped doorbells" forwards ,doorbell=page
 check "... with four queue pairs" many_queues
+check "telemetry: devices and ports, also while they stop and go" telemetry
 check "the backend is killed and returns" backend_lost
 check "the mediator is killed and returns" mediator_lost
 for order in "A B M" "A M B" "B A M" "B M A" "M A B" "M B A"; do

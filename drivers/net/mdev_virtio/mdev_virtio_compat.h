@@ -30,6 +30,13 @@
 #define MDEV_VIRTIO_MBUF_IOVA_OFFSET offsetof(struct rte_mbuf, buf_addr)
 #endif
 
+/* Of telemetry: named so since 23.03. */
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+#define MDEV_VIRTIO_TEL_ADD_UINT rte_tel_data_add_dict_uint
+#else
+#define MDEV_VIRTIO_TEL_ADD_UINT rte_tel_data_add_dict_u64
+#endif
+
 /*
  * Statistics of queues: fields of struct rte_eth_stats until 25.11, an argument
  * of stats_get with the same fields since.

@@ -18,8 +18,8 @@
 /* Of the layout below. */
 #define REGS_VERSION 1
 
-static const char *
-layout_name(uint64_t features)
+const char *
+mdev_virtio_layout_name(uint64_t features)
 {
 	bool in_order = virtio_has_feature(features, VIRTIO_F_IN_ORDER);
 
@@ -96,7 +96,7 @@ mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file)
 	fprintf(file, "transport: %s\n", mdev_virtio_transport(dev)->ops->name);
 	fprintf(file, "features: 0x%016" PRIx64 "\n", hw->features);
 	mdev_virtio_features_print(file, "  ", hw->features);
-	fprintf(file, "rings: %s\n", layout_name(hw->features));
+	fprintf(file, "rings: %s\n", mdev_virtio_layout_name(hw->features));
 	fprintf(file, "hash report: %s\n", hw->hash_report ? "yes" : "no");
 	fprintf(file, "queue pairs: %u, interrupt vectors: %u, largest MTU: %u\n",
 		hw->max_pairs, hw->vectors, hw->max_mtu);

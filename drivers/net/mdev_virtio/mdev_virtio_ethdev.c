@@ -164,6 +164,7 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 
 	if (process == NULL)
 		return 0;
+	mdev_virtio_telemetry_remove(dev);
 	/* what just did not answer a reset is not asked again */
 	if (dev_stop(dev) == 0 && virtio_device_reset(process->tr) == 0)
 		hw->runaway = false;

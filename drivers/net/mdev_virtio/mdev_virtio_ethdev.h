@@ -492,7 +492,15 @@ void mdev_virtio_control_close(const struct rte_eth_dev *dev);
 bool mdev_virtio_serving(void);
 extern const struct eth_dev_ops mdev_virtio_secondary_ops;
 
+/* mdev_virtio_telemetry.c: in a primary process. */
+/* From now on telemetry reads the port, or does not. */
+void mdev_virtio_telemetry_add(const struct rte_eth_dev *dev);
+void mdev_virtio_telemetry_remove(const struct rte_eth_dev *dev);
+/* To free queues that the port no longer has: wait for telemetry that found them there. */
+void mdev_virtio_telemetry_sync(void);
+
 /* mdev_virtio_dump.c */
+const char *mdev_virtio_layout_name(uint64_t features);
 int mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file);
 int mdev_virtio_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info);
 /*

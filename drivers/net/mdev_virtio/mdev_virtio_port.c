@@ -55,6 +55,7 @@ probe_primary(const struct mdev_virtio_bus_dev *bus_dev)
 		return ret;
 	}
 	dev->data->dev_flags |= bus_dev->port_flags;
+	mdev_virtio_telemetry_add(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 

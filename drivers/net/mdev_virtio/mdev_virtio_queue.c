@@ -140,12 +140,16 @@ free_list(const struct rte_eth_dev *dev, struct virtqueue **list)
 static void
 rx_siblings_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
 {
-	const struct virtqueue *sibling;
+	struct virtqueue *siblings = vq->sibling, *sibling;
 
-	for (sibling = vq->sibling; sibling != NULL; sibling = sibling->sibling)
+	if (siblings == NULL)
+		return;
+	for (sibling = siblings; sibling != NULL; sibling = sibling->sibling)
 		virtqueue_stats_add(&vq->stats, &sibling->stats);
-	free_list(dev, &vq->sibling);
+	vq->sibling = NULL;
 	vq->turn = vq;
+	mdev_virtio_telemetry_sync();
+	free_list(dev, &siblings);
 }
 
 void
@@ -162,15 +166,19 @@ mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 
 	if (vq == NULL)
 		return;
-	mdev_virtio_queue_free(dev, vq);
 	dev->data->rx_queues[index] = NULL;
+	mdev_virtio_telemetry_sync();
+	mdev_virtio_queue_free(dev, vq);
 }
 
 void
 mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 {
-	queue_free(dev, dev->data->tx_queues[index]);
+	struct virtqueue *vq = dev->data->tx_queues[index];
+
 	dev->data->tx_queues[index] = NULL;
+	mdev_virtio_telemetry_sync();
+	queue_free(dev, vq);
 }
 
 void

@@ -388,6 +388,7 @@ doorbell_find_eventfd(struct virtio_doorbell *doorbell)
 	doorbell->fd = vfio_region_ioeventfd(pci->notify.region, doorbell->offset,
 			sizeof(uint16_t), doorbell->value);
 	doorbell->ring = doorbell->fd >= 0 ? doorbell_eventfd : doorbell_trapped;
+	doorbell->kind = doorbell->fd >= 0 ? "eventfd" : "register access";
 }
 
 /*
@@ -415,6 +416,7 @@ pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index, uint64_t offset
 	doorbell->ring = NULL;
 	doorbell->ctx = pci;
 	doorbell->offset = offset;
+	doorbell->kind = addr != NULL ? "mapped" : "register access";
 	if (virtio_has_feature(tr->features, VIRTIO_F_NOTIFICATION_DATA)) {
 		doorbell->ring = addr != NULL ? doorbell_data_mapped :
 			doorbell_data_trapped;

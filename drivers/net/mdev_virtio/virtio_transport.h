@@ -63,6 +63,7 @@ struct virtio_doorbell {
 	 */
 	int (*ring)(struct virtio_doorbell *doorbell, uint16_t next);
 	void *ctx;           /* of ring; not NULL */
+	const char *kind;    /* in a word, for people */
 	volatile void *data_addr; /* of ring */
 	uint64_t offset;     /* as get_vq_notify_offset gave it */
 	int fd;              /* of ring */
