@@ -39,6 +39,12 @@ layout_is_in_order(void)
 }
 
 bool
+layout_is_packed(void)
+{
+	return virtio_layout.packed;
+}
+
+bool
 layout_is_out_of_order(void)
 {
 	return !virtio_layout.in_order;

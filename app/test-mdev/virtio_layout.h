@@ -54,6 +54,7 @@ int virtio_layout_run_with(const char *what, const struct virtio_layout_extras *
 bool layout_is_mergeable(void);
 bool layout_is_offload(void);
 bool layout_is_in_order(void);
+bool layout_is_packed(void);
 bool layout_is_out_of_order(void);
 
 static inline struct mirror_ring *

@@ -147,7 +147,7 @@ publish_packed(struct virtqueue *vq, const struct vring_desc *descs, uint16_t co
 	}
 	vq->head += count;
 	packed_publish(vq, old, first);
-	packed_kick(vq, old, vq->head);
+	packed_kick(vq);
 }
 
 /*

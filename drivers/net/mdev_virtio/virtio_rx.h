@@ -411,7 +411,7 @@ rx_refill(struct virtqueue *vq, const unsigned int flags)
 			rx_buf_addr(vq, vq->mbuf[id], hdr_len));
 		packed_publish(vq, old, packed_pack(vq->rx_buf_len, id,
 			VRING_DESC_F_WRITE | packed_avail_flags(vq, old)));
-		packed_kick(vq, old, vq->head);
+		packed_kick(vq);
 	} else {
 		split_publish(vq, vq->head);
 		split_kick(vq, old, vq->head);

@@ -336,7 +336,7 @@ tx_publish(struct virtqueue *vq, const struct tx_burst *burst, const unsigned in
 	burst_publish_sums(vq, &burst->sums, burst->sent);
 	if ((flags & BURST_PACKED) != 0) {
 		packed_publish(vq, at->start, at->start_word);
-		packed_kick(vq, at->start, at->head);
+		packed_kick(vq);
 	} else {
 		vq->avail_idx = at->avail_idx;
 		split_publish(vq, at->avail_idx);

@@ -155,9 +155,16 @@ packed_publish(struct virtqueue *vq, uint16_t position, uint64_t word)
 	*packed_word(vq, position) = word;
 }
 
-/* s. 2.8.10: does the device want to know of descriptors from old up to head? */
+/*
+ * s. 2.8.10: does the device want to know of what was published last?
+ *
+ * An event index says that nobody needs to tell before that descriptor is available: so the
+ * device is told unless it is one of the free ones. That the index lies behind what it knew
+ * before is no reason not to: QEMU goes to sleep with such an index (doc/decisions.md), and
+ * a device that is busy has flags to say that it needs no telling.
+ */
 static VIRTIO_BURST_INLINE bool
-packed_wants_kick(const struct virtqueue *vq, uint16_t old, uint16_t head)
+packed_wants_kick(const struct virtqueue *vq)
 {
 	uint32_t both = *(const volatile virtqueue_word32 *)vq->device_event;
 	struct vring_packed_desc_event event;
@@ -173,14 +180,14 @@ packed_wants_kick(const struct virtqueue *vq, uint16_t old, uint16_t head)
 	at = off_wrap & 0x7fff;
 	if ((off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR) == 0)
 		at += vq->size;
-	return ((head - at - 1) & round) < ((head - old) & round);
+	return ((at - vq->head) & round) >= virtqueue_free_count(vq);
 }
 
 static VIRTIO_BURST_INLINE void
-packed_kick(struct virtqueue *vq, uint16_t old, uint16_t head)
+packed_kick(struct virtqueue *vq)
 {
 	virtqueue_mb(vq);
-	if (packed_wants_kick(vq, old, head))
+	if (packed_wants_kick(vq))
 		virtqueue_kick(vq);
 }
 
