@@ -182,17 +182,6 @@ kernel_log()
 	! grep -n -A 20 -E 'WARNING|BUG|Oops|Call Trace|UBSAN|general protection' "$work/dmesg"
 }
 
-# They take five minutes of an emulated machine.
-pci()
-{
-	if [ -z "$MDEV_TEST_FULL" ]; then
-		check_full "tests on the PCI bus, with an emulated IOMMU"
-		return
-	fi
-	say "tests on the PCI bus, with an emulated IOMMU"
-	"$REPO/devtools/tests/pci.sh" "$build"
-}
-
 quickstart()
 {
 	"$REPO/devtools/quickstart.sh" "$@"
@@ -230,7 +219,8 @@ quickstart()
 	guest
 	check "the kernel's log has no warning" kernel_log
 	"$REPO/devtools/tests/kernel.sh"
-	pci
+	say "tests on the PCI bus, with an emulated IOMMU"
+	"$REPO/devtools/tests/pci.sh" "$build"
 	check "quickstart.sh --vm" quickstart --vm
 	check_full "coverage: drivers used in the virtual machine" \
 		"$REPO/devtools/coverage.sh" guest
