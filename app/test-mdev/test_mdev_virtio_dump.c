@@ -210,6 +210,76 @@ test_dump(void)
 	return expect(after, RTE_DIM(after));
 }
 
+/* How many lines of a dump are this one. */
+static unsigned int
+lines(const char *line)
+{
+	char *text = dump(), *at = text;
+	unsigned int count = 0;
+
+	while (at != NULL && (at = strstr(at, line)) != NULL) {
+		at += strlen(line);
+		count++;
+	}
+	free(text);
+	return count;
+}
+
+/* When the device wants to be notified, of each queue that it has. */
+static int
+check_wanted(const char *at_index)
+{
+	struct mirror_ring *ring = &fake_virtio.queue[FAKE_VIRTIO_TX].ring;
+	struct rte_mbuf *m;
+
+	TEST_ASSERT_EQUAL(lines("to be notified"), 0, "stopped");
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	TEST_ASSERT_EQUAL(lines("  to be notified"), 2, "%u queues",
+		lines("  to be notified"));
+	mirror_ring_want_kicks(ring, false);
+	if (at_index == NULL) {
+		TEST_ASSERT_EQUAL(lines("  not to be notified\n"), 1, "disabled");
+		TEST_ASSERT_EQUAL(lines("  to be notified\n"), 1, "the other one");
+		return TEST_SUCCESS;
+	}
+	m = virtio_port_frame(60, 1);
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, &m, 1), 1, "send");
+	mirror_ring_want_kick_at(ring, RING + 4);
+	TEST_ASSERT_EQUAL(lines(at_index), 1, "no '%s'", at_index);
+	return TEST_SUCCESS;
+}
+
+static int
+attach_rings(uint64_t features)
+{
+	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
+		return -1;
+	fake_virtio_offer(features);
+	return virtio_port_attach("");
+}
+
+static int
+test_wanted(void)
+{
+	static const struct { uint64_t features; const char *at_index; } rings[] = {
+		{ 0, NULL },
+		{ RTE_BIT64(VIRTIO_F_RING_PACKED), NULL },
+		{ RTE_BIT64(VIRTIO_RING_F_EVENT_IDX),
+			"  to be notified of available index 67\n" },
+		{ RTE_BIT64(VIRTIO_F_RING_PACKED) | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX),
+			"  to be notified of descriptor 3 with wrap counter 0\n" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(rings); i++) {
+		if (i > 0)
+			virtio_port_stop();
+		TEST_ASSERT_SUCCESS(attach_rings(rings[i].features), "attach");
+		TEST_ASSERT_SUCCESS(check_wanted(rings[i].at_index), "rings %u", i);
+	}
+	return TEST_SUCCESS;
+}
+
 /* A feature without a name is told by its number. */
 static int
 test_unknown_feature(void)
@@ -298,6 +368,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_intx),
 		TEST_CASE_ST(setup_mp, teardown_mp, test_registers_secondary),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dump),
+		TEST_CASE_ST(NULL, virtio_port_stop, test_wanted),
 		TEST_CASES_END()
 	}
 };

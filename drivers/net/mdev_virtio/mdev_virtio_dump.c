@@ -14,6 +14,8 @@
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_features.h"
 #include "mdev_virtio_logs.h"
+#include "virtqueue_packed.h"
+#include "virtqueue_split.h"
 
 /* Of the layout below. */
 #define REGS_VERSION 1
@@ -26,6 +28,37 @@ mdev_virtio_layout_name(uint64_t features)
 	if (virtio_has_feature(features, VIRTIO_F_RING_PACKED))
 		return in_order ? "packed, in order" : "packed";
 	return in_order ? "split, in order" : "split";
+}
+
+/* What the device says of when it wants to be notified (VIRTIO 1.2 s. 2.7.10, 2.8.10). */
+static void
+print_wanted_packed(FILE *file, const struct virtqueue *vq)
+{
+	const volatile struct vring_packed_desc_event *event = vq->device_event;
+	uint16_t flags = rte_le_to_cpu_16(event->flags) & 3;
+	uint16_t off_wrap = rte_le_to_cpu_16(event->off_wrap);
+
+	if (flags == VRING_PACKED_EVENT_FLAG_DISABLE)
+		fprintf(file, "  not to be notified\n");
+	else if (flags == VRING_PACKED_EVENT_FLAG_DESC && vq->event_idx)
+		fprintf(file, "  to be notified of descriptor %u with wrap counter %u\n",
+			off_wrap & 0x7fff, off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR);
+	else
+		fprintf(file, "  to be notified\n");
+}
+
+static void
+print_wanted_split(FILE *file, const struct virtqueue *vq)
+{
+	uint16_t flags = rte_le_to_cpu_16(*(const volatile uint16_t *)&vq->used->flags);
+
+	if (vq->event_idx)
+		fprintf(file, "  to be notified of available index %u\n",
+			rte_le_to_cpu_16(*SPLIT_AVAIL_EVENT(vq)));
+	else if ((flags & VRING_USED_F_NO_NOTIFY) != 0)
+		fprintf(file, "  not to be notified\n");
+	else
+		fprintf(file, "  to be notified\n");
 }
 
 static void
@@ -41,6 +74,12 @@ print_queue(FILE *file, const char *name, uint16_t i, const struct virtqueue *vq
 		vq->stats.packets, vq->stats.bytes, vq->stats.errors,
 		vq->stats.nombuf, vq->stats.clamped, vq->stats.missed,
 		vq->stats.broken);
+	if (!vq->enabled)
+		return;
+	if (vq->packed)
+		print_wanted_packed(file, vq);
+	else
+		print_wanted_split(file, vq);
 }
 
 static void
