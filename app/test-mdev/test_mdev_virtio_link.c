@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* A link that the application sets down and up. */
+/*
+ * A link that the application sets down and up, and one whose device is reset to stop a
+ * queue.
+ */
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
+
+#include <linux/vfio.h>
 
 #include <mdev_virtio_ethdev.h>
 
 #include "captured_log.h"
+#include "fake_vfio.h"
 #include "test.h"
 #include "virtio_port.h"
+#include "virtio_recovery.h"
 
 #define RING 64
 
@@ -179,6 +187,150 @@ test_secondary(void)
 	return TEST_SUCCESS;
 }
 
+/* Without VIRTIO_F_RING_RESET. */
+static int
+setup_restart(void)
+{
+	events = 0;
+	if (virtio_recovery_setup() != TEST_SUCCESS)
+		return TEST_FAILED;
+	virtio_recovery_state()->pause_polls = 0;
+	virtio_recovery_state()->send_polls = 0;
+	return rte_eth_dev_callback_register(virtio_port.id,
+			RTE_ETH_EVENT_INTR_LSC, on_event, NULL);
+}
+
+static void
+teardown_restart(void)
+{
+	rte_eth_dev_callback_unregister(virtio_port.id, RTE_ETH_EVENT_INTR_LSC,
+		on_event, NULL);
+	virtio_recovery_teardown();
+}
+
+static int
+start_pairs(void)
+{
+	const struct rte_eth_conf conf = { .intr_conf.lsc = 1 };
+
+	return virtio_port_start_queues(2, 2, RING, &conf);
+}
+
+/* With an event for it, ethdev does not ask the driver. */
+static uint16_t
+link_asked(void)
+{
+	mdev_virtio_link_check(virtio_port.dev);
+	return link_status();
+}
+
+/* A device may say of its link what it likes while it is reset. */
+static uint16_t in_reset[2];
+
+static void
+link_flaps(void)
+{
+	rte_le16_t status = fake_virtio.config.status;
+
+	in_reset[0] = link_asked();
+	fake_virtio.config.status = 0;
+	in_reset[1] = link_asked();
+	fake_virtio.config.status = status;
+}
+
+static int
+test_kept(void)
+{
+	uint16_t id = virtio_port.id;
+
+	TEST_ASSERT_SUCCESS(start_pairs(), "start");
+	fake_virtio.on_reset = link_flaps;
+	in_reset[0] = in_reset[1] = RTE_ETH_LINK_DOWN;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(id, 1), "stop");
+	TEST_ASSERT_EQUAL(in_reset[0], RTE_ETH_LINK_UP, "down");
+	TEST_ASSERT_EQUAL(in_reset[1], RTE_ETH_LINK_UP, "down");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_UP, "down");
+	TEST_ASSERT_EQUAL(events, 0, "%u events", events);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_start(id, 1), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(id, 1), "stop");
+	TEST_ASSERT_EQUAL(in_reset[0], RTE_ETH_LINK_DOWN, "up");
+	TEST_ASSERT_EQUAL(in_reset[1], RTE_ETH_LINK_DOWN, "up");
+	TEST_ASSERT_EQUAL(events, 1, "%u events", events);
+	fake_virtio.on_reset = NULL;
+	return TEST_SUCCESS;
+}
+
+/* A recovery has events of its own, and the link is down until it is over. */
+static int
+test_recovery(void)
+{
+	TEST_ASSERT_SUCCESS(start_pairs(), "start");
+	fake_virtio.on_reset = link_flaps;
+	in_reset[0] = RTE_ETH_LINK_UP;
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	fake_virtio.on_reset = NULL;
+	TEST_ASSERT_EQUAL(in_reset[0], RTE_ETH_LINK_DOWN, "up");
+	return TEST_SUCCESS;
+}
+
+static void
+link_goes(void)
+{
+	fake_virtio.config.status = 0;
+}
+
+/* What it says when it is back counts, and that it does not come back. */
+static int
+test_lost(void)
+{
+	TEST_ASSERT_SUCCESS(start_pairs(), "start");
+	fake_virtio.on_reset = link_goes;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(virtio_port.id, 1), "stop");
+	fake_virtio.on_reset = NULL;
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_DOWN, "up");
+	TEST_ASSERT_EQUAL(events, 1, "%u events", events);
+	fake_virtio.config.status = rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
+	TEST_ASSERT_EQUAL(link_asked(), RTE_ETH_LINK_UP, "down");
+	TEST_ASSERT_EQUAL(events, 2, "%u events", events);
+	fake_virtio.refuses_features = true;
+	TEST_ASSERT(rte_eth_dev_rx_queue_stop(virtio_port.id, 0) < 0, "stopped");
+	fake_virtio.refuses_features = false;
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_DOWN, "up");
+	TEST_ASSERT_EQUAL(events, 3, "%u events", events);
+	return TEST_SUCCESS;
+}
+
+/* A restart that begins and ends while another thread reads the status. */
+static void (*read_bar)(uint64_t offset, void *buf, size_t len);
+
+static void
+restart_while_read(uint64_t offset, void *buf, size_t len)
+{
+	read_bar(offset, buf, len);
+	if (offset != FAKE_VIRTIO_CONFIG +
+			offsetof(struct virtio_net_config, status))
+		return;
+	fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read = read_bar;
+	if (rte_eth_dev_rx_queue_stop(virtio_port.id, 1) == 0)
+		memset(buf, 0, len);
+}
+
+static int
+test_read_meanwhile(void)
+{
+	TEST_ASSERT_SUCCESS(start_pairs(), "start");
+	read_bar = fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read;
+	fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read = restart_while_read;
+	fake_virtio.resets = 0;
+	mdev_virtio_link_check(virtio_port.dev);
+	TEST_ASSERT(fake_virtio.resets > 0, "no restart");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_UP, "down");
+	TEST_ASSERT_EQUAL(events, 0, "%u events", events);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: link",
 	.unit_test_cases = {
@@ -186,6 +338,10 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_stopped),
 		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup_pairs, virtio_port_stop, test_siblings),
+		TEST_CASE_ST(setup_restart, teardown_restart, test_kept),
+		TEST_CASE_ST(setup_restart, teardown_restart, test_recovery),
+		TEST_CASE_ST(setup_restart, teardown_restart, test_lost),
+		TEST_CASE_ST(setup_restart, teardown_restart, test_read_meanwhile),
 		TEST_CASES_END()
 	}
 };

@@ -344,27 +344,6 @@ test_meanwhile(void)
 	return check_queue(1, false, true);
 }
 
-/* Its link is heard of, too, if it changed while nobody could listen. */
-static void
-link_goes(void)
-{
-	fake_virtio.config.status = 0;
-}
-
-static int
-test_link(void)
-{
-	TEST_ASSERT_SUCCESS(start(), "start");
-	TEST_ASSERT_EQUAL(virtio_port.dev->data->dev_link.link_status,
-		RTE_ETH_LINK_UP, "down");
-	fake_virtio.on_reset = link_goes;
-	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(virtio_port.id, 1), "stop");
-	fake_virtio.on_reset = NULL;
-	TEST_ASSERT_EQUAL(virtio_port.dev->data->dev_link.link_status,
-		RTE_ETH_LINK_DOWN, "up");
-	return TEST_SUCCESS;
-}
-
 /* A device that does not come back: the port is at rest until it is stopped. */
 static int
 test_fails(void)
@@ -510,7 +489,6 @@ static struct unit_test_suite suite = {
 		CASE(test_broken),
 		CASE(test_configuration),
 		CASE(test_meanwhile),
-		CASE(test_link),
 		CASE(test_fails),
 		CASE(test_steps_fail),
 		CASE(test_pool),

@@ -62,6 +62,7 @@ struct mdev_virtio_recovery {
 	pthread_mutex_t lock;   /* held by a recovery, and by calls that control the port */
 	bool running;           /* written with the lock; atomic */
 	bool stopping;          /* the port is being stopped: give up; atomic */
+	uint32_t restarts;      /* begun and ended for a queue: odd while one runs; atomic */
 	uint32_t telling;       /* threads that wait for the IPC thread's help; atomic */
 	bool scheduled;         /* an alarm will look after it; atomic */
 	bool failed;            /* not tried again before the next start */

@@ -49,6 +49,17 @@ read_link(struct rte_eth_dev *dev, struct rte_eth_link *link)
 	return 0;
 }
 
+static uint32_t
+restarts(const struct rte_eth_dev *dev)
+{
+	return __atomic_load_n(&mdev_virtio_hw(dev)->recovery.restarts,
+			__ATOMIC_SEQ_CST);
+}
+
+/*
+ * While the device is restarted for a queue, what was known of the link stays: whoever
+ * stops the queue looks when it is over, and until then the device may say anything.
+ */
 int
 mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 {
@@ -58,15 +69,21 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 		.link_status = RTE_ETH_LINK_DOWN,
 	};
+	uint32_t before = restarts(dev);
+	bool running = dev->data->dev_started != 0;
 
+	if (running && before % 2 != 0)
+		return -1;
 	/* whether it asks for a reset is looked at in any case */
-	if (dev->data->dev_started != 0 && !mdev_virtio_recovering(dev) &&
+	if (running && !mdev_virtio_recovering(dev) &&
 			!mdev_virtio_needs_reset(dev) &&
 			!mdev_virtio_hw(dev)->link_down &&
 			read_link(dev, &link) < 0) {
 		link.link_status = RTE_ETH_LINK_DOWN;
 		link.link_speed = RTE_ETH_SPEED_NUM_NONE;
 	}
+	if (running && restarts(dev) != before)
+		return -1;
 	return rte_eth_linkstatus_set(dev, &link);
 }
 

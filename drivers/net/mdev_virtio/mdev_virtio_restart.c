@@ -157,8 +157,8 @@ resume(struct rte_eth_dev *dev)
 	mdev_virtio_rxintr_raise(dev);
 }
 
-int
-mdev_virtio_restart(struct rte_eth_dev *dev, struct virtqueue *own, const char *why)
+static int
+restart(struct rte_eth_dev *dev, struct virtqueue *own, const char *why)
 {
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
@@ -182,5 +182,20 @@ mdev_virtio_restart(struct rte_eth_dev *dev, struct virtqueue *own, const char *
 		resume(dev);
 	else
 		hw->recovery.failed = true;
+	return ret;
+}
+
+/* Whoever stops a queue does not ask for a link that goes down and up. */
+int
+mdev_virtio_restart(struct rte_eth_dev *dev, struct virtqueue *own, const char *why)
+{
+	uint32_t *restarts = &mdev_virtio_hw(dev)->recovery.restarts;
+	int ret;
+
+	if (own != NULL)
+		__atomic_fetch_add(restarts, 1, __ATOMIC_SEQ_CST);
+	ret = restart(dev, own, why);
+	if (own != NULL)
+		__atomic_fetch_add(restarts, 1, __ATOMIC_SEQ_CST);
 	return ret;
 }
