@@ -9,24 +9,15 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include <linux/virtio_config.h>
-
 #include <virtqueue.h>
 
 #include "captured_log.h"
-#include "fake_vfio.h"
 #include "test.h"
 #include "virtio_recovery.h"
 
 #define RING VIRTIO_RECOVERY_RING
 
 static uint8_t data[60];
-
-static int
-setup_packed(void)
-{
-	return virtio_recovery_attach(RTE_BIT64(VIRTIO_F_RING_PACKED), 4);
-}
 
 static int
 start(void)
@@ -280,25 +271,10 @@ test_broken(void)
 static int
 test_configuration(void)
 {
-	struct rte_ether_addr mac = { { 2, 0, 0, 0, 1, 1 } };
-	struct rte_eth_rss_reta_entry64 reta[2] = { { .mask = 1 } };
-	uint16_t id = virtio_port.id;
-	struct fake_virtio_filter before;
-
 	TEST_ASSERT_SUCCESS(start(), "start");
-	reta[0].reta[0] = 1;
-	TEST_ASSERT_SUCCESS(rte_eth_promiscuous_enable(id), "promiscuous");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_mac_addr_add(id, &mac, 0), "MAC");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_vlan_filter(id, 77, 1), "VLAN");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_rss_reta_update(id, reta, 128), "table");
-	before = fake_virtio.filter;
-	TEST_ASSERT(before.promisc && before.nr_unicast == 1 && before.vlans[1] != 0 &&
-		before.rss.reta[0] == 1, "nothing set");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(id, 1), "stop");
-	TEST_ASSERT_SUCCESS(memcmp(&before, &fake_virtio.filter, sizeof(before)),
-		"not the same");
-	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "bad commands");
-	return TEST_SUCCESS;
+	TEST_ASSERT_SUCCESS(virtio_recovery_configure(), "?");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(virtio_port.id, 1), "stop");
+	return virtio_recovery_configured();
 }
 
 static int busy, polled;
@@ -372,37 +348,17 @@ test_fails(void)
 	return check_queue(1, true, true);
 }
 
-/* Each access fails once: it fails or goes well, and nothing is lost. */
+static int
+stop_queue(void)
+{
+	return rte_eth_dev_rx_queue_stop(virtio_port.id, 1);
+}
+
 static int
 test_steps_fail(void)
 {
-	static const enum fake_vfio_op ops[] = {
-		FAKE_OP_REGION_READ, FAKE_OP_REGION_WRITE, FAKE_OP_SET_IRQS,
-	};
-	unsigned int i, step, failed = 0;
-	bool reached;
-	int ret;
-
 	TEST_ASSERT_SUCCESS(start(), "start");
-	for (i = 0; i < RTE_DIM(ops); i++) {
-		reached = true;
-		for (step = 0; reached && step < 1000; step++) {
-			fake_vfio.fail = ops[i];
-			fake_vfio.fail_after = step;
-			ret = rte_eth_dev_rx_queue_stop(virtio_port.id, 1);
-			reached = fake_vfio.fail == FAKE_OP_NONE;
-			fake_vfio.fail = FAKE_OP_NONE;
-			failed += ret < 0;
-			rte_eth_dev_stop(virtio_port.id);
-			TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0,
-				"operation %u, step %u: %u mbufs", i, step,
-				virtio_port_mbufs());
-			TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id),
-				"operation %u, step %u: start", i, step);
-		}
-		TEST_ASSERT(!reached && step > 1, "operation %u: step %u", i, step);
-	}
-	TEST_ASSERT(failed > 10, "%u failed", failed);
+	TEST_ASSERT_SUCCESS(virtio_recovery_fail_steps(NULL, stop_queue), "?");
 	return check_queue(1, true, true);
 }
 
@@ -476,7 +432,7 @@ test_replaced(void)
 
 #define CASE(test) \
 	TEST_CASE_ST(virtio_recovery_setup, virtio_recovery_teardown, test), \
-	TEST_CASE_ST(setup_packed, virtio_recovery_teardown, test)
+	TEST_CASE_ST(virtio_recovery_setup_packed, virtio_recovery_teardown, test)
 
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: stop of queues by a reset of the device",

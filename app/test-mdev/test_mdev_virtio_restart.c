@@ -15,7 +15,6 @@
 #include <virtio_rxtx.h>
 
 #include "captured_log.h"
-#include "fake_vfio.h"
 #include "test.h"
 #include "virtio_recovery.h"
 
@@ -89,30 +88,12 @@ test_stuck_owner(void)
 static int
 test_configuration(void)
 {
-	const struct fake_virtio_filter *filter = &fake_virtio.filter;
-	struct rte_eth_rss_reta_entry64 reta[2] = { { .mask = 1 } };
-	struct rte_ether_addr mac = { { 2, 0, 0, 0, 1, 1 } };
-	struct rte_ether_addr multi = { { 3, 0, 0, 0, 1, 1 } };
-	uint16_t id = virtio_port.id;
-	struct fake_virtio_filter before;
-
 	virtio_recovery_state()->pause_polls = 0;
 	TEST_ASSERT_SUCCESS(virtio_recovery_start_queues(2, 2, false), "start");
-	reta[0].reta[0] = 1;
-	TEST_ASSERT_SUCCESS(rte_eth_promiscuous_enable(id), "promiscuous");
-	TEST_ASSERT_SUCCESS(rte_eth_allmulticast_enable(id), "all-multicast");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_mac_addr_add(id, &mac, 0), "MAC");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_set_mc_addr_list(id, &multi, 1), "list");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_vlan_filter(id, 77, 1), "VLAN");
-	TEST_ASSERT_SUCCESS(rte_eth_dev_rss_reta_update(id, reta, 128), "table");
-	before = *filter;
-	TEST_ASSERT(before.promisc && before.allmulti && before.rss.reta[0] == 1 &&
-		before.nr_unicast == 1 && before.nr_multicast == 1, "nothing set");
+	TEST_ASSERT_SUCCESS(virtio_recovery_configure(), "?");
 	fake_virtio_ask_reset();
 	TEST_ASSERT_EVENTS("rS");
-	TEST_ASSERT_SUCCESS(memcmp(&before, filter, sizeof(before)), "not the same");
-	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "bad commands");
-	return TEST_SUCCESS;
+	return virtio_recovery_configured();
 }
 
 /* What cannot be brought up again is left to the application, at rest. */
@@ -141,42 +122,28 @@ test_fails(void)
 	return TEST_SUCCESS;
 }
 
-/* Each access of a recovery fails once: it fails or goes well, and nothing is lost. */
+static void
+ask_for_one(void)
+{
+	virtio_recovery.nr_events = 0;
+	memset(virtio_recovery.events, 0, sizeof(virtio_recovery.events));
+	fake_virtio.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	mdev_virtio_needs_reset(virtio_port.dev);
+}
+
+static int
+recovered(void)
+{
+	virtio_recovery_wait(2);
+	return virtio_recovery.events[1] == 'F' ? -1 : 0;
+}
+
 static int
 test_steps_fail(void)
 {
-	static const enum fake_vfio_op ops[] = {
-		FAKE_OP_REGION_READ, FAKE_OP_REGION_WRITE, FAKE_OP_SET_IRQS,
-	};
-	unsigned int i, step, failed = 0;
-	bool reached;
-
 	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
 	virtio_recovery_state()->window_s = 0;
-	for (i = 0; i < RTE_DIM(ops); i++) {
-		reached = true;
-		for (step = 0; reached && step < 1000; step++) {
-			virtio_recovery.nr_events = 0;
-			memset(virtio_recovery.events, 0,
-				sizeof(virtio_recovery.events));
-			fake_virtio.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-			mdev_virtio_needs_reset(virtio_port.dev);
-			fake_vfio.fail = ops[i];
-			fake_vfio.fail_after = step;
-			virtio_recovery_wait(2);
-			reached = fake_vfio.fail == FAKE_OP_NONE;
-			fake_vfio.fail = FAKE_OP_NONE;
-			failed += virtio_recovery.events[1] == 'F';
-			rte_eth_dev_stop(virtio_port.id);
-			TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0,
-				"operation %u, step %u: %u mbufs", i, step,
-				virtio_port_mbufs());
-			TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id),
-				"operation %u, step %u: start", i, step);
-		}
-		TEST_ASSERT(!reached && step > 1, "operation %u: step %u", i, step);
-	}
-	TEST_ASSERT(failed > 10, "%u failed", failed);
+	TEST_ASSERT_SUCCESS(virtio_recovery_fail_steps(ask_for_one, recovered), "?");
 	return virtio_recovery_traffic();
 }
 
@@ -203,12 +170,6 @@ test_lost(void)
 	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recovery_tx_lost"), 0, "not reset");
 	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recoveries"), 0, "not reset");
 	return TEST_SUCCESS;
-}
-
-static int
-setup_packed(void)
-{
-	return virtio_recovery_attach(RTE_BIT64(VIRTIO_F_RING_PACKED), 4);
 }
 
 /* Frames that take several descriptors are returned by one element each. */
@@ -322,7 +283,7 @@ static struct unit_test_suite suite = {
 		CASE(test_steps_fail),
 		CASE(test_lost),
 		CASE(test_lost_segments),
-		TEST_CASE_ST(setup_packed, virtio_recovery_teardown,
+		TEST_CASE_ST(virtio_recovery_setup_packed, virtio_recovery_teardown,
 			test_lost_segments),
 		CASE(test_cleanup_meanwhile),
 		CASE(test_rx_interrupts),

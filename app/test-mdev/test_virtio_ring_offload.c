@@ -282,28 +282,15 @@ test_long(void)
 }
 
 static int
-with_frames(int (*run)(void))
-{
-	int ret = tx_frames_start();
-
-	if (ret == TEST_SUCCESS)
-		ret = run();
-	/* what a failure left in the queues is the pools' */
-	if (ret != TEST_SUCCESS)
-		rte_eth_dev_stop(virtio_port.id);
-	return tx_frames_stop() == TEST_SUCCESS ? ret : TEST_FAILED;
-}
-
-static int
 test_insert(void)
 {
-	return with_frames(insert);
+	return tx_frames_run(insert);
 }
 
 static int
 test_ask(void)
 {
-	return with_frames(ask_of_all);
+	return tx_frames_run(ask_of_all);
 }
 
 /* A full ring: the frame is sent later, with one tag. */

@@ -241,34 +241,21 @@ full(void)
 }
 
 static int
-with_frames(int (*run)(void))
-{
-	int ret = tx_frames_start();
-
-	if (ret == TEST_SUCCESS)
-		ret = run();
-	/* what a failure left in the queues is the pools' */
-	if (ret != TEST_SUCCESS)
-		rte_eth_dev_stop(virtio_port.id);
-	return tx_frames_stop() == TEST_SUCCESS ? ret : TEST_FAILED;
-}
-
-static int
 test_each_place(void)
 {
-	return with_frames(each_place);
+	return tx_frames_run(each_place);
 }
 
 static int
 test_mixed(void)
 {
-	return with_frames(mixed);
+	return tx_frames_run(mixed);
 }
 
 static int
 test_stopped(void)
 {
-	return with_frames(stopped);
+	return tx_frames_run(stopped);
 }
 
 static int
@@ -277,7 +264,7 @@ test_lies(void)
 	int ret;
 
 	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
-	ret = with_frames(lies);
+	ret = tx_frames_run(lies);
 	captured_log_stop();
 	return ret;
 }
@@ -285,13 +272,13 @@ test_lies(void)
 static int
 test_dropped(void)
 {
-	return with_frames(dropped);
+	return tx_frames_run(dropped);
 }
 
 static int
 test_full(void)
 {
-	return with_frames(full);
+	return tx_frames_run(full);
 }
 
 static const struct virtio_layout_case cases[] = {

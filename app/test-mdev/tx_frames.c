@@ -20,8 +20,8 @@ static unsigned int next_slot;
 
 static struct rte_mempool *pinned_pool, *other_pool;
 
-int
-tx_frames_start(void)
+static int
+frames_start(void)
 {
 	struct rte_pktmbuf_extmem mem;
 	unsigned int i;
@@ -56,8 +56,8 @@ check_all(void)
 	return TEST_SUCCESS;
 }
 
-int
-tx_frames_stop(void)
+static int
+frames_stop(void)
 {
 	int ret = pinned_pool != NULL && other_pool != NULL ? check_all() : TEST_FAILED;
 
@@ -67,6 +67,19 @@ tx_frames_stop(void)
 	twice_unmap(&zone);
 	twice_unmap(&pinned_zone);
 	return ret;
+}
+
+int
+tx_frames_run(int (*run)(void))
+{
+	int ret = frames_start();
+
+	if (ret == TEST_SUCCESS)
+		ret = run();
+	/* what a failure left in the queues is the pools' */
+	if (ret != TEST_SUCCESS)
+		rte_eth_dev_stop(virtio_port.id);
+	return frames_stop() == TEST_SUCCESS ? ret : TEST_FAILED;
 }
 
 static void

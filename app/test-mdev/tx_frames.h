@@ -47,9 +47,11 @@ struct tx_frame {
 	uint8_t was[TX_FRAME_BUFFER];
 };
 
-/* Make pools and memory; and free them: TEST_SUCCESS if all is back, reported. */
-int tx_frames_start(void);
-int tx_frames_stop(void);
+/*
+ * Make pools and memory, run a test with them, and free them: what it returned, or
+ * TEST_FAILED if not all is back, reported.
+ */
+int tx_frames_run(int (*run)(void));
 
 /* Make a frame with this number, or the next one that one segment holds. 0 or -1. */
 int tx_frame_make(struct tx_frame *frame, enum tx_frame_kind kind, uint32_t seq);

@@ -80,6 +80,12 @@ virtio_recovery_setup(void)
 	return virtio_recovery_attach(0, 4);
 }
 
+int
+virtio_recovery_setup_packed(void)
+{
+	return virtio_recovery_attach(RTE_BIT64(VIRTIO_F_RING_PACKED), 4);
+}
+
 void
 virtio_recovery_teardown(void)
 {
@@ -163,6 +169,82 @@ virtio_recovery_wait(unsigned int events)
 	for (i = 0; i < 60000 && virtio_recovery.nr_events < events; i++)
 		rte_delay_us_sleep(1000);
 	return virtio_recovery.events;
+}
+
+static struct fake_virtio_filter configured;
+
+int
+virtio_recovery_configure(void)
+{
+	struct rte_eth_rss_reta_entry64 reta[2] = { { .mask = 1 } };
+	struct rte_ether_addr multi = { { 3, 0, 0, 0, 1, 1 } };
+	struct rte_ether_addr mac = { { 2, 0, 0, 0, 1, 1 } };
+	uint16_t id = virtio_port.id;
+
+	reta[0].reta[0] = 1;
+	TEST_ASSERT_SUCCESS(rte_eth_promiscuous_enable(id), "promiscuous");
+	TEST_ASSERT_SUCCESS(rte_eth_allmulticast_enable(id), "all-multicast");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_mac_addr_add(id, &mac, 0), "MAC");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_mc_addr_list(id, &multi, 1), "list");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_vlan_filter(id, 77, 1), "VLAN");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rss_reta_update(id, reta, 128), "table");
+	configured = fake_virtio.filter;
+	TEST_ASSERT(configured.promisc && configured.allmulti &&
+		configured.nr_unicast == 1 && configured.nr_multicast == 1 &&
+		configured.vlans[1] != 0 && configured.rss.reta[0] == 1, "nothing set");
+	return TEST_SUCCESS;
+}
+
+int
+virtio_recovery_configured(void)
+{
+	TEST_ASSERT_SUCCESS(memcmp(&configured, &fake_virtio.filter,
+		sizeof(configured)), "not the same");
+	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "bad commands");
+	return TEST_SUCCESS;
+}
+
+/* Returns whether the restart came so far. */
+static bool
+fail_step(enum fake_vfio_op op, unsigned int step, void (*begin)(void),
+		int (*restart)(void), unsigned int *failed)
+{
+	bool reached;
+
+	if (begin != NULL)
+		begin();
+	fake_vfio.fail = op;
+	fake_vfio.fail_after = step;
+	*failed += restart() < 0;
+	reached = fake_vfio.fail == FAKE_OP_NONE;
+	fake_vfio.fail = FAKE_OP_NONE;
+	return reached;
+}
+
+int
+virtio_recovery_fail_steps(void (*begin)(void), int (*restart)(void))
+{
+	static const enum fake_vfio_op ops[] = {
+		FAKE_OP_REGION_READ, FAKE_OP_REGION_WRITE, FAKE_OP_SET_IRQS,
+	};
+	unsigned int i, step, failed = 0;
+	bool reached;
+
+	for (i = 0; i < RTE_DIM(ops); i++) {
+		reached = true;
+		for (step = 0; reached && step < 1000; step++) {
+			reached = fail_step(ops[i], step, begin, restart, &failed);
+			rte_eth_dev_stop(virtio_port.id);
+			TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0,
+				"operation %u, step %u: %u mbufs", i, step,
+				virtio_port_mbufs());
+			TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id),
+				"operation %u, step %u: start", i, step);
+		}
+		TEST_ASSERT(!reached && step > 1, "operation %u: step %u", i, step);
+	}
+	TEST_ASSERT(failed > 10, "%u failed", failed);
+	return TEST_SUCCESS;
 }
 
 int

@@ -41,6 +41,7 @@ extern struct virtio_recovery virtio_recovery;
 int virtio_recovery_attach(uint64_t features, uint32_t vectors);
 /* The same without further features, with four vectors. */
 int virtio_recovery_setup(void);
+int virtio_recovery_setup_packed(void);
 void virtio_recovery_teardown(void);
 
 /* What the driver has of it. */
@@ -63,6 +64,21 @@ const char *virtio_recovery_wait(unsigned int events);
 #define TEST_ASSERT_EVENTS(letters) \
 	TEST_ASSERT_SUCCESS(strcmp(virtio_recovery_wait(strlen(letters)), letters), \
 		"%s", virtio_recovery.events)
+
+/*
+ * Ask for all that is the device's to forget in a reset; and after one, does it have all
+ * again? The port has two pairs. TEST_SUCCESS or TEST_FAILED, reported.
+ */
+int virtio_recovery_configure(void);
+int virtio_recovery_configured(void);
+
+/*
+ * Have each access of a restart fail once. begin() has it begin before (NULL: nothing to
+ * do), restart() makes or awaits it, and returns less than 0 if it failed. After each, the
+ * port is stopped, no mbuf is in use, and the port is started again. TEST_SUCCESS or
+ * TEST_FAILED, reported.
+ */
+int virtio_recovery_fail_steps(void (*begin)(void), int (*restart)(void));
 
 /* The device works: traffic in both directions of queue 0. TEST_SUCCESS or TEST_FAILED. */
 int virtio_recovery_traffic(void);
