@@ -138,6 +138,17 @@ WRAP_INT(-EMFILE, rte_intr_type_set, (handle, type), struct rte_intr_handle *han
 WRAP_INT(-EMFILE, rte_intr_efd_counter_size_set, (handle, size),
 		struct rte_intr_handle *handle, uint8_t size)
 
+__thread int fault_recvmsg_errno;
+
+WRAP_PROTO(ssize_t, recvmsg, int sock, struct msghdr *msg, int flags)
+{
+	if (fault_recvmsg_errno == 0)
+		return __real_recvmsg(sock, msg, flags);
+	errno = fault_recvmsg_errno;
+	fault_recvmsg_errno = 0;
+	return -1;
+}
+
 /* Built with 64-bit file offsets, these two have other names. */
 WRAP_PROTO(void *, mmap64, void *addr, size_t len, int prot, int flags, int fd,
 		off_t offset)

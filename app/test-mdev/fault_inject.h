@@ -21,6 +21,9 @@ const char *fault_disarm(void);
  */
 extern const char *(*fault_watch_hook)(const char *path);
 
+/* If not 0: what the next recvmsg() of this thread fails with; it is 0 then. */
+extern __thread int fault_recvmsg_errno;
+
 /* For a fake device: is this call the one that is to fail? */
 bool fault_now(const char *name);
 

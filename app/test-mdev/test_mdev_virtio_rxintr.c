@@ -349,6 +349,56 @@ test_not_configured(void)
 
 static unsigned int eventfds;
 
+/* A port with more queues than any fake device has. */
+static int
+with_queues(uint16_t count, uint32_t vectors, int (*run)(struct rte_eth_dev *dev))
+{
+	static struct mdev_virtio_hw hw;
+	struct rte_eth_dev_data data = {
+		.name = "many",
+		.dev_private = &hw,
+		.nb_rx_queues = count,
+		.dev_conf.intr_conf.rxq = 1,
+	};
+	struct mdev_virtio_process process = { .rx_shared = NULL };
+	struct rte_eth_dev dev = { .data = &data, .process_private = &process };
+	int ret;
+
+	hw.vectors = vectors;
+	dev.intr_handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	if (dev.intr_handle == NULL || rte_intr_type_set(dev.intr_handle,
+			RTE_INTR_HANDLE_VDEV) != 0)
+		return -ENOMEM;
+	ret = run(&dev);
+	rte_intr_instance_free(dev.intr_handle);
+	return ret;
+}
+
+static int
+check(struct rte_eth_dev *dev)
+{
+	return mdev_virtio_rxintr_check(dev);
+}
+
+/* EAL has room for so many; what does not fit is refused, and nothing is left. */
+static int
+test_too_many(void)
+{
+	const uint16_t max = RTE_MAX_RXTX_INTR_VEC_ID - 1;
+
+	TEST_ASSERT_SUCCESS(with_queues(max, 2048, check), "refused");
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_EQUAL(with_queues(max + 1, 2048, check), -ENOTSUP, "taken");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("many: 512 receive queues are more than can have interrupts, 511: use fewer"),
+		1, "remedy");
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 1, "lines");
+	eventfds = virtio_port_eventfds();
+	TEST_ASSERT(with_queues(max + 1, 2048, mdev_virtio_rxintr_open) < 0, "opened");
+	TEST_ASSERT_EQUAL(virtio_port_eventfds(), eventfds, "files are open");
+	return TEST_SUCCESS;
+}
+
 static int
 check_interrupts(void)
 {
@@ -389,6 +439,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_broken),
 		TEST_CASE_ST(setup, virtio_port_stop, test_no_buffers),
 		TEST_CASE_ST(setup, virtio_port_stop, test_not_configured),
+		TEST_CASE(test_too_many),
 		TEST_CASE_ST(setup, virtio_port_stop, test_steps_fail),
 		TEST_CASE_ST(setup, virtio_port_stop, test_shared_steps_fail),
 		TEST_CASES_END()
