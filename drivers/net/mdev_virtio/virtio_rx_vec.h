@@ -58,21 +58,22 @@ rx_block_packed(const struct virtqueue *vq, uint16_t position, uint16_t from,
 	uint64_t word, bad = 0;
 	unsigned int i;
 
+#ifndef RTE_ARCH_X86
+	if (packed_used_flags_run(vq, position, RX_BLOCK) < RX_BLOCK)
+		return false;
+#endif
 	for (i = 0; i < RX_BLOCK; i++) {
-#ifdef RTE_ARCH_X86
-		/* one load: what was written before the flags is seen with them */
+		/* x86: what was written before the flags is seen with them */
 		word = *(const volatile virtqueue_word64 *)
 			&vq->packed_desc[from + i].len;
-#else
-		if (!packed_is_used(vq, position + i, &word))
-			return false;
-#endif
 		len[i] = packed_len(word);
 		bad |= (word ^ packed_pack(0, from + i, flags)) & fields;
 		if (VIRTQUEUE_CHECKS)
 			bad |= (limit - (len[i] - min)) & RX_SIGN;
 	}
+#ifdef RTE_ARCH_X86
 	virtqueue_rmb(vq);
+#endif
 	return bad == 0;
 }
 

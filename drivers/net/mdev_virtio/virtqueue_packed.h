@@ -100,6 +100,29 @@ packed_is_used(const struct virtqueue *vq, uint16_t position, uint64_t *word)
 	return true;
 }
 
+#ifndef RTE_ARCH_X86
+/*
+ * How many descriptors from a position on, most at most, came back. One barrier behind the
+ * flags of all (s. 2.8.15): their other fields, and what they cover, can be read then.
+ */
+static VIRTIO_BURST_INLINE uint16_t
+packed_used_flags_run(const struct virtqueue *vq, uint16_t position, uint16_t most)
+{
+	const uint16_t mask = rte_cpu_to_le_16(PACKED_AVAIL | PACKED_USED);
+	const struct vring_packed_desc *desc = vq->packed_desc;
+	uint16_t flags, run;
+
+	for (run = 0; run < most; run++, position++) {
+		flags = *(const volatile uint16_t *)&desc[position & vq->mask].flags;
+		if ((flags & mask) != rte_cpu_to_le_16(packed_used_flags(vq, position)))
+			break;
+	}
+	if (run > 0)
+		virtqueue_rmb(vq);
+	return run;
+}
+#endif
+
 /*
  * How many descriptors from a position on, most at most, came back each by itself and with
  * the id of its position: what a queue in sequence is about. No load waits for another one,
@@ -124,12 +147,11 @@ packed_used_run(const struct virtqueue *vq, uint16_t position, uint16_t most)
 	}
 	virtqueue_rmb(vq);
 #else
-	uint64_t word;
 	uint16_t run;
 
+	most = packed_used_flags_run(vq, position, most);
 	for (run = 0; run < most; run++, position++) {
-		if (!packed_is_used(vq, position, &word) ||
-				packed_id(word) != (position & vq->mask))
+		if (packed_id(*packed_word(vq, position)) != (position & vq->mask))
 			break;
 	}
 #endif
