@@ -6,9 +6,10 @@ usage: gen-pmdinfo.py ARCHIVE_OR_OBJECT... OUTPUT.c
 
 The macros of DPDK's rte_dev.h leave one symbol for each fact of a driver in its
 objects: this_pmd_name<N> holds the name; __<name>_param_string_export,
-__<name>_kmod_dep_export and __<name>_pci_tbl_export hold parameters, kernel
-modules and the name of the PCI id table. They are joined here into the string
-that dpdk-pmdinfo.py looks for in a library.
+__<name>_kmod_dep_export, __<name>_pci_tbl_export and __<name>_mdev_tbl_export
+hold parameters, kernel modules and the names of the PCI and the mdev id table.
+They are joined here into the string that dpdk-pmdinfo.py and dpdk-mdev.py look
+for in a library.
 """
 
 import io
@@ -19,6 +20,7 @@ import sys
 
 try:
     from elftools.elf.elffile import ELFFile
+    from elftools.elf.relocation import RelocationSection
     from elftools.elf.sections import SymbolTableSection
 except ImportError:
     sys.exit("gen-pmdinfo: pyelftools is needed (Debian: python3-pyelftools)")
@@ -26,6 +28,9 @@ except ImportError:
 TAGS = {"params": "param_string_export", "kmod": "kmod_dep_export"}
 PCI_ID = struct.Struct("<IHHHH")  # class, vendor, device, subsystem ids
 PCI_ID_NONE = (0, 0, 0, 0, 0)
+# struct rte_mdev_id: so many pointers to strings, then the two PCI ids
+MDEV_TEXTS = ("device_api", "type", "parent")
+MDEV_PCI = struct.Struct("HH")
 
 
 class Object:
@@ -66,6 +71,9 @@ class Object:
                 if value is not None:
                     info[key] = value
             info["pci_ids"] = list(self.pci_ids(driver))
+            table = self.text(f"__{driver}_mdev_tbl_export")
+            if table is not None:
+                info["mdev_ids"] = list(self.mdev_ids(table))
             yield info
 
     def pci_ids(self, driver):
@@ -79,6 +87,54 @@ class Object:
             if entry == PCI_ID_NONE:
                 break
             yield list(entry[1:])
+
+    def pointers(self, name):
+        """Strings that a table points to, by the offset of the pointer in it.
+
+        The pointers are relocations against the strings: absolute ones, whatever
+        the processor calls them.
+        """
+        table = self.symbols[name]
+        start, end = table["st_value"], table["st_value"] + table["st_size"]
+        for section in self.elf.iter_sections():
+            if not isinstance(section, RelocationSection) or \
+                    section["sh_info"] != table["st_shndx"]:
+                continue
+            symbols = self.elf.get_section(section["sh_link"])
+            for reloc in section.iter_relocations():
+                if start <= reloc["r_offset"] < end:
+                    offset = reloc["r_offset"] - start
+                    symbol = symbols.get_symbol(reloc["r_info_sym"])
+                    yield offset, self.string(name, offset, symbol, reloc)
+
+    def string(self, table, offset, symbol, reloc):
+        """The C string that a relocation in a table leads to."""
+        if reloc.is_RELA():
+            addend = reloc["r_addend"]
+        else:
+            addend = int.from_bytes(
+                self.data(table)[offset:offset + self.elf.elfclass // 8],
+                "little" if self.elf.little_endian else "big")
+        section = self.elf.get_section(symbol["st_shndx"])
+        return section.data()[symbol["st_value"] + addend:].split(b"\0")[0].decode()
+
+    def mdev_ids(self, name):
+        """Entries of an mdev id table, up to the one without a device API."""
+        size = self.elf.elfclass // 8
+        step = -(-(len(MDEV_TEXTS) * size + MDEV_PCI.size) // size) * size
+        data = self.data(name)
+        if data is None or len(data) % step != 0:
+            sys.exit(f"gen-pmdinfo: {name} is no table of struct rte_mdev_id")
+        order = "<" if self.elf.little_endian else ">"
+        texts = dict(self.pointers(name))
+        for start in range(0, len(data), step):
+            if start not in texts:
+                break
+            entry = {key: texts.get(start + i * size)
+                     for i, key in enumerate(MDEV_TEXTS)}
+            entry["pci"] = list(struct.unpack_from(
+                order + MDEV_PCI.format, data, start + len(MDEV_TEXTS) * size))
+            yield entry
 
 
 def objects(path):

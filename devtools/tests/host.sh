@@ -22,6 +22,7 @@ pmdinfo()
 		"$build/drivers/librte_net_mdev_virtio.so" >"$work/pmdinfo"
 	cat "$work/pmdinfo"
 	grep -q '"name": "net_mdev_virtio"' "$work/pmdinfo"
+	grep -q '"parent": "mdev_virtio_net"' "$work/pmdinfo"
 }
 
 # A machine without /sys/bus/mdev: the same output with the plugins as without them.

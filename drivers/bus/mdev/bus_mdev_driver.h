@@ -194,6 +194,19 @@ void rte_mdev_unregister(struct rte_mdev_driver *driver);
 	} \
 	static const char this_pmd_name ## nm[] __rte_used = RTE_STR(nm)
 
+/**
+ * Have the PMD information of a driver's library name the devices that it serves, for
+ * tools such as dpdk-mdev.py.
+ *
+ * @param nm
+ *   Name of the driver, as for RTE_PMD_REGISTER_MDEV.
+ * @param table
+ *   The driver's id table, an array in the same source file.
+ */
+#define RTE_PMD_REGISTER_MDEV_TABLE(nm, table) \
+	static const char DRV_EXP_TAG(nm, mdev_tbl_export)[] __rte_used = \
+		RTE_STR(table)
+
 #ifdef __cplusplus
 }
 #endif

@@ -80,4 +80,5 @@ static struct rte_mdev_driver mdev_virtio_driver = {
 };
 
 RTE_PMD_REGISTER_MDEV(net_mdev_virtio, mdev_virtio_driver);
+RTE_PMD_REGISTER_MDEV_TABLE(net_mdev_virtio, ids);
 RTE_PMD_REGISTER_KMOD_DEP(net_mdev_virtio, "* vfio & mdev");
