@@ -24,7 +24,7 @@ done
 
 need_packages gcc g++ clang libclang-rt-14-dev libc6-dev meson ninja-build pkg-config \
 	libdpdk-dev dpdk dpdk-dev python3-pyelftools binutils shellcheck strace iproute2 \
-	iputils-ping socat gcc-aarch64-linux-gnu qemu-user
+	iputils-ping socat gcc-aarch64-linux-gnu qemu-user python3-pyflakes mdevctl
 temp_dir work
 build=$REPO/build
 results=$work/results
@@ -206,6 +206,7 @@ quickstart()
 	ended asan
 	check "unit tests, built for coverage" ended coverage
 	"$REPO/devtools/tests/host.sh" "$build"
+	"$REPO/devtools/tests/usertools.sh" "$build"
 	say "user-space world"
 	"$REPO/devtools/tests/mediator.sh" "$build"
 	"$REPO/devtools/tests/native.sh" "$build"

@@ -81,6 +81,7 @@ installs()
 	ls "$dir"
 	expect "drivers where EAL looks for them" test -e "$dir/librte_net_mdev_virtio.so"
 	expect "the bus beside them" test -e "$dir/librte_bus_mdev.so"
+	expect "the tool for users" test -x "$(find "$work/root" -name dpdk-mdev.py)"
 }
 
 # expect_line LINE: of what testpmd printed one line is ours, and it is LINE
