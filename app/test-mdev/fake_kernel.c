@@ -74,7 +74,9 @@ fake_kernel_device(void)
 bool
 fake_kernel_open(const char *path, int *fd)
 {
-	if (!running || strcmp(path, "/dev/vfio/" RTE_STR(FAKE_KERNEL_GROUP)) != 0)
+	if (!running || strcmp(path, fake_kernel.noiommu ?
+			"/dev/vfio/noiommu-" RTE_STR(FAKE_KERNEL_GROUP) :
+			"/dev/vfio/" RTE_STR(FAKE_KERNEL_GROUP)) != 0)
 		return false;
 	errno = fake_kernel.group_errno;
 	*fd = errno != 0 ? -1 : fcntl(file, F_DUPFD_CLOEXEC, 0);

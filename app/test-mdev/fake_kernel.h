@@ -21,6 +21,7 @@ struct fake_kernel {
 	bool no_vfio;            /* VFIO was not there when EAL started */
 	bool secondary;          /* this is a secondary process */
 	bool full;               /* EAL's table of groups is */
+	bool noiommu;            /* the group has no IOMMU, and a file of another name */
 	int group_errno;         /* what opening the group's file fails with */
 	int setup;               /* what EAL's set-up of the device returns */
 	bool keeps;              /* EAL does not release the device */

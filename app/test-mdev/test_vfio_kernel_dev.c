@@ -340,6 +340,43 @@ test_group_file(void)
 	return TEST_SUCCESS;
 }
 
+/* Without an IOMMU the file has another name. */
+static int
+test_no_iommu(void)
+{
+	fake_kernel.noiommu = true;
+	TEST_ASSERT_SUCCESS(open_dev(), "not opened");
+	release();
+	fake_kernel.group_errno = EBUSY;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no capture");
+	TEST_ASSERT_EQUAL(open_dev(), -EBUSY, "wrong error");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("/dev/vfio/noiommu-12 is busy"), 1,
+		"another file is named");
+	return TEST_SUCCESS;
+}
+
+/*
+ * Another device of a group that is in use here: the file is busy, by us. What fails then
+ * does not take the group away from the first.
+ */
+static int
+test_group_shared(void)
+{
+	struct vfio_dev *other;
+
+	TEST_ASSERT_SUCCESS(open_dev(), "not opened");
+	fake_kernel.group_errno = EBUSY;
+	fake_kernel.setup = -1;
+	TEST_ASSERT_EQUAL(vfio_dev_open(base, addr, &other), -EIO, "wrong error");
+	TEST_ASSERT(fake_kernel.group_fd >= 0, "the group was closed");
+	TEST_ASSERT_EQUAL(fake_kernel.forgotten, 0, "EAL's callback went");
+	release();
+	TEST_ASSERT_EQUAL(fake_kernel.released, 1, "EAL was not told");
+	TEST_ASSERT_EQUAL(open_dev(), -EBUSY, "still taken for ours");
+	return TEST_SUCCESS;
+}
+
 static int
 test_eal_refuses(void)
 {
@@ -503,6 +540,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_dma_shared),
 		TEST_CASE_ST(setup, teardown, test_attach),
 		TEST_CASE_ST(setup, teardown, test_group_file),
+		TEST_CASE_ST(setup, teardown, test_no_iommu),
+		TEST_CASE_ST(setup, teardown, test_group_shared),
 		TEST_CASE_ST(setup, teardown, test_eal_refuses),
 		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup, teardown, test_gone),

@@ -2,15 +2,19 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/pci_regs.h>
 
 #include <vfio_pci.h>
+#include <vfio_region.h>
 
 #include "fake_vfio.h"
 #include "test.h"
 
 #define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
+#define BAR2 VFIO_PCI_BAR2_REGION_INDEX
+#define MSIX_AT 0x40
 
 static struct vfio_dev *dev;
 static uint8_t *config;
@@ -32,6 +36,13 @@ teardown(void)
 	vfio_dev_close(dev);
 	dev = NULL;
 	fake_vfio_stop();
+}
+
+static void
+setup_again(void)
+{
+	teardown();
+	setup();
 }
 
 static void
@@ -130,6 +141,110 @@ test_command(void)
 	return TEST_SUCCESS;
 }
 
+/* A device with an MSI-X table of 8 vectors in BAR 2, which has 4 pages. */
+static struct vfio_region *
+get_msix_bar(uint32_t table)
+{
+	struct vfio_region *region = NULL;
+
+	config[PCI_CAPABILITY_LIST] = MSIX_AT;
+	put_cap(MSIX_AT, PCI_CAP_ID_MSIX, 0);
+	config[MSIX_AT + PCI_MSIX_FLAGS] = 7;
+	memcpy(&config[MSIX_AT + PCI_MSIX_TABLE], &table, sizeof(table));
+	if (fake_vfio.regions[BAR2].size == 0 && fake_vfio_back(BAR2,
+			4 * (uint64_t)sysconf(_SC_PAGESIZE),
+			VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+			VFIO_REGION_INFO_FLAG_MMAP) < 0)
+		return NULL;
+	return vfio_region_get(dev, BAR2, &region) < 0 ? NULL : region;
+}
+
+/* With its first vectors in one page and its last in the next: both stay out. */
+static int
+test_msix_table(void)
+{
+	const uint64_t page = sysconf(_SC_PAGESIZE);
+	struct vfio_region *region;
+
+	TEST_ASSERT_SUCCESS(vfio_pci_exclude_msix(dev), "no MSI-X is an error");
+	config[PCI_STATUS] = 0;
+	setup_again();
+	region = get_msix_bar((2 * page - 64) | BAR2);
+	TEST_ASSERT_NOT_NULL(region, "no region");
+	TEST_ASSERT_SUCCESS(vfio_pci_exclude_msix(dev), "failed");
+	TEST_ASSERT_EQUAL(region->nr_areas, 2, "%u areas", region->nr_areas);
+	TEST_ASSERT(region->areas[0].offset == 0 && region->areas[0].size == page,
+		"the part before");
+	TEST_ASSERT(region->areas[1].offset == 3 * page &&
+		region->areas[1].size == page, "the part behind");
+	TEST_ASSERT_SUCCESS(vfio_region_map(region), "not mapped");
+	TEST_ASSERT_NULL(vfio_region_ptr(region, page, 1), "the table is mapped");
+	TEST_ASSERT_NOT_NULL(vfio_region_ptr(region, 3 * page, page), "not mapped");
+
+	/* at either end, a part is missing */
+	setup_again();
+	region = get_msix_bar(BAR2);
+	TEST_ASSERT_SUCCESS(vfio_pci_exclude_msix(dev), "failed");
+	TEST_ASSERT(region->nr_areas == 1 && region->areas[0].offset == page &&
+		region->areas[0].size == 3 * page, "table at the start");
+	setup_again();
+	region = get_msix_bar((3 * page) | BAR2);
+	TEST_ASSERT_SUCCESS(vfio_pci_exclude_msix(dev), "failed");
+	TEST_ASSERT(region->nr_areas == 1 && region->areas[0].offset == 0 &&
+		region->areas[0].size == 3 * page, "table at the end");
+	return TEST_SUCCESS;
+}
+
+/* The device knows better what may be mapped. */
+static int
+test_msix_table_mappable(void)
+{
+	const uint64_t page = sysconf(_SC_PAGESIZE);
+	const uint64_t areas[] = { 0, 2 * page };
+	struct vfio_region *region;
+
+	fake_vfio_add_cap(BAR2, VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, NULL, 0);
+	region = get_msix_bar(page | BAR2);
+	TEST_ASSERT_NOT_NULL(region, "no region");
+	TEST_ASSERT_SUCCESS(vfio_pci_exclude_msix(dev), "failed");
+	TEST_ASSERT(region->nr_areas == 1 && region->areas[0].size == 4 * page,
+		"not mappable as a whole");
+	setup_again();
+	fake_vfio_add_sparse(BAR2, 1, areas);
+	region = get_msix_bar(page | BAR2);
+	TEST_ASSERT_SUCCESS(vfio_pci_exclude_msix(dev), "failed");
+	TEST_ASSERT(region->nr_areas == 1 && region->areas[0].size == 2 * page,
+		"the list was changed");
+	return TEST_SUCCESS;
+}
+
+/* Tables where none can be: nothing else is taken out, nothing crashes. */
+static int
+test_msix_table_hostile(void)
+{
+	const uint64_t page = sysconf(_SC_PAGESIZE);
+	struct vfio_region *region;
+
+	region = get_msix_bar((1024 * page) | BAR2);
+	TEST_ASSERT_SUCCESS(vfio_pci_exclude_msix(dev), "failed");
+	TEST_ASSERT(region->nr_areas == 1 && region->areas[0].size == 4 * page,
+		"a table outside took something out");
+	setup_again();
+	region = get_msix_bar(page | 7); /* reserved: configuration space here */
+	TEST_ASSERT_SUCCESS(vfio_pci_exclude_msix(dev), "failed");
+	TEST_ASSERT_EQUAL(region->nr_areas, 1, "another BAR was cut");
+	setup_again();
+	config[PCI_CAPABILITY_LIST] = 0xfc;
+	put_cap(0xfc, PCI_CAP_ID_MSIX, 0);
+	TEST_ASSERT_EQUAL(vfio_pci_exclude_msix(dev), -EPROTO,
+		"a capability that leaves the space was followed");
+	setup_again();
+	region = get_msix_bar(page | BAR2);
+	fake_vfio.fail = FAKE_OP_REGION_READ;
+	TEST_ASSERT_EQUAL(vfio_pci_exclude_msix(dev), -EIO, "error lost");
+	return TEST_SUCCESS;
+}
+
 /* No flags are those of a server that does not think of it; others are meant. */
 static int
 test_flags(void)
@@ -156,8 +271,7 @@ test_not_pci(void)
 {
 	struct vfio_pci_ids ids;
 
-	teardown();
-	setup();
+	setup_again();
 	vfio_dev_close(dev);
 	fake_vfio.info.flags = VFIO_DEVICE_FLAGS_PLATFORM;
 	TEST_ASSERT_SUCCESS(vfio_dev_open(FAKE_VFIO_BASE, FAKE_VFIO_ADDR, &dev),
@@ -176,6 +290,9 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_capabilities),
 		TEST_CASE_ST(setup, teardown, test_capability_loops),
 		TEST_CASE_ST(setup, teardown, test_command),
+		TEST_CASE_ST(setup, teardown, test_msix_table),
+		TEST_CASE_ST(setup, teardown, test_msix_table_mappable),
+		TEST_CASE_ST(setup, teardown, test_msix_table_hostile),
 		TEST_CASE_ST(setup, teardown, test_flags),
 		TEST_CASE_ST(setup, teardown, test_not_pci),
 		TEST_CASES_END()

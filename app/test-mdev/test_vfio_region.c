@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/mman.h>
 
 #include <vfio_region.h>
 
@@ -99,6 +100,56 @@ test_whole(void)
 	TEST_ASSERT_EQUAL(count_mappings(ptr - page, 4 * page), 0,
 		"mappings were left");
 	TEST_ASSERT_NULL(vfio_region_ptr(region, 0, 1), "still a pointer");
+	return TEST_SUCCESS;
+}
+
+/* A region that ends within a page is mapped to its end, and not further. */
+static int
+test_last_page(void)
+{
+	struct vfio_region *region;
+	uint8_t *ptr;
+
+	TEST_ASSERT_SUCCESS(fake_vfio_back(BAR0, page + 128, ALL_FLAGS), "memory");
+	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR0, &region), "no region");
+	TEST_ASSERT_SUCCESS(vfio_region_map(region), "not mapped");
+	ptr = vfio_region_ptr(region, page + 64, 64);
+	TEST_ASSERT_NOT_NULL(ptr, "the last page is not mapped");
+	TEST_ASSERT_NULL(vfio_region_ptr(region, page + 64, 65),
+		"a pointer past the end");
+	*ptr = 0x5a;
+	TEST_ASSERT_EQUAL(fake_vfio.regions[BAR0].mem[page + 64], 0x5a,
+		"the write went elsewhere");
+	return TEST_SUCCESS;
+}
+
+/* Where it was before, while the addresses are free; elsewhere only if that will do. */
+static int
+test_map_at(void)
+{
+	struct vfio_region *region;
+	void *want, *taken;
+
+	TEST_ASSERT_SUCCESS(fake_vfio_back(BAR0, 4 * page, ALL_FLAGS), "memory");
+	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR0, &region), "no region");
+	TEST_ASSERT_SUCCESS(vfio_region_map_at(region, NULL, false), "not mapped");
+	want = region->addr;
+	vfio_region_unmap(region);
+	TEST_ASSERT_SUCCESS(vfio_region_map_at(region, want, true), "not again");
+	TEST_ASSERT(region->addr == want, "at %p, not %p", region->addr, want);
+	TEST_ASSERT_NOT_NULL(vfio_region_ptr(region, 0, 4 * page), "no pointer");
+	vfio_region_unmap(region);
+
+	taken = mmap((uint8_t *)want + page, page, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	TEST_ASSERT(taken != MAP_FAILED, "no memory");
+	TEST_ASSERT_EQUAL(vfio_region_map_at(region, want, true), -EADDRINUSE,
+		"mapped over something else");
+	TEST_ASSERT_NULL(region->addr, "left mapped");
+	TEST_ASSERT_EQUAL(count_mappings(want, 4 * page), 1, "mappings were left");
+	TEST_ASSERT_SUCCESS(vfio_region_map_at(region, want, false), "not mapped");
+	TEST_ASSERT(region->addr != want, "over something else");
+	munmap(taken, page);
 	return TEST_SUCCESS;
 }
 
@@ -461,6 +512,8 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_absent),
 		TEST_CASE_ST(setup, teardown, test_whole),
+		TEST_CASE_ST(setup, teardown, test_last_page),
+		TEST_CASE_ST(setup, teardown, test_map_at),
 		TEST_CASE_ST(setup, teardown, test_sparse),
 		TEST_CASE_ST(setup, teardown, test_strict_argsz),
 		TEST_CASE_ST(setup, teardown, test_neighbours_and_fractions),

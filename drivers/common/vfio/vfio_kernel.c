@@ -31,6 +31,7 @@
  * off the bus's list first, and then waits for us: its own folder is there longer.
  */
 struct kernel_dev {
+	TAILQ_ENTRY(kernel_dev) next;
 	char base[PATH_MAX]; /* real path, without the last component */
 	char addr[NAME_MAX + 1];
 	int group;
@@ -47,6 +48,11 @@ struct container_range {
 	size_t len;
 	unsigned int users;
 };
+
+/* Open devices. Those of PCI may have a group together, whose file opens but once. */
+static rte_spinlock_t devs_lock = RTE_SPINLOCK_INITIALIZER;
+static TAILQ_HEAD(, kernel_dev) kernel_devs =
+	TAILQ_HEAD_INITIALIZER(kernel_devs); /* owned by devs_lock */
 
 static rte_spinlock_t container_lock = RTE_SPINLOCK_INITIALIZER;
 static TAILQ_HEAD(, container_range) container_ranges =
@@ -74,6 +80,21 @@ kernel_group(const char *base, const char *addr)
 	if (errno != 0 || end == number || *end != '\0' || group > INT_MAX)
 		return -ENODEV;
 	return group;
+}
+
+/* Is a device of the group open? */
+static bool
+group_is_used(int group)
+{
+	struct kernel_dev *kdev;
+
+	rte_spinlock_lock(&devs_lock);
+	TAILQ_FOREACH(kdev, &kernel_devs, next) {
+		if (kdev->group == group)
+			break;
+	}
+	rte_spinlock_unlock(&devs_lock);
+	return kdev != NULL;
 }
 
 /* Does this process have a VFIO group open, by whatever way? */
@@ -111,8 +132,11 @@ group_is_open(void)
 static void
 kernel_clear_group(int group)
 {
-	int fd = rte_vfio_get_group_fd(group); /* as it was, or opened again */
+	int fd;
 
+	if (group_is_used(group))
+		return; /* by another device */
+	fd = rte_vfio_get_group_fd(group); /* as it was, or opened again */
 	if (fd >= 0) {
 		close(fd);
 		rte_vfio_clear_group(fd);
@@ -125,6 +149,24 @@ static bool
 kernel_match(const char *base, const char *addr)
 {
 	return kernel_group(base, addr) >= 0;
+}
+
+/* The group's file, as EAL opens it; the kernel names those without an IOMMU otherwise. */
+static int
+kernel_open_group(char *path, size_t size, int group)
+{
+	char other[PATH_MAX];
+	int fd;
+
+	snprintf(path, size, "/dev/vfio/%d", group);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	snprintf(other, sizeof(other), "/dev/vfio/noiommu-%d", group);
+	fd = open(other, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 || errno != ENOENT)
+		snprintf(path, size, "%s", other);
+	return fd;
 }
 
 /*
@@ -143,10 +185,9 @@ kernel_check_group(const char *addr, int group)
 		return -ENOTSUP;
 	}
 	/* a secondary process gets the group from its primary, not by the file */
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY || group_is_used(group))
 		return 0;
-	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = kernel_open_group(path, sizeof(path), group);
 	if (fd >= 0) {
 		close(fd);
 		return 0;
@@ -238,6 +279,9 @@ kernel_open(struct vfio_transport_dev *tdev, const char *base, const char *addr)
 	if (ret < 0)
 		goto fail;
 	tdev->priv = kdev;
+	rte_spinlock_lock(&devs_lock);
+	TAILQ_INSERT_TAIL(&kernel_devs, kdev, next);
+	rte_spinlock_unlock(&devs_lock);
 	return 0;
 
 fail:
@@ -250,6 +294,9 @@ kernel_close(struct vfio_transport_dev *tdev)
 {
 	struct kernel_dev *kdev = tdev->priv;
 
+	rte_spinlock_lock(&devs_lock);
+	TAILQ_REMOVE(&kernel_devs, kdev, next);
+	rte_spinlock_unlock(&devs_lock);
 	if (kernel_group(kdev->base, kdev->addr) == kdev->group) {
 		if (rte_vfio_release_device(kdev->base, kdev->addr, tdev->fd) != 0)
 			VFIO_LOG(ERR, "%s: EAL could not release VFIO group %d",

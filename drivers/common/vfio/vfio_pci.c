@@ -191,3 +191,32 @@ vfio_pci_command(struct vfio_dev *dev, uint16_t set, uint16_t clear)
 	raw = rte_cpu_to_le_16(new);
 	return vfio_pci_write(dev, PCI_COMMAND, &raw, sizeof(raw));
 }
+
+/* PCI 3.0, s. 6.8.2 */
+int
+vfio_pci_exclude_msix(struct vfio_dev *dev)
+{
+	struct vfio_region *region;
+	rte_le32_t raw;
+	uint32_t table;
+	uint16_t flags;
+	int pos, ret;
+
+	pos = vfio_pci_find_cap(dev, PCI_CAP_ID_MSIX, 0);
+	if (pos < 0)
+		return pos == -ENOENT ? 0 : pos;
+	ret = pci_read16(dev, pos + PCI_MSIX_FLAGS, &flags);
+	if (ret == 0)
+		ret = vfio_pci_read(dev, pos + PCI_MSIX_TABLE, &raw, sizeof(raw));
+	if (ret < 0)
+		return ret == -EINVAL ? list_broken(dev) : ret;
+	table = rte_le_to_cpu_32(raw);
+	ret = vfio_region_get(dev, table & PCI_MSIX_TABLE_BIR, &region);
+	if (ret < 0)
+		return ret;
+	/* Linux says where it lies in the one way before 4.16, and in the other since */
+	if (region->sparse || region->msix_mappable || region->addr != NULL)
+		return 0;
+	return vfio_region_exclude(region, table & PCI_MSIX_TABLE_OFFSET,
+			((flags & PCI_MSIX_FLAGS_QSIZE) + 1u) * PCI_MSIX_ENTRY_SIZE);
+}

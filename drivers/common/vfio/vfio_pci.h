@@ -105,6 +105,20 @@ int vfio_pci_find_cap(struct vfio_dev *dev, uint8_t id, uint32_t start);
 __rte_internal
 int vfio_pci_command(struct vfio_dev *dev, uint16_t set, uint16_t clear);
 
+/**
+ * Leave the pages of the MSI-X table (PCI 3.0, s. 6.8.2) out when the BAR is mapped that
+ * has it, unless the device says that the table may be mapped, or what may. For kernels
+ * that map no BAR together with its table. To be called before that BAR is mapped.
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   0 on success, also without MSI-X; else a negative errno as for vfio_pci_find_cap()
+ *   and vfio_region_get(), or -ENOMEM.
+ */
+__rte_internal
+int vfio_pci_exclude_msix(struct vfio_dev *dev);
+
 #ifdef __cplusplus
 }
 #endif

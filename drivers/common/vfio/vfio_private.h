@@ -88,6 +88,8 @@ int vfio_pci_msi_enable(struct vfio_dev *dev, uint32_t index, uint32_t start,
 
 /* Disable what was enabled through this handle. */
 void vfio_irq_release(struct vfio_dev *dev);
+/* Take the pages that a range touches out of a region's mappable areas, before it is mapped. */
+int vfio_region_exclude(struct vfio_region *region, uint64_t offset, uint64_t size);
 /* Unmap and free all regions. */
 void vfio_region_release(struct vfio_dev *dev);
 /* End all DMA mappings of the device. */

@@ -199,7 +199,10 @@ region_parse_caps(struct vfio_region *region,
 	return 0;
 }
 
-/* A mappable region without a list of areas is mappable as a whole. */
+/*
+ * A mappable region without a list of areas is mappable as a whole: its last page, too,
+ * which it may share with nothing. BARs are often smaller than a page.
+ */
 static int
 region_set_whole(struct vfio_region *region)
 {
@@ -210,7 +213,42 @@ region_set_whole(struct vfio_region *region)
 	if (region->areas == NULL)
 		return -ENOMEM;
 	region->areas[0].size = region->size;
-	return region_set_areas(region, 1);
+	region->nr_areas = region->size > 0;
+	return 0;
+}
+
+int
+vfio_region_exclude(struct vfio_region *region, uint64_t offset, uint64_t size)
+{
+	const uint64_t page = sysconf(_SC_PAGESIZE);
+	const uint64_t start = RTE_ALIGN_FLOOR(offset, page);
+	const uint64_t end = RTE_ALIGN_CEIL(offset + size, page);
+	struct vfio_region_area *kept, *area;
+	uint32_t i, nr_kept = 0;
+	uint64_t area_end;
+
+	/* what is taken out has no gap: it cuts one area in two at most */
+	kept = calloc(region->nr_areas + 1, sizeof(*kept));
+	if (kept == NULL)
+		return -ENOMEM;
+	for (i = 0; i < region->nr_areas; i++) {
+		area = &region->areas[i];
+		area_end = area->offset + area->size;
+		if (area->offset < start) {
+			kept[nr_kept].offset = area->offset;
+			kept[nr_kept].size = RTE_MIN(area_end, start) - area->offset;
+			nr_kept++;
+		}
+		if (area_end > end) {
+			kept[nr_kept].offset = RTE_MAX(area->offset, end);
+			kept[nr_kept].size = area_end - kept[nr_kept].offset;
+			nr_kept++;
+		}
+	}
+	free(region->areas);
+	region->areas = kept;
+	region->nr_areas = nr_kept;
+	return 0;
 }
 
 /*
@@ -299,8 +337,39 @@ region_reserved(const struct vfio_region *region)
 	return RTE_ALIGN_CEIL(region->size, (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
+/* Reserve the addresses of a region; as vfio_region_map_at(). */
+static int
+region_reserve(const struct vfio_region *region, void *want, bool exact, uint8_t **addr)
+{
+	const size_t len = region_reserved(region);
+	const char *name = region->dev->name;
+	void *got;
+
+	got = mmap(want, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			-1, 0);
+	if (got == MAP_FAILED) {
+		VFIO_LOG(ERR, "%s: region %u: cannot reserve %#" PRIx64 " bytes of addresses: %s: raise the limit of this process (ulimit -v), or give the device a smaller region",
+			name, region->index, region->size, strerror(errno));
+		return -ENOMEM;
+	}
+	if (exact && got != want) {
+		munmap(got, len);
+		VFIO_LOG(ERR, "%s: region %u: address %p, where the primary process has it, is in use in this one: start both with the same --base-virtaddr",
+			name, region->index, want);
+		return -EADDRINUSE;
+	}
+	*addr = got;
+	return 0;
+}
+
 int
 vfio_region_map(struct vfio_region *region)
+{
+	return vfio_region_map_at(region, NULL, false);
+}
+
+int
+vfio_region_map_at(struct vfio_region *region, void *want, bool exact)
 {
 	struct vfio_dev *dev = region->dev;
 	int prot = 0, ret;
@@ -314,13 +383,9 @@ vfio_region_map(struct vfio_region *region)
 	if (region->flags & VFIO_REGION_INFO_FLAG_WRITE)
 		prot |= PROT_WRITE;
 
-	addr = mmap(NULL, region_reserved(region), PROT_NONE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (addr == MAP_FAILED) {
-		VFIO_LOG(ERR, "%s: region %u: cannot reserve %#" PRIx64 " bytes of addresses: %s: raise the limit of this process (ulimit -v), or give the device a smaller region",
-			dev->name, region->index, region->size, strerror(errno));
-		return -ENOMEM;
-	}
+	ret = region_reserve(region, want, exact, &addr);
+	if (ret < 0)
+		return ret;
 	for (i = 0; i < region->nr_areas; i++) {
 		ret = dev->ops->region_mmap(&dev->tdev, region->index,
 				region->offset, region->areas[i].offset,

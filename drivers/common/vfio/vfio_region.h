@@ -84,6 +84,22 @@ __rte_internal
 int vfio_region_map(struct vfio_region *region);
 
 /**
+ * Map a region as vfio_region_map() does, at a given address: drivers that share
+ * pointers into a region between processes need it at the same one in each.
+ *
+ * @param region
+ *   The region.
+ * @param want
+ *   Address of the region's start, a multiple of the page size; NULL for any.
+ * @param exact
+ *   Whether no other address will do. Otherwise this one is taken if it is free.
+ * @return
+ *   0 on success, else a negative errno, -EADDRINUSE if the addresses are not free.
+ */
+__rte_internal
+int vfio_region_map_at(struct vfio_region *region, void *want, bool exact);
+
+/**
  * Unmap a region. Pointers into it become invalid.
  *
  * @param region
