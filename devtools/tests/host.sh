@@ -34,11 +34,14 @@ loads_silently()
 	diff "$work/without" "$work/with"
 }
 
-# Each header alone, in C and in C++: whoever includes one needs no other first.
+# Each installed header alone, in C and in C++: whoever includes one needs no other first.
 headers_alone()
 {
-	local header sdk
+	local header headers sdk
 
+	meson introspect --installed "$build" | grep -o '"[^"]*\.h":' | tr -d '":' >"$work/headers"
+	mapfile -t headers <"$work/headers"
+	expect "headers to install" test ${#headers[@]} -gt 0
 	sdk=$("$REPO/devtools/sdk-headers.sh")
 	# shellcheck disable=SC2046	# flags are words
 	set -- -Wall -Wextra -Werror -fsyntax-only -DALLOW_INTERNAL_API \
@@ -46,26 +49,32 @@ headers_alone()
 		$(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g') \
 		${sdk:+-isystem "$sdk"} -I"$REPO/drivers/common/vfio" \
 		-I"$REPO/drivers/bus/mdev"
-	for header in "$REPO"/drivers/common/vfio/vfio_{dev,dma,irq,pci,region,transport}.h \
-			"$REPO/drivers/bus/mdev/bus_mdev_driver.h"; do
+	for header in "${headers[@]}"; do
 		gcc "$@" -x c "$header"
 		g++ "$@" -x c++ "$header"
 	done
 }
 
-# What the shared libraries export is what their version maps name.
+# What a shared library exports is what its version map names, what the marks for newer
+# DPDK releases name in the sources, and what headers declare to be internal: that has a
+# section of its own in the objects.
 exports()
 {
-	local driver name map
+	local driver name
 
 	for driver in common/vfio common/vfio_user bus/mdev net/mdev_virtio; do
-		name=librte_${driver/\//_}.so
-		map=$REPO/drivers/$driver/version.map
-		nm -D --defined-only "$build/drivers/$name" | awk '$2 != "A" { print $3 }' |
-			sed 's/@.*//' | sort >"$work/exported"
-		grep -o '^	[a-z][a-z0-9_]*;' "$map" | tr -d '	;' | grep -v '^global$' |
-			sort >"$work/mapped" || true
+		name=$build/drivers/librte_${driver/\//_}
+		awk '/{$/ { node = $1 } /^\t[a-z][a-z0-9_]*;/ { print substr($1, 1, length($1) - 1), node }' \
+			"$REPO/drivers/$driver/version.map" | sort >"$work/mapped"
+		nm -D --defined-only "$name.so" | awk '$2 != "A" { print $3 }' |
+			sed 's/@@*/ /' | sort >"$work/exported"
+		sed -nE 's/^RTE_EXPORT_(INTERNAL|EXPERIMENTAL)_SYMBOL\(([^,)]*).*/\2 \1/p' \
+			"$REPO/drivers/$driver"/*.c | sort >"$work/named"
+		objdump -t "$name.a" | sed -nE 's/^[0-9a-f]* g .*\.text\.(internal|experimental)\t[0-9a-f]* (\.hidden )?([a-z0-9_]*)$/\3 \U\1/p' |
+			sort >"$work/marked"
 		diff "$work/mapped" "$work/exported"
+		diff "$work/mapped" "$work/named"
+		diff "$work/mapped" "$work/marked"
 	done
 }
 
@@ -184,7 +193,7 @@ bench_bursts()
 check "PMD information by dpdk-pmdinfo.py" pmdinfo
 check "plugins load silently without /sys/bus/mdev" loads_silently
 check "headers compile alone, in C and C++" headers_alone
-check "shared libraries export what their version maps name" exports
+check "exported symbols: version maps, export marks, internal ones marked as such" exports
 check "meson install puts the drivers where EAL loads them" installs
 check "malformed UUID: -a bus=mdev,uuid=not-a-uuid" malformed bus=mdev,uuid=not-a-uuid \
 	"mdev bus: uuid=not-a-uuid: not a UUID: $UUID_HINT"

@@ -376,6 +376,7 @@ mdev_dma_unmap(struct rte_device *dev, void *addr, uint64_t iova, size_t len)
 	return ret < 0 ? -1 : 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_mdev_register)
 void
 rte_mdev_register(struct rte_mdev_driver *driver)
 {
@@ -389,6 +390,7 @@ rte_mdev_register(struct rte_mdev_driver *driver)
 	TAILQ_INSERT_TAIL(MDEV_DRIVERS, &driver->driver, next);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_mdev_unregister)
 void
 rte_mdev_unregister(struct rte_mdev_driver *driver)
 {

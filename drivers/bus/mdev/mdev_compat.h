@@ -28,6 +28,17 @@
 #define MDEV_TEL_ADD_UINT rte_tel_data_add_dict_u64
 #endif
 
+/*
+ * Since 25.07 a DPDK tree makes the version map of a library from these marks in its
+ * sources, and no installed DPDK has the header. Elsewhere version.map names the same.
+ */
+#if __has_include(<eal_export.h>)
+#include <eal_export.h>
+#endif
+#ifndef RTE_EXPORT_INTERNAL_SYMBOL
+#define RTE_EXPORT_INTERNAL_SYMBOL(symbol)
+#endif
+
 #if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
 
 struct mdev_bus {

@@ -16,12 +16,14 @@ RTE_LOG_REGISTER_DEFAULT(vfio_common_logtype, NOTICE)
 static TAILQ_HEAD(, vfio_transport) transports =
 	TAILQ_HEAD_INITIALIZER(transports);
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_transport_register)
 void
 vfio_transport_register(struct vfio_transport *transport)
 {
 	TAILQ_INSERT_HEAD(&transports, transport, next);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_transport_unregister)
 void
 vfio_transport_unregister(struct vfio_transport *transport)
 {
@@ -119,6 +121,7 @@ log_unserved(const char *base, const char *addr)
 			addr, base);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_open)
 int
 vfio_dev_open(const char *base, const char *addr, struct vfio_dev **dev)
 {
@@ -154,6 +157,7 @@ free_dev:
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_attach)
 int
 vfio_dev_attach(const char *name, int fd, struct vfio_dev **dev)
 {
@@ -176,6 +180,7 @@ vfio_dev_attach(const char *name, int fd, struct vfio_dev **dev)
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_close)
 void
 vfio_dev_close(struct vfio_dev *dev)
 {
@@ -190,6 +195,7 @@ vfio_dev_close(struct vfio_dev *dev)
 	vfio_dev_free(dev);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_reset)
 int
 vfio_dev_reset(struct vfio_dev *dev)
 {
@@ -201,54 +207,63 @@ vfio_dev_reset(struct vfio_dev *dev)
 	return ret < 0 ? ret : vfio_pci_assign_bars(dev);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_name)
 const char *
 vfio_dev_name(const struct vfio_dev *dev)
 {
 	return dev->name;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_transport)
 const char *
 vfio_dev_transport(const struct vfio_dev *dev)
 {
 	return dev->ops->name;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_owner)
 enum vfio_dev_owner
 vfio_dev_owner(const struct vfio_dev *dev)
 {
 	return dev->owner;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_fd)
 int
 vfio_dev_fd(const struct vfio_dev *dev)
 {
 	return dev->tdev.fd;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_iova_as_va)
 bool
 vfio_dev_iova_as_va(const struct vfio_dev *dev)
 {
 	return dev->iova_as_va;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_gone_fd)
 int
 vfio_dev_gone_fd(const struct vfio_dev *dev)
 {
 	return dev->tdev.gone_fd;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_flags)
 uint32_t
 vfio_dev_flags(const struct vfio_dev *dev)
 {
 	return dev->flags;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_num_regions)
 uint32_t
 vfio_dev_num_regions(const struct vfio_dev *dev)
 {
 	return dev->num_regions;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_num_irqs)
 uint32_t
 vfio_dev_num_irqs(const struct vfio_dev *dev)
 {

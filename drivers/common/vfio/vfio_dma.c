@@ -7,6 +7,7 @@
 
 #include "vfio_private.h"
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dma_map)
 int
 vfio_dma_map(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len)
 {
@@ -32,6 +33,7 @@ vfio_dma_map(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len)
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dma_unmap)
 int
 vfio_dma_unmap(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len)
 {

@@ -8,6 +8,7 @@
 
 #include "vfio_private.h"
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_irq_handle_alloc)
 struct rte_intr_handle *
 vfio_irq_handle_alloc(void)
 {
@@ -26,6 +27,7 @@ vfio_irq_handle_alloc(void)
 	return handle;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_irq_get)
 int
 vfio_irq_get(struct vfio_dev *dev, uint32_t index, struct vfio_irq *irq)
 {
@@ -66,6 +68,7 @@ irq_check(struct vfio_dev *dev, uint32_t index, uint32_t start, uint32_t count,
 	return (irq.flags & flag) != 0 ? 0 : missing;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_irq_set_eventfds)
 int
 vfio_irq_set_eventfds(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		uint32_t count, const int *fds)
@@ -102,6 +105,7 @@ vfio_irq_set_eventfds(struct vfio_dev *dev, uint32_t index, uint32_t start,
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_irq_disable)
 int
 vfio_irq_disable(struct vfio_dev *dev, uint32_t index)
 {
@@ -145,6 +149,7 @@ irq_set_mask(struct vfio_dev *dev, uint32_t index, uint32_t start,
 	return dev->ops->set_irqs(&dev->tdev, &set);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_irq_mask)
 int
 vfio_irq_mask(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		uint32_t count)
@@ -152,6 +157,7 @@ vfio_irq_mask(struct vfio_dev *dev, uint32_t index, uint32_t start,
 	return irq_set_mask(dev, index, start, count, VFIO_IRQ_SET_ACTION_MASK);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_irq_unmask)
 int
 vfio_irq_unmask(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		uint32_t count)

@@ -46,6 +46,7 @@ access_failed(const struct vfio_dev *dev, const char *what, uint32_t offset,
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_pci_read)
 int
 vfio_pci_read(struct vfio_dev *dev, uint32_t offset, void *buf, size_t len)
 {
@@ -59,6 +60,7 @@ vfio_pci_read(struct vfio_dev *dev, uint32_t offset, void *buf, size_t len)
 			vfio_region_read(region, offset, buf, len));
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_pci_write)
 int
 vfio_pci_write(struct vfio_dev *dev, uint32_t offset, const void *buf,
 		size_t len)
@@ -86,6 +88,7 @@ pci_read16(struct vfio_dev *dev, uint32_t offset, uint16_t *value)
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_pci_read_ids)
 int
 vfio_pci_read_ids(struct vfio_dev *dev, struct vfio_pci_ids *ids)
 {
@@ -153,6 +156,7 @@ walk_caps(struct vfio_dev *dev, struct vfio_pci_cap caps[VFIO_PCI_MAX_CAPS])
 }
 
 /* The list is read-only (s. 6.7): once walked it is known. */
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_pci_find_cap)
 int
 vfio_pci_find_cap(struct vfio_dev *dev, uint8_t id, uint32_t start)
 {
@@ -175,6 +179,7 @@ vfio_pci_find_cap(struct vfio_dev *dev, uint8_t id, uint32_t start)
 	return -ENOENT;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_pci_command)
 int
 vfio_pci_command(struct vfio_dev *dev, uint16_t set, uint16_t clear)
 {
@@ -193,6 +198,7 @@ vfio_pci_command(struct vfio_dev *dev, uint16_t set, uint16_t clear)
 }
 
 /* PCI 3.0, s. 6.8.2 */
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_pci_exclude_msix)
 int
 vfio_pci_exclude_msix(struct vfio_dev *dev)
 {

@@ -11,6 +11,7 @@
 #include <rte_common.h>
 #include <rte_log.h>
 
+#include "vfio_compat.h"
 #include "vfio_dev.h"
 #include "vfio_dma.h"
 #include "vfio_irq.h"

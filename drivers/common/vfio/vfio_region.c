@@ -312,6 +312,7 @@ free_region:
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_get)
 int
 vfio_region_get(struct vfio_dev *dev, uint32_t index,
 		struct vfio_region **region)
@@ -362,12 +363,14 @@ region_reserve(const struct vfio_region *region, void *want, bool exact, uint8_t
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_map)
 int
 vfio_region_map(struct vfio_region *region)
 {
 	return vfio_region_map_at(region, NULL, false);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_map_at)
 int
 vfio_region_map_at(struct vfio_region *region, void *want, bool exact)
 {
@@ -403,6 +406,7 @@ vfio_region_map_at(struct vfio_region *region, void *want, bool exact)
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_unmap)
 void
 vfio_region_unmap(struct vfio_region *region)
 {
@@ -456,6 +460,7 @@ region_piece(const struct vfio_region *region, uint64_t offset, size_t len,
 	return NULL;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_ptr)
 void *
 vfio_region_ptr(const struct vfio_region *region, uint64_t offset, size_t len)
 {
@@ -538,6 +543,7 @@ region_check_access(const struct vfio_region *region, uint64_t offset,
 	return (region->flags & flag) != 0 ? 0 : -EACCES;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_read)
 int
 vfio_region_read(const struct vfio_region *region, uint64_t offset, void *buf,
 		size_t len)
@@ -570,6 +576,7 @@ vfio_region_read(const struct vfio_region *region, uint64_t offset, void *buf,
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_write)
 int
 vfio_region_write(const struct vfio_region *region, uint64_t offset,
 		const void *buf, size_t len)
@@ -602,6 +609,7 @@ vfio_region_write(const struct vfio_region *region, uint64_t offset,
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_ioeventfd)
 int
 vfio_region_ioeventfd(const struct vfio_region *region, uint64_t offset,
 		size_t width, uint64_t value)

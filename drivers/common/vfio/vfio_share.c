@@ -397,6 +397,7 @@ static const struct vfio_transport_ops share_ops = {
 	.dma_unmap = share_dma,
 };
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_dev_attach_shared)
 int
 vfio_dev_attach_shared(const char *name, vfio_share_call_t *call, void *arg,
 		struct vfio_dev **dev)

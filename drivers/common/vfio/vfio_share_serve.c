@@ -117,6 +117,7 @@ serve_op(struct vfio_dev *dev, const struct share_req *req,
 	}
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_share_serve)
 int
 vfio_share_serve(struct vfio_dev *dev, const struct vfio_share_msg *msg,
 		struct vfio_share_msg *reply)
