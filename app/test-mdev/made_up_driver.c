@@ -12,6 +12,7 @@
 #include "made_up_sysfs.h"
 #include "made_up_vfio.h"
 #include "test.h"
+#include "test_compat.h"
 
 struct made_up_driver made_up_driver;
 
@@ -129,6 +130,16 @@ made_up_listed(unsigned int i)
 			return mdev;
 	}
 	return NULL;
+}
+
+bool
+made_up_detached(unsigned int i)
+{
+	const struct rte_mdev_device *mdev = made_up_listed(i);
+
+	if (!TEST_DETACHED_STAYS)
+		return mdev == NULL;
+	return mdev != NULL && made_up_is_clean(mdev);
 }
 
 bool

@@ -44,6 +44,9 @@ void made_up_driver_stop(void);
 
 /* The i-th device as the bus lists it; NULL if it does not. */
 struct rte_mdev_device *made_up_listed(unsigned int i);
+
+/* Is it as this DPDK leaves a device that was detached? */
+bool made_up_detached(unsigned int i);
 /* Is nothing of a probe left with the device? */
 bool made_up_is_clean(const struct rte_mdev_device *mdev);
 /* How many devargs of this bus EAL has. */

@@ -8,6 +8,7 @@
  * RTE_VERSION.
  */
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 
@@ -16,6 +17,9 @@
 #include <rte_version.h>
 
 #include <bus_driver.h>
+#ifdef RTE_BUS_PCI
+#include <bus_pci_driver.h>
+#endif
 
 /* A thread of EAL's, on no lcore's processor: with rte_thread.h's types since 23.11. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
@@ -63,6 +67,22 @@ test_bus_cleanup(struct rte_bus *bus)
 #endif
 }
 
+/*
+ * A device that was detached stays, with its devargs, since 26.07; before, both were freed.
+ */
+#if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
+#define TEST_DETACHED_STAYS 1
+#else
+#define TEST_DETACHED_STAYS 0
+#endif
+
+/* What a stopped port says of the frames that wait: there are none since 25.11. */
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
+#define TEST_STOPPED_QUEUE_COUNT 0
+#else
+#define TEST_STOPPED_QUEUE_COUNT (-ENOTSUP)
+#endif
+
 /* EAL asks one driver after the other since 26.07, and before a bus did. */
 static inline int
 test_bus_plug(struct rte_bus *bus, struct rte_device *dev)
@@ -78,5 +98,24 @@ test_bus_plug(struct rte_bus *bus, struct rte_device *dev)
 	return bus->plug(dev);
 #endif
 }
+
+#ifdef RTE_BUS_PCI
+/* The first driver of the PCI bus: its list is EAL's since 26.07, and was its own secret. */
+static inline struct rte_pci_driver *
+test_pci_first(struct rte_pci_driver *drv)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
+	return container_of(TAILQ_FIRST(&drv->driver.bus->driver_list),
+		struct rte_pci_driver, driver);
+#else
+	TAILQ_HEAD(test_pci_drivers, rte_pci_driver);
+	struct rte_pci_driver *prev;
+
+	while ((prev = TAILQ_PREV(drv, test_pci_drivers, next)) != NULL)
+		drv = prev;
+	return drv;
+#endif
+}
+#endif
 
 #endif /* TEST_COMPAT_H */

@@ -96,6 +96,7 @@ test_more_tx(void)
 {
 	struct rte_mbuf *m[3 * RING];
 	struct rte_eth_stats stats;
+	uint64_t id, queue;
 	uint8_t data[60] = { 0 };
 	unsigned int got[FAKE_VIRTIO_PAIRS] = { 0 }, i, pair, round;
 	uint16_t count;
@@ -120,8 +121,12 @@ test_more_tx(void)
 	TEST_ASSERT_SUCCESS(rte_eth_stats_get(virtio_port.id, &stats), "stats");
 	TEST_ASSERT_EQUAL(stats.ipackets, 100 * FAKE_VIRTIO_PAIRS, "%u counted",
 		(unsigned int)stats.ipackets);
-	TEST_ASSERT_EQUAL(stats.q_ipackets[0], 100 * FAKE_VIRTIO_PAIRS,
-		"%u of the queue", (unsigned int)stats.q_ipackets[0]);
+	TEST_ASSERT_SUCCESS(rte_eth_xstats_get_id_by_name(virtio_port.id,
+		"rx_q0_packets", &id), "the queue's own");
+	TEST_ASSERT_EQUAL(rte_eth_xstats_get_by_id(virtio_port.id, &id, &queue, 1), 1,
+		"the queue's own");
+	TEST_ASSERT_EQUAL(queue, 100 * FAKE_VIRTIO_PAIRS,
+		"%u of the queue", (unsigned int)queue);
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
 	TEST_ASSERT_SUCCESS(rte_eth_stats_get(virtio_port.id, &stats), "stats");
 	TEST_ASSERT_EQUAL(stats.ipackets, 100 * FAKE_VIRTIO_PAIRS,

@@ -23,6 +23,7 @@
 #include "fake_vfio.h"
 #include "fake_virtio.h"
 #include "test.h"
+#include "test_compat.h"
 #include "wrap.h"
 
 #define ADDRESS "0000:00:10.0"
@@ -122,12 +123,10 @@ static struct rte_pci_driver last = {
 static struct rte_pci_driver *
 first_driver(void)
 {
-	TAILQ_HEAD(pci_drivers, rte_pci_driver);
-	struct rte_pci_driver *first = &last, *prev;
+	struct rte_pci_driver *first;
 
 	rte_pci_register(&last);
-	while ((prev = TAILQ_PREV(first, pci_drivers, next)) != NULL)
-		first = prev;
+	first = test_pci_first(&last);
 	rte_pci_unregister(&last);
 	return first;
 }

@@ -184,11 +184,12 @@ test_key(void)
 	TEST_ASSERT_EQUAL(rte_eth_dev_rss_hash_update(id, &conf), -EINVAL, "39");
 	conf.rss_key_len = KEY + 1;
 	TEST_ASSERT_EQUAL(rte_eth_dev_rss_hash_update(id, &conf), -EINVAL, "53");
-	conf.rss_key_len = 40;
+	conf.rss_key_len = KEY;
 	fake_virtio.answer = FAKE_ANSWER_REFUSED;
 	TEST_ASSERT_EQUAL(rte_eth_dev_rss_hash_update(id, &conf), -EIO, "refused");
 	captured_log_stop();
-	TEST_ASSERT_EQUAL(captured_log_lines("RSS key of"), 2, "lines");
+	/* of the driver, or of ethdev: it has a look itself since 23.11 */
+	TEST_ASSERT_EQUAL(captured_log_lines("RSS key "), 2, "lines");
 	conf.rss_key = got;
 	conf.rss_key_len = sizeof(got);
 	TEST_ASSERT_SUCCESS(rte_eth_dev_rss_hash_conf_get(id, &conf), "get");

@@ -180,15 +180,16 @@ is_loaded(const char *name, size_t len)
 	return false;
 }
 
-/* Why a device that the user named has no driver. */
-static void
-warn_undriven(const struct rte_mdev_device *mdev)
+void
+mdev_warn_undriven(const struct rte_mdev_device *mdev)
 {
 	const struct rte_devargs *da = mdev->device.devargs;
 	char printable[MDEV_PRINTABLE_LEN];
 	const char *name;
 	size_t len;
 
+	if (!mdev_is_named(mdev))
+		return;
 	name = mdev_devargs_driver(da, &len);
 	if (name != NULL && !is_loaded(name, len))
 		MDEV_LOG(WARNING, "mdev:%s: no loaded driver has the name '%.*s': correct driver=, or load the driver with -d",
@@ -219,8 +220,7 @@ mdev_probe_drivers(struct rte_mdev_device *mdev)
 		if (ret <= 0)
 			return ret;
 	}
-	if (mdev_is_named(mdev))
-		warn_undriven(mdev);
+	mdev_warn_undriven(mdev);
 	return 1;
 }
 

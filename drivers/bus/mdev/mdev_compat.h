@@ -64,18 +64,37 @@ mdev_compat_probe(struct rte_bus *bus)
 	return mdev_probe_all();
 }
 
+/* EAL alone sees that no driver takes a device, and gives no reason: the last one does. */
+static inline void
+mdev_compat_not_taken(const struct rte_driver *drv, const struct rte_mdev_device *mdev)
+{
+	if (TAILQ_NEXT(drv, next) == NULL && mdev->driver == NULL)
+		mdev_warn_undriven(mdev);
+}
+
 static inline bool
 mdev_compat_match(const struct rte_driver *drv, const struct rte_device *dev)
 {
-	return mdev_match(container_of(drv, const struct rte_mdev_driver, driver),
-			container_of(dev, const struct rte_mdev_device, device));
+	const struct rte_mdev_device *mdev =
+		container_of(dev, const struct rte_mdev_device, device);
+	bool fits = mdev_match(container_of(drv, const struct rte_mdev_driver, driver),
+			mdev);
+
+	if (!fits)
+		mdev_compat_not_taken(drv, mdev);
+	return fits;
 }
 
 static inline int
 mdev_compat_probe_device(struct rte_driver *drv, struct rte_device *dev)
 {
-	return mdev_probe_device(container_of(drv, struct rte_mdev_driver, driver),
-			RTE_DEV_TO_MDEV(dev));
+	struct rte_mdev_device *mdev = RTE_DEV_TO_MDEV(dev);
+	int ret = mdev_probe_device(container_of(drv, struct rte_mdev_driver, driver),
+			mdev);
+
+	if (ret > 0)
+		mdev_compat_not_taken(drv, mdev);
+	return ret;
 }
 
 static inline int

@@ -272,6 +272,9 @@ bool mdev_is_named(const struct rte_mdev_device *mdev);
  */
 int mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev);
 
+/** Say why a device that no driver takes has none, if the user named it. */
+void mdev_warn_undriven(const struct rte_mdev_device *mdev);
+
 /** Hand a device to the first driver that takes it; as mdev_probe_device(). */
 int mdev_probe_drivers(struct rte_mdev_device *mdev);
 

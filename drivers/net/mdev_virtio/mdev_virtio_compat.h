@@ -13,10 +13,13 @@
 #include <sys/queue.h>
 
 #include <rte_config.h>
+#include <rte_kvargs.h>
 #include <rte_mbuf.h>
 #include <rte_version.h>
 #include <ethdev_driver.h>
 #ifdef RTE_BUS_PCI
+#include <rte_bus.h>
+#include <bus_driver.h>
 #include <bus_pci_driver.h>
 #endif
 
@@ -67,6 +70,13 @@ typedef struct rte_eth_stats mdev_virtio_qstats;
 /* What counts used descriptors returns a uint32_t in 22.11, and an int in 26.07. */
 typedef __typeof__(((eth_rx_queue_count_t)NULL)(NULL)) mdev_virtio_queue_count;
 
+/* A key without a value is an error that nobody explains, since 24.11. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
+#define mdev_virtio_kvargs_process rte_kvargs_process_opt
+#else
+#define mdev_virtio_kvargs_process rte_kvargs_process
+#endif
+
 #ifdef RTE_BUS_PCI
 /*
  * Have a driver be the first one that the PCI bus asks. Up to 26.03 the list is the bus's
@@ -77,7 +87,8 @@ static inline void
 mdev_virtio_compat_pci_first(struct rte_pci_driver *drv)
 {
 #if RTE_VERSION >= RTE_VERSION_NUM(26, 7, 0, 0)
-	struct rte_bus *bus = RTE_BUS(drv->driver.bus);
+	/* what a driver has of its bus is not for writing */
+	struct rte_bus *bus = rte_bus_find_by_name(rte_bus_name(drv->driver.bus));
 
 	TAILQ_REMOVE(&bus->driver_list, &drv->driver, next);
 	TAILQ_INSERT_HEAD(&bus->driver_list, &drv->driver, next);

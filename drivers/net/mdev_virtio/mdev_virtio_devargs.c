@@ -111,11 +111,11 @@ mdev_virtio_devargs_parse(const char *name, const char *args,
 	}
 	for (i = 0; ret >= 0 && i < RTE_DIM(keys); i++) {
 		ctx.value = RTE_PTR_ADD(devargs, keys[i].offset);
-		ret = rte_kvargs_process(kvargs, keys[i].key, parse_bool, &ctx);
+		ret = mdev_virtio_kvargs_process(kvargs, keys[i].key, parse_bool, &ctx);
 	}
 	ctx.value = &devargs->rx_coal;
 	if (ret >= 0)
-		ret = rte_kvargs_process(kvargs, ARG_RX_COAL, parse_coalesce, &ctx);
+		ret = mdev_virtio_kvargs_process(kvargs, ARG_RX_COAL, parse_coalesce, &ctx);
 	rte_kvargs_free(kvargs);
 	return ret < 0 ? -EINVAL : 0;
 }
