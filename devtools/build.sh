@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# build.sh [DIR [MESON_OPTION]...]: build the project in DIR (default: build), and
-# install what that needs
+# build.sh [DIR [MESON_OPTION]...]: build the project in DIR (default: build, or
+# build-dpdk-VERSION with MDEV_DPDK), and install what that needs
 #
 # Prints nothing but what it is about to do, and the compiler's messages if it fails.
-# CC chooses the compiler. BUILD_TARGETS names files in DIR that are wanted; the others
+# MDEV_DPDK names a folder where another DPDK is installed than the distribution's. CC
+# chooses the compiler. BUILD_TARGETS names files in DIR that are wanted; the others
 # are not built.
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
@@ -13,9 +14,9 @@ case ${1:-} in
 -h | --help) usage_of "$0"; exit 0 ;;
 esac
 
-dir=$(realpath -m "${1:-$REPO/build}")
+dir=$(realpath -m "${1:-$BUILD}")
 [ $# -eq 0 ] || shift
-need_packages gcc libc6-dev meson ninja-build pkg-config libdpdk-dev dpdk dpdk-dev \
+need_packages gcc libc6-dev meson ninja-build pkg-config "${DPDK_PACKAGES[@]}" \
 	python3-pyelftools binutils
 sdk=$("$REPO/devtools/sdk-headers.sh")
 log=$dir.log

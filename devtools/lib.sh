@@ -20,6 +20,37 @@ case :$PATH: in
 *) PATH=$PATH:/usr/sbin:/sbin ;;
 esac
 
+# The DPDK to build and test with: the distribution's, or that which is installed in
+# MDEV_DPDK. Each has a build folder of its own.
+# shellcheck disable=SC2034	# for the scripts that source this file
+DPDK_PACKAGES=(libdpdk-dev dpdk dpdk-dev)
+BUILD=$REPO/build
+
+# use_dpdk PREFIX: have this shell, and what it starts, find DPDK there and not elsewhere
+# shellcheck disable=SC2034
+use_dpdk()
+{
+	local prefix file pc='' lib
+
+	prefix=$(realpath -e "$1" 2>/dev/null) || die "there is no folder '$1'"
+	for file in "$prefix"/lib/pkgconfig "$prefix"/lib/*/pkgconfig "$prefix"/lib64/pkgconfig; do
+		[ ! -e "$file/libdpdk.pc" ] || pc=$file
+	done
+	[ -n "$pc" ] || die "no DPDK is installed in $prefix: there is no libdpdk.pc"
+	lib=$(realpath "${pc%/pkgconfig}")
+	[ -e "$lib/librte_eal.so" ] ||
+		die "the DPDK in $prefix takes no plugins: build it with -Ddefault_library=shared"
+	MDEV_DPDK=$prefix
+	DPDK_PACKAGES=()
+	BUILD=$REPO/build-dpdk-$(sed -n 's/^Version: *//p' "$pc/libdpdk.pc")
+	[[ :$PATH: == *:$MDEV_DPDK/bin:* ]] || PATH=$MDEV_DPDK/bin:$PATH
+	[[ :${PKG_CONFIG_PATH:-}: == *:$lib/pkgconfig:* ]] ||
+		PKG_CONFIG_PATH=$lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+	[[ :${LD_LIBRARY_PATH:-}: == *:$lib:* ]] ||
+		LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+	export MDEV_DPDK PATH PKG_CONFIG_PATH LD_LIBRARY_PATH
+}
+
 # say TEXT...: announce a step
 say()
 {
@@ -32,6 +63,8 @@ die()
 	printf '%s: error: %s\n' "${0##*/}" "$*" >&2
 	exit "${DIE_STATUS:-1}"
 }
+
+[ -z "${MDEV_DPDK:-}" ] || use_dpdk "$MDEV_DPDK"
 
 # usage_of SCRIPT: print the comment that a script begins with, without the SPDX
 # line; the help cannot drift from the comment if it is the comment

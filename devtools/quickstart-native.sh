@@ -5,7 +5,7 @@
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
 
-build=$REPO/build
+build=$BUILD
 temp_dir work
 . "$REPO/devtools/native-lib.sh"
 . "$REPO/devtools/demonstration.sh"

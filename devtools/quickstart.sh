@@ -13,6 +13,8 @@
 #         with mediated devices of /sys/bus/mdev
 #   -h    print this help
 #
+# MDEV_DPDK names a folder where another DPDK is installed than the distribution's.
+#
 # Takes less than a minute, and installs Debian packages that are missing; the first
 # time with --vm takes two.
 
@@ -34,4 +36,4 @@ if [ $vm = no ]; then
 fi
 say "starting the virtual machine"
 exec "$REPO/devtools/vm.sh" -t 300 -e -- \
-	"$REPO/devtools/quickstart-guest.sh" "$REPO/build/drivers"
+	"$REPO/devtools/quickstart-guest.sh" "$BUILD/drivers"

@@ -6,27 +6,37 @@
 # Ends with "N passed, N failed, N skipped"; exits with 1 if anything failed. What
 # cannot run on this machine is skipped, and says why.
 #
-#   --full  run the tests that take long, too; without it they are skipped
-#   -h      print this help
+#   --full         run the tests that take long, too; without it they are skipped
+#   --dpdk PREFIX  build and test with the DPDK that is installed there instead of the
+#                  distribution's; what only concerns that one is skipped
+#   -h             print this help
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
 . "$REPO/devtools/tests/checks.sh"
 
 # for check_full, here and in the virtual machine
 export MDEV_TEST_FULL=${MDEV_TEST_FULL:-}
-for argument; do
-	case $argument in
+while [ $# -gt 0 ]; do
+	case $1 in
 	--full) MDEV_TEST_FULL=1 ;;
+	--dpdk) use_dpdk "${2:-}"; shift ;;
 	-h | --help) usage_of "$0"; exit 0 ;;
-	*) die "unknown option $argument; see $0 -h" ;;
+	*) die "unknown option $1; see $0 -h" ;;
 	esac
+	shift
 done
+if [ -n "${MDEV_DPDK:-}" ]; then
+	for program in dpdk-testpmd dpdk-proc-info dpdk-pmdinfo.py; do
+		[ -x "$MDEV_DPDK/bin/$program" ] ||
+			die "$MDEV_DPDK/bin has no $program: build that DPDK with test-pmd and proc-info among its enable_apps"
+	done
+fi
 
 need_packages gcc g++ clang libclang-rt-14-dev libc6-dev meson ninja-build pkg-config \
-	libdpdk-dev dpdk dpdk-dev python3-pyelftools binutils shellcheck strace iproute2 \
+	"${DPDK_PACKAGES[@]}" python3-pyelftools binutils shellcheck strace iproute2 \
 	iputils-ping socat gcc-aarch64-linux-gnu qemu-user python3-pyflakes mdevctl
 temp_dir work
-build=$REPO/build
+build=$BUILD
 results=$work/results
 memory=$(memory_dir)	# where unit tests make their trees of thousands of files
 
@@ -187,7 +197,39 @@ quickstart()
 	"$REPO/devtools/quickstart.sh" "$@"
 }
 
+# What depends on DPDK, with the one in MDEV_DPDK.
+another_dpdk()
 {
+	local what
+
+	check "build with gcc at warning_level=3, warnings are errors" build_gcc
+	check "build with clang, ASan and UBSan, warnings are errors" build_sanitized
+	say "unit tests"
+	unit_tests "$build"
+	check "bursts with 128 and 512 bits" burst_tests "$build"
+	say "unit tests under ASan and UBSan"
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 unit_tests "$build-asan"
+	"$REPO/devtools/tests/host.sh" "$build"
+	say "user-space world"
+	"$REPO/devtools/tests/native.sh" "$build"
+	check "quickstart.sh" quickstart
+	say "tests in the virtual machine"
+	samples=$("$REPO/devtools/mdev-samples.sh" 6.1) || samples=
+	guest
+	check "the kernel's log has no warning" kernel_log
+	pci
+	check "quickstart.sh --vm" quickstart --vm
+	for what in "coverage" "tests for arm64" "tests with programs of others"; do
+		echo "skip  $what: with the distribution's DPDK only"
+	done
+	for what in "scripts" "fuzzing" "the mediator's command line" "kernel mediator"; do
+		echo "skip  $what: not with --dpdk: nothing of it depends on DPDK"
+	done
+}
+
+if [ -n "${MDEV_DPDK:-}" ]; then
+	another_dpdk
+else
 	check "scripts are clean for shellcheck" scripts
 	check "build with gcc at warning_level=3, warnings are errors" build_gcc
 	check "build with clang, ASan and UBSan, warnings are errors" build_sanitized
@@ -227,7 +269,7 @@ quickstart()
 		"$REPO/devtools/coverage.sh" guest
 	check "line coverage of drivers/ and app/mediator is 90 % or more" coverage_report
 	cat "$work/coverage-report"
-} | tee "$results"
+fi | tee "$results"
 
 read -r passed failed skipped <<<"$(count_results "$results")"
 echo "$passed passed, $failed failed, $skipped skipped"

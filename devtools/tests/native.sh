@@ -280,22 +280,25 @@ no_port_left()
 # this folder may be closed to others, and EAL takes no plugins from one below /tmp.
 ordinary_user()
 {
-	local copy
+	local copy built
 
 	[ "$(id -u)" = 0 ] || skip "this is an ordinary user already"
 	[ -w /run ] || skip "/run is not writable"
 	setpriv --reuid 65534 --regid 65534 --clear-groups unshare --user true 2>/dev/null ||
 		skip "ordinary users get no user namespace: they are switched off, or this is a chroot"
+	setpriv --reuid 65534 --regid 65534 --clear-groups test -r "${MDEV_DPDK:-/}" ||
+		skip "$MDEV_DPDK is closed to ordinary users"
 	temp_dir copy /run/mdev-test.XXXXXX
 	chmod 755 "$copy"
-	mkdir -p "$copy/build/app/mediator"
+	built=$copy/${BUILD##*/}
+	mkdir -p "$built/app/mediator"
 	cp -r "$REPO/devtools" "$copy"
-	cp -r "$build/drivers" "$copy/build"
-	cp "$build/app/mediator/dpdk-mdev-mediator" "$copy/build/app/mediator"
+	cp -r "$build/drivers" "$built"
+	cp "$build/app/mediator/dpdk-mdev-mediator" "$built/app/mediator"
 	mkdir -m 700 "$copy/home"
 	chown 65534:65534 "$copy/home"
 	TMPDIR=$copy/home XDG_RUNTIME_DIR=$copy/home HOME=$copy/home \
-		LD_LIBRARY_PATH=$copy/build/drivers \
+		LD_LIBRARY_PATH=$built/drivers \
 		setpriv --reuid 65534 --regid 65534 --clear-groups \
 		"$copy/devtools/quickstart-native.sh"
 }
