@@ -264,6 +264,8 @@ else
 	"$REPO/devtools/tests/kernel.sh"
 	say "tests on the PCI bus, with an emulated IOMMU"
 	"$REPO/devtools/tests/pci.sh" "$build"
+	say "drivers in a DPDK tree"
+	"$REPO/devtools/tests/intree.sh"
 	check "quickstart.sh --vm" quickstart --vm
 	check_full "coverage: drivers used in the virtual machine" \
 		"$REPO/devtools/coverage.sh" guest

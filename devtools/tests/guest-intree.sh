@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# guest-intree.sh BUILD: checks of a DPDK whose PCI bus uses common/vfio, with the devices
+# that intree.sh gives the virtual machine. One line for each. BUILD is DPDK's.
+
+. "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
+. "$REPO/devtools/guest-lib.sh"
+. "$REPO/devtools/tests/checks.sh"
+. "$REPO/devtools/family-lib.sh"
+
+dpdk=$1
+PATH=$dpdk/app:$PATH	# its dpdk-testpmd
+DRIVERS=(-d "$dpdk/drivers")
+FAMILY=(--no-telemetry --file-prefix family "${DRIVERS[@]}")
+FAMILY_LCORES=--lcores=0,1
+temp_dir work
+PCI=(0000:00:10.0 0000:00:11.0 0000:00:12.0)	# virtio-net, virtio-net, e1000e
+PEER=(0000:00:14.0 0000:00:15.0 0000:00:16.0)
+ASK=driver=net_mdev_virtio
+
+# bind ADDRESS DRIVER: have a driver of the kernel for a PCI device
+bind()
+{
+	local device=/sys/bus/pci/devices/$1
+
+	echo "$2" >"$device/driver_override"
+	[ ! -e "$device/driver" ] || echo "$1" >"$device/driver/unbind"
+	echo "$1" >/sys/bus/pci/drivers_probe
+	expect "$1 bound to $2" test "$(basename "$(realpath "$device/driver")")" = "$2"
+}
+
+# peer INDEX NAMESPACE ADDRESS: have the other end in a network namespace
+peer()
+{
+	local interface
+
+	interface=$(ls "/sys/bus/pci/devices/${PEER[$1]}"/virtio*/net)
+	ip netns add "$2"
+	ip netns exec "$2" sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1
+	ip link set "$interface" netns "$2"
+	ip -n "$2" address add "$3" dev "$interface"
+	ip -n "$2" link set "$interface" up
+}
+
+# pci_start DEVICE...: testpmd with these, which asks for commands
+pci_start()
+{
+	local device devices=()
+
+	for device; do
+		devices+=(-a "$device")
+	done
+	testpmd_start "$work/testpmd" -l 0,1 --no-telemetry "${DRIVERS[@]}" "${devices[@]}" \
+		-- -i --total-num-mbufs=8192
+	testpmd_wait 1 'testpmd>' 60 || { cat "$work/testpmd"; exit 1; }
+}
+
+pci_stop()
+{
+	testpmd_quit || { cat "$work/testpmd"; exit 1; }
+	! grep -E 'mdev_virtio: |vfio: |mdev: |EAL: (Cannot|Error|Fail)' "$work/testpmd"
+}
+
+# expect_driver PORT NAME
+expect_driver()
+{
+	local found
+
+	testpmd_do show port info "$1"
+	found=$(grep 'Driver name:' "$work/testpmd" | tail -n 1 | awk '{ print $NF }')
+	expect "port $1 driven by $2, not by '$found'" test "$found" = "$2"
+}
+
+# passes NAMESPACE ADDRESS MIB: from "left", pings and a file
+passes()
+{
+	expect "no ping lost" test "$(ping_loss left "$2" 20)" = 0
+	head -c "${3}M" /dev/urandom >"$work/sent"
+	transfer left "$1" "$2" "$work/sent" "$work/received" ||
+		{ tail -n 40 "$work/testpmd"; exit 1; }
+	expect "the same file" cmp "$work/sent" "$work/received"
+}
+
+# DPDK's own drivers: modern virtio in memory BARs, and one with small BARs, an IO port
+# and an MSI-X table
+forwards()
+{
+	pci_start "${PCI[0]}" "${PCI[2]}"
+	expect_driver 0 net_virtio
+	expect_driver 1 net_e1000_em
+	testpmd_do start
+	passes far 192.0.2.3 2
+	testpmd_do stop
+	testpmd_do port stop all
+	testpmd_do port start all
+	testpmd_do start
+	passes far 192.0.2.3 1
+	pci_stop
+}
+
+# What is unmapped and closed is mapped and opened again.
+hotplug()
+{
+	pci_start "${PCI[0]}"
+	for _ in 1 2; do
+		testpmd_do port attach "${PCI[2]}"
+		expect_driver 1 net_e1000_em
+		testpmd_do port start 1
+		testpmd_do start
+		expect "no ping lost" test "$(ping_loss left 192.0.2.3 10)" = 0
+		testpmd_do stop
+		testpmd_do port stop 1
+		testpmd_do port close 1
+		testpmd_do device detach "${PCI[2]}"
+	done
+	pci_stop
+}
+
+# A secondary process has the BARs where the primary has them.
+secondary()
+{
+	PRIMARY_DEVICES=(-a "${PCI[0]},$ASK" -a "${PCI[1]},$ASK")
+	SECONDARY_DEVICES=(-a "${PCI[0]}" -a "${PCI[1]}")
+	primary_start
+	secondary_start
+	in_secondary start
+	cp "$work/secondary" "$work/testpmd"
+	passes right 192.0.2.2 1
+	secondary_quit
+	in_primary start
+	passes right 192.0.2.2 1
+	primary_quit
+	! grep -E 'mdev_virtio: |vfio: |mdev: ' "$work/primary" "$work/secondary"
+}
+
+hugepages 192
+for device in "${PCI[@]}"; do
+	bind "$device" vfio-pci
+done
+peer 0 left 192.0.2.1/24
+peer 1 right 192.0.2.2/24
+peer 2 far 192.0.2.3/24
+
+check "in-tree: forwards between virtio-net and e1000e on the PCI bus" forwards
+check "in-tree: PCI attach and detach while testpmd runs" hotplug
+check "in-tree: a secondary process on PCI devices" secondary

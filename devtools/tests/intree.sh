@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# intree.sh [BUILD]: checks of the drivers within a DPDK tree, and of its PCI bus on
+# common/vfio: on Debian's source package. One line for each.
+#
+# What is built is kept in the cache, for the next time. BUILD is what is to be used
+# instead: the build folder of a tree that devtools/intree.sh made.
+
+. "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
+. "$REPO/devtools/tests/checks.sh"
+
+# What the checks need, and nothing else; code for any processor of the architecture, for
+# the emulated one has fewer instructions than this one may have.
+OPTIONS=(-Ddefault_library=shared -Dplatform=generic -Denable_kmods=false
+	"-Denable_apps=test-pmd,test"
+	"-Denable_drivers=bus/auxiliary,bus/mdev,common/vfio_user,net/e1000,net/mdev_virtio,net/null,net/ring,net/virtio")
+
+source=$("$REPO/devtools/sdk-headers.sh" -s)
+tree=$(cache_dir)/intree-${source##*/}
+build=${1:-$tree/build}
+
+# DPDK reads them from the sources since 25.07, and from version.map before.
+exported_symbols()
+{
+	local folder
+
+	for folder in "$REPO"/drivers/*/*/; do
+		diff <(sed -n 's/^\t\(\w*\);$/\1/p' "$folder/version.map" | sort) \
+			<(sed -n 's/^RTE_EXPORT_INTERNAL_SYMBOL(\(.*\))$/\1/p' "$folder"/*.c |
+				sort) ||
+			{ echo "$folder"; return 1; }
+	done
+}
+
+applies()
+{
+	"$REPO/devtools/intree.sh" "$source" "$tree"
+	expect "the PCI bus changed" grep -q vfio_dev_open \
+		"$tree/drivers/bus/pci/linux/pci_vfio.c"
+	touch "$tree/.before"
+	"$REPO/devtools/intree.sh" "$source" "$tree"
+	expect "nothing touched the second time" test -z "$(find "$tree" -newer "$tree/.before")"
+}
+
+# /usr/bin first: Debian's Python has the module that DPDK's build needs
+dpdk_build()
+{
+	local PATH=/usr/bin:$PATH
+
+	[ "$build" = "$tree/build" ] || skip "it is built"
+	[ -d "$build/meson-private" ] || meson setup "${OPTIONS[@]}" "$build" "$tree"
+	ninja -C "$build"
+	expect "the PCI bus to use common/vfio" grep -q vfio_region_map_at \
+		"$build"/drivers/librte_bus_pci.so.*.0
+}
+
+# dpdk_test NAME...: tests of DPDK's own
+dpdk_test()
+{
+	local name
+
+	for name; do
+		echo "$name" | "$build/app/test/dpdk-test" --no-huge -m 512 --no-pci \
+			--no-shconf -d "$build/drivers" | tee "$CHECKS_LOG.test"
+		expect "$name to pass" grep -q '^Test OK' "$CHECKS_LOG.test"
+	done
+	rm "$CHECKS_LOG.test"
+}
+
+# Two pairs of virtio-net devices and one with an e1000e, each pair on a hub: one device
+# for DPDK, behind the IOMMU, and one for the kernel.
+qemu_devices()
+{
+	local i device=virtio-net-pci,disable-legacy=on,iommu_platform=on,packed=on
+
+	echo -device intel-iommu,intremap=on
+	for i in 0 1 2; do
+		[ $i -lt 2 ] || device=e1000e
+		echo -netdev "hubport,id=dpdk$i,hubid=$i" -netdev "hubport,id=linux$i,hubid=$i"
+		echo -device "$device,netdev=dpdk$i,addr=1$i.0"
+		echo -device "virtio-net-pci,netdev=linux$i,addr=1$((i + 4)).0"
+	done
+}
+
+guest()
+{
+	local status=0
+
+	"$REPO/devtools/vm.sh" -t 1200 -m "virtio_net vfio_pci" -a intel_iommu=on \
+		-q "$(qemu_devices | paste -sd ' ')" -- \
+		"$REPO/devtools/tests/guest-intree.sh" "$build" || status=$?
+	[ $status -eq 0 ] || echo "FAIL  virtual machine with an IOMMU: exit status $status"
+}
+
+check "in-tree: sources and version.map export the same symbols" exported_symbols
+check "in-tree: goes into the DPDK source package" applies
+check_full "in-tree: DPDK builds with its PCI bus on common/vfio" dpdk_build
+[ -n "${MDEV_TEST_FULL:-}" ] || {
+	check_full "in-tree: DPDK's PCI bus on common/vfio, in a virtual machine"
+	exit 0
+}
+check "in-tree: DPDK's own tests of buses and devargs" dpdk_test \
+	devargs_autotest vdev_autotest
+guest
