@@ -18,6 +18,7 @@ OPTIONS=(-Ddefault_library=shared -Dplatform=generic -Denable_kmods=false
 source=$("$REPO/devtools/sdk-headers.sh" -s)
 tree=$(cache_dir)/intree-${source##*/}
 build=${1:-$tree/build}
+temp_dir work
 
 # DPDK reads them from the sources since 25.07, and from version.map before.
 exported_symbols()
@@ -42,6 +43,22 @@ applies()
 	expect "nothing touched the second time" test -z "$(find "$tree" -newer "$tree/.before")"
 }
 
+# DPDK's style, of what changes DPDK. codespell and GNU awk are what its script wants.
+checkpatches()
+{
+	local who=test linux
+
+	need_packages git gawk codespell
+	linux=$("$REPO/devtools/mdev-samples.sh" -s)
+	export GIT_AUTHOR_NAME=$who GIT_AUTHOR_EMAIL=$who@$who GIT_COMMITTER_NAME=$who \
+		GIT_COMMITTER_EMAIL=$who@$who
+	"$REPO/devtools/intree.sh" -p "$work/series" "$source" "$tree"
+	expect "five patches" test "$(find "$work/series" -name '*.patch' | wc -l)" = 5
+	cd "$source"
+	DPDK_CHECKPATCH_PATH=$linux/scripts/checkpatch.pl devtools/checkpatches.sh \
+		"$work"/series/0005-bus-pci-*.patch
+}
+
 # /usr/bin first: Debian's Python has the module that DPDK's build needs
 dpdk_build()
 {
@@ -61,10 +78,9 @@ dpdk_test()
 
 	for name; do
 		echo "$name" | "$build/app/test/dpdk-test" --no-huge -m 512 --no-pci \
-			--no-shconf -d "$build/drivers" | tee "$CHECKS_LOG.test"
-		expect "$name to pass" grep -q '^Test OK' "$CHECKS_LOG.test"
+			--no-shconf -d "$build/drivers" | tee "$work/test"
+		expect "$name to pass" grep -q '^Test OK' "$work/test"
 	done
-	rm "$CHECKS_LOG.test"
 }
 
 # Two pairs of virtio-net devices and one with an e1000e, each pair on a hub: one device
@@ -94,6 +110,7 @@ guest()
 
 check "in-tree: sources and version.map export the same symbols" exported_symbols
 check "in-tree: goes into the DPDK source package" applies
+check_full "in-tree: the PCI bus's patch is clean for checkpatches.sh" checkpatches
 check_full "in-tree: DPDK builds with its PCI bus on common/vfio" dpdk_build
 [ -n "${MDEV_TEST_FULL:-}" ] || {
 	check_full "in-tree: DPDK's PCI bus on common/vfio, in a virtual machine"

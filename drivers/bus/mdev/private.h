@@ -28,8 +28,8 @@ extern int mdev_bus_logtype;
 /* A message is one whole line and begins with "mdev:<uuid>: " or "mdev bus: ". */
 #define MDEV_LOG(level, ...) \
 	rte_log(RTE_LOG_ ## level, mdev_bus_logtype, \
-		RTE_FMT(RTE_FMT_HEAD(__VA_ARGS__, ) "\n", \
-			RTE_FMT_TAIL(__VA_ARGS__, )))
+		RTE_FMT(RTE_FMT_HEAD(__VA_ARGS__ ,) "\n", \
+			RTE_FMT_TAIL(__VA_ARGS__ ,)))
 
 /** Text put in front of a UUID to make it an address. */
 #define MDEV_ADDR_PREFIX RTE_BUS_MDEV_NAME ":"
