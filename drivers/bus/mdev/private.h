@@ -467,11 +467,13 @@ mdev_prefetch(const void *priv)
 static inline struct rte_device *
 mdev_find(const struct rte_device *start, rte_dev_cmp_t cmp, const void *data)
 {
+	struct rte_mdev_device *mdev;
 	struct rte_device *dev;
 
 	dev = start == NULL ? TAILQ_FIRST(MDEV_DEVICES) : TAILQ_NEXT(start, next);
 	for (; dev != NULL; dev = TAILQ_NEXT(dev, next)) {
-		mdev_prefetch(MDEV_PRIVATE(RTE_DEV_TO_MDEV(dev))->ahead);
+		mdev = RTE_DEV_TO_MDEV(dev);
+		mdev_prefetch(MDEV_PRIVATE(mdev)->ahead);
 		if (cmp(dev, data) == 0)
 			break;
 	}
