@@ -3,8 +3,9 @@
 # intree.sh [BUILD]: checks of the drivers within a DPDK tree, and of its PCI bus on
 # common/vfio: on Debian's source package. One line for each.
 #
-# What is built is kept in the cache, for the next time. BUILD is what is to be used
-# instead: the build folder of a tree that devtools/intree.sh made.
+# Libraries and drivers are built, and kept in the cache for the next time; the programs are
+# Debian's own, which take them for theirs. BUILD is what is to be used instead: the build
+# folder of a tree that devtools/intree.sh made.
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
 . "$REPO/devtools/tests/checks.sh"
@@ -12,7 +13,7 @@
 # What the checks need, and nothing else; code for any processor of the architecture, for
 # the emulated one has fewer instructions than this one may have.
 OPTIONS=(-Ddefault_library=shared -Dplatform=generic -Denable_kmods=false
-	"-Denable_apps=test-pmd,test"
+	-Dtests=false "-Ddisable_apps=*"
 	"-Denable_drivers=bus/auxiliary,bus/mdev,common/vfio_user,net/e1000,net/mdev_virtio,net/null,net/ring,net/virtio")
 
 source=$("$REPO/devtools/sdk-headers.sh" -s)
@@ -76,9 +77,12 @@ dpdk_test()
 {
 	local name
 
+	export LD_LIBRARY_PATH=$build/lib:$build/drivers
+	expect "Debian's dpdk-test to have the bus that was built" \
+		grep -q "librte_bus_pci.* => $build/" <(ldd /usr/bin/dpdk-test)
 	for name; do
-		echo "$name" | "$build/app/test/dpdk-test" --no-huge -m 512 --no-pci \
-			--no-shconf -d "$build/drivers" | tee "$work/test"
+		echo "$name" | dpdk-test --no-huge -m 512 --no-pci --no-shconf \
+			-d "$build/drivers" | tee "$work/test"
 		expect "$name to pass" grep -q '^Test OK' "$work/test"
 	done
 }
