@@ -59,7 +59,7 @@ pci_start()
 pci_stop()
 {
 	testpmd_quit || { cat "$work/testpmd"; exit 1; }
-	# net_e1000 disables interrupts that are not enabled, which EAL says
+	# net_virtio disables interrupts before it enables them, which EAL calls an error
 	! grep -E 'mdev_virtio: |vfio: |mdev: |EAL: .*([Cc]annot|BAR|Fail|fail)' "$work/testpmd"
 }
 
