@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +180,40 @@ warm_interrupt_thread(void)
 		usleep(1000);
 }
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void *
+pass_gate(void *arg __rte_unused)
+{
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+	return NULL;
+}
+
+/*
+ * Of a thread that has ended glibc keeps the stack, and the table of its thread-local
+ * variables, for the next one. Threads of fake devices may overlap or not: have it keep
+ * what some at once need, before anything is counted.
+ */
+static void
+warm_stacks(void)
+{
+	static bool done;
+	pthread_t threads[4];
+	unsigned int count = 0, i;
+
+	if (done)
+		return;
+	done = true;
+	pthread_mutex_lock(&gate);
+	while (count < RTE_DIM(threads) &&
+			pthread_create(&threads[count], NULL, pass_gate, NULL) == 0)
+		count++;
+	pthread_mutex_unlock(&gate);
+	for (i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+}
+
 void
 held_now(struct held *held)
 {
@@ -185,6 +221,7 @@ held_now(struct held *held)
 	unsigned int socket;
 
 	warm_interrupt_thread();
+	warm_stacks();
 	memset(held, 0, sizeof(*held));
 	held->heap = heap_held();
 	held->maps = maps_held();

@@ -136,7 +136,7 @@ test_map_at(void)
 	want = region->addr;
 	vfio_region_unmap(region);
 	TEST_ASSERT_SUCCESS(vfio_region_map_at(region, want, true), "not again");
-	TEST_ASSERT(region->addr == want, "at %p, not %p", region->addr, want);
+	TEST_ASSERT(region->addr == want, "at %p, not %p", (void *)region->addr, want);
 	TEST_ASSERT_NOT_NULL(vfio_region_ptr(region, 0, 4 * page), "no pointer");
 	vfio_region_unmap(region);
 
