@@ -276,7 +276,7 @@ def read_drivers(places):
                         "parent": entry["parent"], "pci": pci_text(*entry["pci"])}
                        for entry in info.get("mdev_ids", [])]
                 name = info["name"]
-            except (KeyError, TypeError, ValueError):
+            except (AttributeError, KeyError, TypeError, ValueError):
                 continue  # of another tool
             if ids:
                 drivers.setdefault(name, {"name": name, "library": path, "ids": ids})
@@ -357,7 +357,7 @@ class Parent:
                     ctl.settimeout(timeout)
                     # by the folder's fd: a path of a socket is short
                     ctl.connect(f"/proc/self/fd/{folder}/ctl")
-                    ctl.sendall(request.encode() + b"\n")
+                    ctl.sendall(os.fsencode(request) + b"\n")
                     return self.answer(ctl.makefile("rb"))
             finally:
                 os.close(folder)
@@ -377,20 +377,17 @@ class Parent:
         while True:
             line = stream.readline(ATTR_LEN * 32).decode("ascii", "replace")
             kind, _, text = line.rstrip("\n").partition(" ")
-            if kind == "wait:":
-                print(printable(text), file=sys.stderr)
-            elif kind == "error:":
-                raise Refused(printable(text))
-            elif kind == "ok" and text.isdigit() and int(text) <= ANSWER_MAX:
-                body = stream.read(int(text))
-                if len(body) == int(text):
-                    return body.decode("ascii", "replace")
-                line = ""
-            else:
-                line = ""
-            if not line:
-                raise Refused(f"mediator {self.name} gave no whole answer: see whether it "
-                              "runs, and try again")
+            if kind != "wait:":
+                break
+            print(printable(text), file=sys.stderr)
+        if kind == "error:":
+            raise Refused(printable(text))
+        length = int(text) if kind == "ok" and re.fullmatch("[0-9]{1,7}", text) else -1
+        body = stream.read(length) if 0 <= length <= ANSWER_MAX else b""
+        if len(body) != length:
+            raise Refused(f"mediator {self.name} gave no whole answer: see whether it "
+                          "runs, and try again")
+        return body.decode("ascii", "replace")
 
     def as_dict(self):
         """For --json."""
@@ -436,8 +433,8 @@ class Device:
             return
         if self.world == KERNEL:
             if not self.files:
-                self.notes.append("has no VFIO group: it is being removed, which waits for who "
-                                  "has it; or no VFIO driver of the kernel took it (see dmesg)")
+                self.notes.append("has no VFIO group: no VFIO driver of the kernel took it: see "
+                                  "the kernel's log (dmesg)")
                 return
             self.holders = open_files.holders(self.files)
             for path in self.files:

@@ -16,8 +16,9 @@ tool()
 tool_shows()
 {
 	tool >"$work/out"
+	sed -i -E 's/ {3,}/  /g' "$work/out"
 	expect_line "$E  kernel  mdev_virtio_net  mdev_virtio-net-trap  net_mdev_virtio  $1" \
-		<(sed -E 's/ {3,}/  /g' "$work/out")
+		"$work/out"
 }
 
 # tool_refuses LINE ARGUMENT...
@@ -62,7 +63,7 @@ tool_with_mdevctl()
 	expect "it to be gone" [ ! -e $MDEV_DEVICES/$E ]
 }
 
-# A virtual machine that does not even run does not, and the kernel waits for its end.
+# Who cannot be asked does not let go, and the kernel waits for its end.
 tool_waits()
 {
 	local machine held
@@ -78,12 +79,14 @@ tool_waits()
 	}
 	held="VM web1 qemu-system-x86_64 (pid $machine)"
 	tool_shows "$held"
+	kill -STOP $machine
 	tool_refuses "mdev:$E: not removed within 1 s: $held was asked to let go: end it; the kernel removes the device then" \
 		--no-mdevctl --remove $E --force --timeout 1
-	expect "it to be there" [ -e $MDEV_DEVICES/$E ]
+	# off the list at once; its folder stays until it is let go
+	expect "it to be there" [ -e $MDEV_PARENT/$E ]
 	kill -KILL $machine
 	wait $machine || true
-	wait_until 30 test ! -e $MDEV_DEVICES/$E
+	wait_until 30 test ! -e $MDEV_PARENT/$E
 }
 
 # What there is is what sysfs says.

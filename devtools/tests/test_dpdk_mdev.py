@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -238,7 +239,7 @@ which cannot be seen before, are the driver's
         self.driver("by_pci", [mdev_id("vfio-pci", None, None, 0x10de)])
         # no table of ours, and none of anybody
         write(f"{self.drivers}/libbad.so", "PMD_INFO_STRING= {\"mdev_ids\": [[]]}\0"
-              "PMD_INFO_STRING= {mdev_ids\0")
+              "PMD_INFO_STRING= {mdev_ids\0PMD_INFO_STRING= {\"mdev_ids\": 1}\0")
         write(f"{self.drivers}/libempty.so", "")
         os.symlink("libby_pci.so", f"{self.drivers}/libby_pci.so.23")
         found = self.json()
@@ -269,8 +270,8 @@ which cannot be seen before, are the driver's
         self.assertIn("kernel  nic     nic-b         -         ?     -\n", out)
         self.assertIn(f"{A}  kernel  -       -     -       ?\n", out)
         self.assertIn(f"{B}  kernel  -       -     -       ?\n", out)
-        self.assertIn(f"mdev:{A}: has no VFIO group: it is being removed, which waits for who has "
-                      "it; or no VFIO driver of the kernel took it (see dmesg)\n", out)
+        self.assertIn(f"mdev:{A}: has no VFIO group: no VFIO driver of the kernel took it: see "
+                      "the kernel's log (dmesg)\n", out)
         self.assertNotIn("not-a-uuid", out)
 
     def test_create(self):
@@ -427,6 +428,27 @@ which cannot be seen before, are the driver's
         self.refuses(f"mdev:{A}: {folder} is no mediator's folder: remove the device by the "
                      "program that made it", "--remove", A)
 
+    def test_odd_answers(self):
+        """A mediator that has gone mad."""
+        folder = self.mediator_folder(f"{self.root}/run/mdev", "m0", A)
+        no_answer = "mediator m0 gave no whole answer: see whether it runs, and try again"
+        answers = ((b"", no_answer), (b"ok 5\nabc", no_answer), (b"ok -1\n", no_answer),
+                   (b"ok 99999999999\n", no_answer), (b"junk\n", no_answer),
+                   (b"error: no\x1b\n", "no\\x1b"))
+        with socket.socket(socket.AF_UNIX) as ctl:
+            ctl.bind(f"{folder}/ctl")
+            ctl.listen()
+            for answer, note in answers:
+                threading.Thread(target=self.serve, args=(ctl, answer)).start()
+                self.assertEqual(self.json()["notes"][0], note)
+
+    @staticmethod
+    def serve(ctl, answer):
+        client = ctl.accept()[0]
+        client.recv(100)
+        client.sendall(answer)
+        client.close()
+
     def test_nobody_reads(self):
         """The end of a pipe is no error."""
         self.four()
@@ -446,6 +468,20 @@ which cannot be seen before, are the driver's
                       "is used; give one of the two another UUID", found["notes"])
         os.chmod(f"{self.root}/run/mdev/m0/{A}", 0o777)
         self.assertEqual([n for n in self.json()["notes"] if "too:" in n], [])
+
+    def test_lists(self):
+        """All are sorted by UUID; what may not be used hides nothing."""
+        self.parent("nic", [("nic-mmap", 62)])
+        self.device(B, "nic", "nic-mmap", 3)
+        self.mediator_folder(f"{self.root}/run/mdev", "m0", C)
+        os.chmod(f"{self.root}/run/mdev/m0/{C}", 0o777)
+        self.mediator_folder(f"{self.root}/a", "m0", A)
+        self.mediator_folder(f"{self.root}/b", "m1", C)
+        self.env["MDEV_DEVICES"] = "/a/devices:relative:/b/devices/:/none"
+        devices = self.json()["devices"]
+        self.assertEqual([(d["uuid"], d["path"]) for d in devices], [
+            (A, f"{self.root}/a/devices/{A}"), (B, f"{self.root}/sys/bus/mdev/devices/{B}"),
+            (C, f"{self.root}/b/devices/{C}")])
 
 
 class Mediator(Base):
