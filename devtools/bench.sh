@@ -93,7 +93,7 @@ done
 [[ $launches =~ ^[1-9][0-9]*$ ]] || die "-n takes the number of launches"
 [ ${#parts[@]} -gt 0 ] || parts=("${PARTS[@]}")
 
-build=$REPO/build
+build=$BUILD
 "$REPO/devtools/build.sh" "$build"
 temp_dir work
 missed=0
