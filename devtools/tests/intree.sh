@@ -21,19 +21,6 @@ tree=$(cache_dir)/intree-${source##*/}
 build=${1:-$tree/build}
 temp_dir work
 
-# DPDK reads them from the sources since 25.07, and from version.map before.
-exported_symbols()
-{
-	local folder
-
-	for folder in "$REPO"/drivers/*/*/; do
-		diff <(sed -n 's/^\t\(\w*\);$/\1/p' "$folder/version.map" | sort) \
-			<(sed -n 's/^RTE_EXPORT_INTERNAL_SYMBOL(\(.*\))$/\1/p' "$folder"/*.c |
-				sort) ||
-			{ echo "$folder"; return 1; }
-	done
-}
-
 applies()
 {
 	"$REPO/devtools/intree.sh" "$source" "$tree"
@@ -112,7 +99,6 @@ guest()
 	[ $status -eq 0 ] || echo "FAIL  virtual machine with an IOMMU: exit status $status"
 }
 
-check "in-tree: sources and version.map export the same symbols" exported_symbols
 check "in-tree: goes into the DPDK source package" applies
 check_full "in-tree: the PCI bus's patch is clean for checkpatches.sh" checkpatches
 check_full "in-tree: DPDK builds with its PCI bus on common/vfio" dpdk_build
