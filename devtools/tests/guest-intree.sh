@@ -7,6 +7,7 @@
 . "$REPO/devtools/guest-lib.sh"
 . "$REPO/devtools/tests/checks.sh"
 . "$REPO/devtools/family-lib.sh"
+. "$REPO/devtools/tests/guest-pci-lib.sh"
 
 dpdk=$1
 export LD_LIBRARY_PATH=$dpdk/lib:$dpdk/drivers	# for Debian's dpdk-testpmd
@@ -15,62 +16,26 @@ FAMILY=(--no-telemetry --file-prefix family "${DRIVERS[@]}")
 FAMILY_LCORES=--lcores=0,1
 temp_dir work
 PCI=(0000:00:10.0 0000:00:11.0 0000:00:12.0)	# virtio-net, virtio-net, e1000e
+# shellcheck disable=SC2034	# guest-pci-lib.sh
 PEER=(0000:00:14.0 0000:00:15.0 0000:00:16.0)
 ASK=driver=net_mdev_virtio
 
-# bind ADDRESS DRIVER: have a driver of the kernel for a PCI device
-bind()
-{
-	local device=/sys/bus/pci/devices/$1
-
-	echo "$2" >"$device/driver_override"
-	[ ! -e "$device/driver" ] || echo "$1" >"$device/driver/unbind"
-	echo "$1" >/sys/bus/pci/drivers_probe
-	expect "$1 bound to $2" test "$(basename "$(realpath "$device/driver")")" = "$2"
-}
-
-# peer INDEX NAMESPACE ADDRESS: have the other end in a network namespace
-peer()
-{
-	local interface
-
-	interface=$(ls "/sys/bus/pci/devices/${PEER[$1]}"/virtio*/net)
-	ip netns add "$2"
-	ip netns exec "$2" sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 \
-		net.ipv6.conf.default.disable_ipv6=1
-	ip link set "$interface" netns "$2"
-	ip -n "$2" address add "$3" dev "$interface"
-	ip -n "$2" link set "$interface" up
-}
-
-# pci_start DEVICE...: testpmd with these, which asks for commands
-pci_start()
+# start DEVICE...: testpmd with these, which asks for commands
+start()
 {
 	local device devices=()
 
 	for device; do
 		devices+=(-a "$device")
 	done
-	testpmd_start "$work/testpmd" -l 0,1 --no-telemetry "${DRIVERS[@]}" "${devices[@]}" \
-		-- -i --total-num-mbufs=8192
-	testpmd_wait 1 'testpmd>' 60 || { cat "$work/testpmd"; exit 1; }
+	pci_start "${DRIVERS[@]}" "${devices[@]}"
 }
 
-pci_stop()
+stop()
 {
-	testpmd_quit || { cat "$work/testpmd"; exit 1; }
+	pci_stop
 	# net_virtio disables interrupts before it enables them, which EAL calls an error
 	! grep -E 'mdev_virtio: |vfio: |mdev: |EAL: .*([Cc]annot|BAR|Fail|fail)' "$work/testpmd"
-}
-
-# expect_driver PORT NAME
-expect_driver()
-{
-	local found
-
-	testpmd_do show port info "$1"
-	found=$(grep 'Driver name:' "$work/testpmd" | tail -n 1 | awk '{ print $NF }')
-	expect "port $1 driven by $2, not by '$found'" test "$found" = "$2"
 }
 
 # passes NAMESPACE ADDRESS MIB: from "left", pings and a file
@@ -95,7 +60,7 @@ patched()
 # and an MSI-X table
 forwards()
 {
-	pci_start "${PCI[0]}" "${PCI[2]}"
+	start "${PCI[0]}" "${PCI[2]}"
 	expect_driver 0 net_virtio
 	expect_driver 1 net_e1000_em
 	testpmd_do start
@@ -105,13 +70,13 @@ forwards()
 	testpmd_do port start all
 	testpmd_do start
 	passes far 192.0.2.3 1
-	pci_stop
+	stop
 }
 
 # What is unmapped and closed is mapped and opened again.
 hotplug()
 {
-	pci_start "${PCI[0]}"
+	start "${PCI[0]}"
 	for _ in 1 2; do
 		testpmd_do port attach "${PCI[2]}"
 		expect_driver 1 net_e1000_em
@@ -123,7 +88,7 @@ hotplug()
 		testpmd_do port close 1
 		testpmd_do device detach "${PCI[2]}"
 	done
-	pci_stop
+	stop
 }
 
 # A secondary process has the BARs where the primary has them.

@@ -7,6 +7,7 @@
 . "$REPO/devtools/guest-lib.sh"
 . "$REPO/devtools/tests/checks.sh"
 . "$REPO/devtools/family-lib.sh"
+. "$REPO/devtools/tests/guest-pci-lib.sh"
 
 build=$1
 FAMILY=(--no-telemetry --file-prefix family -d "$build/drivers")
@@ -15,67 +16,9 @@ temp_dir work
 A=aaaaaaaa-0000-4000-8000-00000000000a
 # For DPDK, and who is on the other end of each
 PCI=(0000:00:10.0 0000:00:11.0)
+# shellcheck disable=SC2034	# guest-pci-lib.sh
 PEER=(0000:00:12.0 0000:00:13.0)
 ASK=driver=net_mdev_virtio
-
-# bind ADDRESS DRIVER: have a driver of the kernel for a PCI device
-bind()
-{
-	local device=/sys/bus/pci/devices/$1
-
-	echo "$2" >"$device/driver_override"
-	[ ! -e "$device/driver" ] || echo "$1" >"$device/driver/unbind"
-	echo "$1" >/sys/bus/pci/drivers_probe
-	expect "$1 bound to $2" test "$(basename "$(realpath "$device/driver")")" = "$2"
-}
-
-# peer INDEX NAMESPACE ADDRESS: have the other end in a network namespace
-peer()
-{
-	local interface
-
-	interface=$(ls "/sys/bus/pci/devices/${PEER[$1]}"/virtio*/net)
-	ip netns add "$2"
-	ip netns exec "$2" sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 \
-		net.ipv6.conf.default.disable_ipv6=1
-	ip link set "$interface" netns "$2"
-	ip -n "$2" address add "$3" dev "$interface"
-	ip -n "$2" link set "$interface" up
-}
-
-# pci_start EAL_ARGUMENT... [-- TESTPMD_ARGUMENT...]: testpmd, which asks for commands
-pci_start()
-{
-	local eal=()
-
-	while [ $# -gt 0 ] && [ "$1" != -- ]; do
-		eal+=("$1")
-		shift
-	done
-	[ $# -eq 0 ] || shift
-	testpmd_start "$work/testpmd" -l 0,1 --no-telemetry "${eal[@]}" -- -i \
-		--total-num-mbufs=8192 "$@"
-	testpmd_wait 1 'testpmd>' 60 || { cat "$work/testpmd"; exit 1; }
-}
-
-pci_stop()
-{
-	testpmd_quit || { cat "$work/testpmd"; exit 1; }
-}
-
-# expect_driver PORT NAME
-expect_driver()
-{
-	local found
-
-	testpmd_do show port info "$1"
-	found=$(grep 'Driver name:' "$work/testpmd" | tail -n 1 | awk '{ print $NF }')
-	[ "$found" = "$2" ] || {
-		cat "$work/testpmd"
-		echo "expected port $1 driven by $2, not by '$found'"
-		exit 1
-	}
-}
 
 # transfer_checked MIB
 transfer_checked()
