@@ -166,6 +166,22 @@ send_unheard(uint16_t count)
 	return fake_virtio.kicks == before ? sent : -1;
 }
 
+/* The index stays where it is for more than two rounds. */
+static int
+check_left_behind(void)
+{
+	unsigned int before, taken, all;
+
+	for (all = 0; all < 3 * RING; all += taken) {
+		before = fake_virtio.kicks;
+		taken = send_frames(layout_random(16) + 1);
+		TEST_ASSERT(taken > 0, "not sent");
+		TEST_ASSERT(fake_virtio.kicks > before, "%u behind: asleep for ever", all);
+		TEST_ASSERT_SUCCESS(drain(), "the driver broke a rule");
+	}
+	return TEST_SUCCESS;
+}
+
 /*
  * What QEMU does when its peer had no buffers for a while: it says that it wants to hear
  * of the next descriptor, takes that one and all others, and sleeps. It waits for ever if
@@ -188,6 +204,7 @@ test_index_behind(void)
 		TEST_ASSERT(send_frames(layout_random(16) + 1) > 0, "not sent");
 		TEST_ASSERT(fake_virtio.kicks > before, "at %u: asleep for ever", at);
 		TEST_ASSERT_SUCCESS(drain(), "the driver broke a rule");
+		TEST_ASSERT_SUCCESS(check_left_behind(), "at %u", at);
 		at += sent;
 	}
 	return TEST_SUCCESS;

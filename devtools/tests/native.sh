@@ -142,7 +142,8 @@ telemetry()
 	ask /mdev_virtio/info,2 ': null'
 	rm -f "$work/enough"
 	while [ ! -e "$work/enough" ]; do
-		printf '/mdev_virtio/info,%s\n' 0 1 0 1 0 1
+		printf '/mdev_virtio/info,%s\n/ethdev/xstats,%s\n/ethdev/dump_priv,%s\n' \
+			0 0 0 1 1 1
 		printf '/mdev/info,%s\n' "${UUIDS[@]}"
 	done | timeout 60 dpdk-telemetry.py -f "native$$" >"$work/answers" 2>&1 &
 	asking=$!

@@ -88,6 +88,7 @@ print_queues(FILE *file, const struct rte_eth_dev *dev)
 	const struct virtqueue *vq;
 	uint16_t i;
 
+	mdev_virtio_queues_lock();
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
 			print_queue(file, "receive", i, vq);
@@ -100,6 +101,7 @@ print_queues(FILE *file, const struct rte_eth_dev *dev)
 	vq = mdev_virtio_hw(dev)->cvq.vq;
 	if (vq != NULL)
 		print_queue(file, "control", 0, vq);
+	mdev_virtio_queues_unlock();
 }
 
 static void
@@ -132,6 +134,8 @@ mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 
+	if (dev->process_private == NULL)
+		return -ENODEV; /* it is being closed */
 	fprintf(file, "transport: %s\n", mdev_virtio_transport(dev)->ops->name);
 	fprintf(file, "features: 0x%016" PRIx64 "\n", hw->features);
 	mdev_virtio_features_print(file, "  ", hw->features);

@@ -33,6 +33,8 @@ dev_configure(struct rte_eth_dev *dev)
 	const struct rte_eth_conf *conf = &dev->data->dev_conf;
 	int ret;
 
+	/* nobody looks at the queues of a port that is not configured: ethdev may free the list */
+	mdev_virtio_queues_sync();
 	/* RSS is what a device without it does too, in its own way */
 	if ((conf->rxmode.mq_mode != RTE_ETH_MQ_RX_NONE &&
 			conf->rxmode.mq_mode != RTE_ETH_MQ_RX_RSS) ||

@@ -259,7 +259,7 @@ bool mdev_virtio_restart_possible(const struct rte_eth_dev *dev,
  * that are marked as stopped are empty then, all others go on. why: for the line that says
  * what was lost. With own, -ENOSPC if too many queues were replaced already: nothing has
  * happened then. All other failures are logged, but not that they leave the port as a
- * recovery that failed.
+ * recovery that failed. The caller looks at the link when it has given the lock back.
  */
 int mdev_virtio_restart(struct rte_eth_dev *dev, struct virtqueue *own,
 		const char *why);
@@ -497,8 +497,14 @@ extern const struct eth_dev_ops mdev_virtio_secondary_ops;
 /* From now on telemetry reads the port, or does not. */
 void mdev_virtio_telemetry_add(const struct rte_eth_dev *dev);
 void mdev_virtio_telemetry_remove(const struct rte_eth_dev *dev);
-/* To free queues that the port no longer has: wait for telemetry that found them there. */
-void mdev_virtio_telemetry_sync(void);
+/*
+ * Around a look at queues by who does not control the port: telemetry asks for statistics and
+ * dumps, too, in its own thread. Nothing that waits for the device is done in between.
+ */
+void mdev_virtio_queues_lock(void);
+void mdev_virtio_queues_unlock(void);
+/* To free queues that the port no longer has: wait for who has found them there. */
+void mdev_virtio_queues_sync(void);
 
 /* mdev_virtio_dump.c */
 const char *mdev_virtio_layout_name(uint64_t features);

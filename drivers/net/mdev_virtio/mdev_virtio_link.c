@@ -74,7 +74,7 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 
 	if (running && before % 2 != 0)
 		return -1;
-	/* whether it asks for a reset is looked at in any case */
+	/* but for a restart, whether it asks for a reset is looked at in any case */
 	if (running && !mdev_virtio_recovering(dev) &&
 			!mdev_virtio_needs_reset(dev) &&
 			!mdev_virtio_hw(dev)->link_down &&

@@ -190,7 +190,7 @@ free_replaced(struct rte_eth_dev *dev, bool all)
 		}
 		*link = vq->pause.next;
 		recovery->nr_replaced--;
-		mdev_virtio_telemetry_sync();
+		mdev_virtio_queues_sync();
 		mdev_virtio_queue_free(dev, vq);
 	}
 }

@@ -71,7 +71,8 @@ mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 	vq->turn = vq;
 	vq->free_thresh = free_thresh(conf->rx_free_thresh, nb_desc);
 	vq->deferred = conf->rx_deferred_start != 0;
-	dev->data->rx_queues[index] = vq;
+	/* whoever finds it there finds it complete */
+	__atomic_store_n(&dev->data->rx_queues[index], vq, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -89,7 +90,7 @@ mdev_virtio_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 		return -rte_errno;
 	vq->free_thresh = free_thresh(conf->tx_free_thresh, nb_desc);
 	vq->deferred = conf->tx_deferred_start != 0;
-	dev->data->tx_queues[index] = vq;
+	__atomic_store_n(&dev->data->tx_queues[index], vq, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -144,11 +145,12 @@ rx_siblings_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
 
 	if (siblings == NULL)
 		return;
+	mdev_virtio_queues_lock();
 	for (sibling = siblings; sibling != NULL; sibling = sibling->sibling)
 		virtqueue_stats_add(&vq->stats, &sibling->stats);
 	vq->sibling = NULL;
+	mdev_virtio_queues_unlock();
 	vq->turn = vq;
-	mdev_virtio_telemetry_sync();
 	free_list(dev, &siblings);
 }
 
@@ -167,7 +169,7 @@ mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 	if (vq == NULL)
 		return;
 	dev->data->rx_queues[index] = NULL;
-	mdev_virtio_telemetry_sync();
+	mdev_virtio_queues_sync();
 	mdev_virtio_queue_free(dev, vq);
 }
 
@@ -177,7 +179,7 @@ mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 	struct virtqueue *vq = dev->data->tx_queues[index];
 
 	dev->data->tx_queues[index] = NULL;
-	mdev_virtio_telemetry_sync();
+	mdev_virtio_queues_sync();
 	queue_free(dev, vq);
 }
 

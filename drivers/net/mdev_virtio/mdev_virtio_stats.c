@@ -56,6 +56,7 @@ mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats))
 	mdev_virtio_qstats *queue = MDEV_VIRTIO_QSTATS(stats, qstats);
 	uint16_t i;
 
+	mdev_virtio_queues_lock();
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		if (dev->data->rx_queues[i] != NULL)
 			add_rx(dev->data->rx_queues[i], i, stats, queue);
@@ -64,6 +65,7 @@ mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats))
 		if (dev->data->tx_queues[i] != NULL)
 			add_tx(dev->data->tx_queues[i], i, stats, queue);
 	}
+	mdev_virtio_queues_unlock();
 	return 0;
 }
 
@@ -158,6 +160,7 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 
 	if (xstats == NULL || n < count)
 		return count;
+	mdev_virtio_queues_lock();
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		sum = rx_stats(dev->data->rx_queues[i]);
 		for (j = 0; j < RTE_DIM(rx_xstats); j++)
@@ -170,6 +173,7 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 		for (j = 0; j < RTE_DIM(tx_xstats); j++)
 			xstats[id++].value = queue_value(&vq->stats, &tx_xstats[j]);
 	}
+	mdev_virtio_queues_unlock();
 	xstats[id++].value = hw->cvq.failed;
 	xstats[id++].value = hw->cvq.timeouts;
 	xstats[id++].value = hw->recovery.succeeded;

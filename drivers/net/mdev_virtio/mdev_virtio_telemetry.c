@@ -37,10 +37,22 @@ mdev_virtio_telemetry_remove(const struct rte_eth_dev *dev)
 }
 
 void
-mdev_virtio_telemetry_sync(void)
+mdev_virtio_queues_lock(void)
 {
 	pthread_mutex_lock(&ports_lock);
+}
+
+void
+mdev_virtio_queues_unlock(void)
+{
 	pthread_mutex_unlock(&ports_lock);
+}
+
+void
+mdev_virtio_queues_sync(void)
+{
+	mdev_virtio_queues_lock();
+	mdev_virtio_queues_unlock();
 }
 
 static void
@@ -94,13 +106,16 @@ add_refused(struct rte_tel_data *d, const struct rte_eth_dev *dev)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	struct rte_tel_data *part = rte_tel_data_alloc();
-	struct virtqueue_stats rx, tx;
+	struct virtqueue_stats rx = { .packets = 0 }, tx = { .packets = 0 };
 	unsigned int broken = 0;
 
 	if (part == NULL)
 		return;
-	rx = sum_queues(dev->data->rx_queues, dev->data->nb_rx_queues, &broken);
-	tx = sum_queues(dev->data->tx_queues, dev->data->nb_tx_queues, &broken);
+	/* ethdev frees the lists of a port that it does not call configured any more */
+	if (dev->data->dev_configured != 0) {
+		rx = sum_queues(dev->data->rx_queues, dev->data->nb_rx_queues, &broken);
+		tx = sum_queues(dev->data->tx_queues, dev->data->nb_tx_queues, &broken);
+	}
 	rte_tel_data_start_dict(part);
 	MDEV_VIRTIO_TEL_ADD_UINT(part, "rx_errors", rx.errors);
 	MDEV_VIRTIO_TEL_ADD_UINT(part, "rx_clamped_lengths", rx.clamped);

@@ -158,6 +158,7 @@ virtqueue_reset(struct virtqueue *vq, bool packed)
 	vq->broken = false;
 	vq->attention = false;
 	vq->packed = packed;
+	vq->event_behind = UINT32_MAX; /* no event that names a descriptor */
 	if (packed)
 		init_packed(vq);
 	else

@@ -200,6 +200,7 @@ struct virtqueue {
 	uint8_t burst;                 /* which function: BURST_* of virtio_burst.h */
 	uint16_t port_id;
 	uint16_t index;
+	uint32_t event_behind;         /* packed: the device's event that lay behind last */
 	uint64_t offloads;             /* RTE_ETH_RX_OFFLOAD_* or TX that bursts care for */
 	struct rte_mbuf *inject;       /* transmit: virtqueue_inject(); atomic */
 	struct virtqueue *sibling;     /* receive: is polled with this one, and so on */

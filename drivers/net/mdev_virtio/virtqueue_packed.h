@@ -186,7 +186,7 @@ packed_publish(struct virtqueue *vq, uint16_t position, uint64_t word)
  * a device that is busy has flags to say that it needs no telling.
  */
 static VIRTIO_BURST_INLINE bool
-packed_wants_kick(const struct virtqueue *vq)
+packed_wants_kick(struct virtqueue *vq)
 {
 	uint32_t both = *(const volatile virtqueue_word32 *)vq->device_event;
 	struct vring_packed_desc_event event;
@@ -202,7 +202,12 @@ packed_wants_kick(const struct virtqueue *vq)
 	at = off_wrap & 0x7fff;
 	if ((off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR) == 0)
 		at += vq->size;
-	return ((at - vq->head) & round) >= virtqueue_free_count(vq);
+	/* positions run over two rounds: far behind would look like ahead again */
+	if (both != vq->event_behind &&
+			((at - vq->head) & round) < virtqueue_free_count(vq))
+		return false;
+	vq->event_behind = both;
+	return true;
 }
 
 static VIRTIO_BURST_INLINE void
