@@ -217,7 +217,8 @@ another_dpdk()
 	samples=$("$REPO/devtools/mdev-samples.sh" 6.1) || samples=
 	guest
 	check "the kernel's log has no warning" kernel_log
-	pci
+	say "tests on the PCI bus, with an emulated IOMMU"
+	"$REPO/devtools/tests/pci.sh" "$build"
 	check "quickstart.sh --vm" quickstart --vm
 	for what in "coverage" "tests for arm64" "tests with programs of others"; do
 		echo "skip  $what: with the distribution's DPDK only"

@@ -74,7 +74,7 @@ pci_id_fits(uint16_t wanted, uint16_t is)
  * Returns 0, a positive value if none fits, or a negative errno.
  */
 static int
-match_open(const struct rte_mdev_driver *drv, const struct rte_mdev_device *mdev)
+match_open(const struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 {
 	const struct rte_mdev_id *id;
 	struct vfio_pci_ids pci = { 0 };
@@ -94,6 +94,7 @@ match_open(const struct rte_mdev_driver *drv, const struct rte_mdev_device *mdev
 			if (ret < 0)
 				return ret; /* common/vfio said why */
 			known = true;
+			MDEV_PRIVATE(mdev)->pci = pci;
 		}
 		if (pci_id_fits(id->vendor_id, pci.vendor) &&
 				pci_id_fits(id->device_id, pci.device))

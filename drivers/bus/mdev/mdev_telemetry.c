@@ -13,7 +13,6 @@
 #include <rte_telemetry.h>
 
 #include <vfio_irq.h>
-#include <vfio_pci.h>
 #include <vfio_region.h>
 
 #include "private.h"
@@ -174,12 +173,15 @@ add_irq(struct rte_tel_data *d, const char *name, const struct vfio_irq *irq)
 	add_part(d, name, part);
 }
 
-/* A region that the device does not have, or does not tell of, is left out. */
+/*
+ * What is known. A device is asked for nothing here: one that does not answer in time is
+ * given up, and whoever changes the list of devices would wait for that.
+ */
 static void
 add_regions(struct rte_tel_data *d, struct vfio_dev *vfio, bool pci)
 {
 	struct rte_tel_data *regions = rte_tel_data_alloc();
-	struct vfio_region *region;
+	const struct vfio_region *region;
 	char number[16];
 	uint32_t i;
 
@@ -187,7 +189,8 @@ add_regions(struct rte_tel_data *d, struct vfio_dev *vfio, bool pci)
 		return;
 	rte_tel_data_start_dict(regions);
 	for (i = 0; i < vfio_dev_num_regions(vfio); i++) {
-		if (vfio_region_get(vfio, i, &region) == 0 && region->size > 0)
+		region = vfio_region_known(vfio, i);
+		if (region != NULL && region->size > 0)
 			add_region(regions, index_name(pci_regions,
 				pci ? RTE_DIM(pci_regions) : 0, i, number), region);
 	}
@@ -195,7 +198,7 @@ add_regions(struct rte_tel_data *d, struct vfio_dev *vfio, bool pci)
 }
 
 static void
-add_irqs(struct rte_tel_data *d, struct vfio_dev *vfio, bool pci)
+add_irqs(struct rte_tel_data *d, const struct vfio_dev *vfio, bool pci)
 {
 	struct rte_tel_data *irqs = rte_tel_data_alloc();
 	struct vfio_irq irq;
@@ -206,7 +209,7 @@ add_irqs(struct rte_tel_data *d, struct vfio_dev *vfio, bool pci)
 		return;
 	rte_tel_data_start_dict(irqs);
 	for (i = 0; i < vfio_dev_num_irqs(vfio); i++) {
-		if (vfio_irq_get(vfio, i, &irq) == 0 && irq.count > 0)
+		if (vfio_irq_known(vfio, i, &irq) && irq.count > 0)
 			add_irq(irqs, index_name(pci_irqs,
 				pci ? RTE_DIM(pci_irqs) : 0, i, number), &irq);
 	}
@@ -215,21 +218,20 @@ add_irqs(struct rte_tel_data *d, struct vfio_dev *vfio, bool pci)
 
 /* What only an open device tells. */
 static void
-add_open(struct rte_tel_data *d, struct vfio_dev *vfio)
+add_open(struct rte_tel_data *d, const struct mdev_private *priv)
 {
+	struct vfio_dev *vfio = priv->pub.vfio;
 	bool pci = (vfio_dev_flags(vfio) & VFIO_DEVICE_FLAGS_PCI) != 0;
 	char text[RTE_TEL_MAX_STRING_LEN];
-	struct vfio_pci_ids ids;
 
 	rte_tel_data_add_dict_string(d, "transport", vfio_dev_transport(vfio));
-	if (pci && vfio_pci_read_ids(vfio, &ids) == 0) {
-		snprintf(text, sizeof(text), "%04x:%04x", ids.vendor, ids.device);
+	if (priv->pci.vendor != 0) {
+		snprintf(text, sizeof(text), "%04x:%04x", priv->pci.vendor,
+			priv->pci.device);
 		rte_tel_data_add_dict_string(d, "pci", text);
 	}
 	add_regions(d, vfio, pci);
-	/* a secondary process has no interrupts */
-	if (vfio_dev_owner(vfio) == VFIO_DEV_OWNED)
-		add_irqs(d, vfio, pci);
+	add_irqs(d, vfio, pci);
 }
 
 static void
@@ -246,7 +248,7 @@ add_device(struct rte_tel_data *d, const struct mdev_private *priv)
 	rte_tel_data_add_dict_string(d, "driver",
 		priv->is_open ? mdev->driver->driver.name : "");
 	if (priv->is_open)
-		add_open(d, mdev->vfio);
+		add_open(d, priv);
 }
 
 static int

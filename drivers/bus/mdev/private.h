@@ -21,6 +21,8 @@
 #include <rte_log.h>
 #include <rte_prefetch.h>
 
+#include <vfio_pci.h>
+
 #include "bus_mdev_driver.h"
 
 extern int mdev_bus_logtype;
@@ -56,6 +58,7 @@ struct mdev_private {
 	bool is_published;            /**< Owned by mdev_mp.c. */
 	TAILQ_ENTRY(mdev_private) known; /**< Owned by mdev_telemetry.c. */
 	bool is_open;                 /**< Owned by mdev_telemetry.c. */
+	struct vfio_pci_ids pci;      /**< If a driver asks for it; vendor 0: not read. */
 	int borrowed_fd;              /**< Secondary: pub.vfio's; -1: none. */
 	struct rte_intr_handle *request; /**< REQ interrupt; NULL: not enabled. */
 	struct rte_intr_handle *gone; /**< End of the mediator; NULL: not watched. */

@@ -41,7 +41,23 @@ vfio_irq_get(struct vfio_dev *dev, uint32_t index, struct vfio_irq *irq)
 		return ret;
 	irq->flags = info.flags;
 	irq->count = info.count;
+	/* a device says the same each time */
+	if (!__atomic_load_n(&dev->irqs[index].known, __ATOMIC_RELAXED)) {
+		dev->irqs[index].irq = *irq;
+		__atomic_store_n(&dev->irqs[index].known, true, __ATOMIC_RELEASE);
+	}
 	return 0;
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_irq_known)
+bool
+vfio_irq_known(const struct vfio_dev *dev, uint32_t index, struct vfio_irq *irq)
+{
+	if (index >= dev->num_irqs ||
+			!__atomic_load_n(&dev->irqs[index].known, __ATOMIC_ACQUIRE))
+		return false;
+	*irq = dev->irqs[index].irq;
+	return true;
 }
 
 /* The REQ interrupt of a borrowed device is its owner's. */

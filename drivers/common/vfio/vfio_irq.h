@@ -11,6 +11,7 @@
  * The caller owns the eventfds and keeps them open while they are set.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_compat.h>
@@ -56,6 +57,22 @@ struct vfio_irq {
  */
 __rte_internal
 int vfio_irq_get(struct vfio_dev *dev, uint32_t index, struct vfio_irq *irq);
+
+/**
+ * Get what the device said of an interrupt index when it was asked last; it is not asked.
+ * Any thread may call this while the device is open.
+ *
+ * @param dev
+ *   The device.
+ * @param index
+ *   Interrupt index.
+ * @param[out] irq
+ *   What the device said.
+ * @return
+ *   Whether it was asked.
+ */
+__rte_internal
+bool vfio_irq_known(const struct vfio_dev *dev, uint32_t index, struct vfio_irq *irq);
 
 /**
  * Enable vectors: each interrupt of vector ``start + i`` adds 1 to ``fds[i]``.

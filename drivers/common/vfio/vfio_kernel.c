@@ -97,9 +97,12 @@ group_is_used(int group)
 	return kdev != NULL;
 }
 
-/* Does this process have a VFIO group open, by whatever way? */
-static bool
-group_is_open(void)
+/*
+ * Does this process have a VFIO group open, by whatever way? NULL: any group.
+ * Returns 1 or 0, or a negative errno if that cannot be seen.
+ */
+static int
+group_is_open(const char *path)
 {
 	static const char group_path[] = "/dev/vfio/";
 	char link[PATH_MAX], target[PATH_MAX];
@@ -110,15 +113,19 @@ group_is_open(void)
 
 	dir = opendir("/proc/self/fd");
 	if (dir == NULL)
-		return true; /* not known: touch nothing */
+		return -errno;
 	while (!found && (dirent = readdir(dir)) != NULL) {
 		snprintf(link, sizeof(link), "/proc/self/fd/%s", dirent->d_name);
 		len = readlink(link, target, sizeof(target) - 1);
 		if (len < 0)
 			continue;
 		target[len] = '\0';
-		found = strncmp(target, group_path, strlen(group_path)) == 0 &&
-			strcmp(target, "/dev/vfio/vfio") != 0;
+		if (path != NULL)
+			found = strcmp(target, path) == 0;
+		else
+			found = strncmp(target, group_path,
+					strlen(group_path)) == 0 &&
+				strcmp(target, "/dev/vfio/vfio") != 0;
 	}
 	closedir(dir);
 	return found;
@@ -141,7 +148,7 @@ kernel_clear_group(int group)
 		close(fd);
 		rte_vfio_clear_group(fd);
 	}
-	if (rte_eal_process_type() == RTE_PROC_PRIMARY && !group_is_open())
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY && group_is_open(NULL) == 0)
 		rte_mem_event_callback_unregister("vfio_mem_event_clb", NULL);
 }
 
@@ -193,6 +200,9 @@ kernel_check_group(const char *addr, int group)
 		return 0;
 	}
 	err = errno;
+	/* the application may have bound it to a container of its own */
+	if (err == EBUSY && group_is_open(path) == 1)
+		return 0;
 	switch (err) {
 	case EBUSY:
 		VFIO_LOG(ERR, "%s: in use by another process or a virtual machine (%s is busy): stop that one, or block this device with -b",

@@ -217,6 +217,8 @@ vfio_pci_exclude_msix(struct vfio_dev *dev)
 	if (ret < 0)
 		return ret == -EINVAL ? list_broken(dev) : ret;
 	table = rte_le_to_cpu_32(raw);
+	if ((table & PCI_MSIX_TABLE_BIR) >= PCI_STD_NUM_BARS)
+		return 0; /* reserved: in no BAR */
 	ret = vfio_region_get(dev, table & PCI_MSIX_TABLE_BIR, &region);
 	if (ret < 0)
 		return ret;

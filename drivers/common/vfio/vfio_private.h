@@ -60,6 +60,10 @@ struct vfio_dev {
 	uint32_t num_regions;
 	uint32_t num_irqs;
 	uint64_t irqs_enabled;         /* one bit for each interrupt index */
+	struct {
+		bool known;            /* written last; atomic */
+		struct vfio_irq irq;
+	} irqs[VFIO_DEV_MAX_IRQS];
 	pthread_mutex_t regions_lock;  /* held while regions gets an entry */
 	struct vfio_region **regions;  /* num_regions entries, NULL until asked */
 	TAILQ_HEAD(, vfio_dma_range) dma_ranges;

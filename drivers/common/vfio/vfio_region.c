@@ -331,6 +331,19 @@ vfio_region_get(struct vfio_dev *dev, uint32_t index,
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(vfio_region_known)
+const struct vfio_region *
+vfio_region_known(struct vfio_dev *dev, uint32_t index)
+{
+	const struct vfio_region *region;
+
+	if (index >= dev->num_regions || pthread_mutex_trylock(&dev->regions_lock) != 0)
+		return NULL;
+	region = dev->regions[index];
+	pthread_mutex_unlock(&dev->regions_lock);
+	return region;
+}
+
 /* Size of the reservation: a region may end within a page. */
 static size_t
 region_reserved(const struct vfio_region *region)
@@ -380,7 +393,7 @@ vfio_region_map_at(struct vfio_region *region, void *want, bool exact)
 	uint32_t i;
 
 	if (region->addr != NULL || region->nr_areas == 0)
-		return 0;
+		return exact && region->addr != want ? -EADDRINUSE : 0;
 	if (region->flags & VFIO_REGION_INFO_FLAG_READ)
 		prot |= PROT_READ;
 	if (region->flags & VFIO_REGION_INFO_FLAG_WRITE)

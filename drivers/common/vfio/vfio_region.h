@@ -71,6 +71,21 @@ int vfio_region_get(struct vfio_dev *dev, uint32_t index,
 		struct vfio_region **region);
 
 /**
+ * Get a region if the device was asked for it already; it is not asked, and nobody is waited
+ * for. Any thread may call this while the device is open.
+ *
+ * @param dev
+ *   The device.
+ * @param index
+ *   Region index.
+ * @return
+ *   The region, valid until the device is closed; NULL if it is not known, or is just
+ *   being asked for.
+ */
+__rte_internal
+const struct vfio_region *vfio_region_known(struct vfio_dev *dev, uint32_t index);
+
+/**
  * Map the mappable areas of a region. A region without one is left as it is,
  * which is not an error. Mapping a mapped region does nothing. Failures are logged
  * once, with the device's name.
@@ -94,7 +109,8 @@ int vfio_region_map(struct vfio_region *region);
  * @param exact
  *   Whether no other address will do. Otherwise this one is taken if it is free.
  * @return
- *   0 on success, else a negative errno, -EADDRINUSE if the addresses are not free.
+ *   0 on success, else a negative errno, -EADDRINUSE if the addresses are not free, or
+ *   if no other will do and the region is mapped elsewhere, or has nothing to be mapped.
  */
 __rte_internal
 int vfio_region_map_at(struct vfio_region *region, void *want, bool exact);
