@@ -35,6 +35,8 @@ MDEVCTL_TIMEOUT_S = 60
 CTL_TIMEOUT_S = 10   # longer than a mediator takes for anything but a removal
 ANSWER_MAX = 4 << 20
 PCI_ANY = 0xffff
+FIRST_PID_NS = 0xeffffffc  # inode of the first namespace of pids (linux/proc_ns.h)
+NOT_SEEN = "run this as root, outside of containers"
 
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I)
 PMD_INFO = re.compile(rb"PMD_INFO_STRING= (\{[^\0]*\})\0")
@@ -213,8 +215,9 @@ class OpenFiles:
 
     def __init__(self):
         self.pids = {}
-        self.complete = True  # all processes could be looked at
-        for pid in filter(str.isdigit, listdir(f"{sysroot}/proc")):
+        pids = [name for name in listdir(f"{sysroot}/proc") if name.isdigit()]
+        self.complete = self.all_listed(pids)  # all processes could be looked at
+        for pid in pids:
             folder = f"{sysroot}/proc/{pid}/fd"
             try:
                 fds = os.listdir(folder)
@@ -226,10 +229,27 @@ class OpenFiles:
             for fd in fds:
                 try:
                     target = os.readlink(f"{folder}/{fd}")
+                except PermissionError:
+                    self.complete = False
+                    continue
                 except OSError:
                     continue
                 if target.startswith("/dev/vfio/"):
                     self.pids.setdefault(target, set()).add(int(pid))
+
+    @staticmethod
+    def all_listed(pids):
+        """Does /proc list all processes?
+
+        With hidepid it leaves out those of others, of which init is one; in a container it
+        leaves out those outside.
+        """
+        if "1" not in pids:
+            return False
+        try:
+            return bool(sysroot) or os.stat("/proc/self/ns/pid").st_ino == FIRST_PID_NS
+        except OSError:
+            return False
 
     def holders(self, paths):
         """Processes that have one of these open; None if nobody knows."""
@@ -275,7 +295,7 @@ def read_drivers(places):
                 ids = [{"device_api": entry["device_api"], "type": entry["type"],
                         "parent": entry["parent"], "pci": pci_text(*entry["pci"])}
                        for entry in info.get("mdev_ids", [])]
-                name = info["name"]
+                name = printable(info["name"])
             except (AttributeError, KeyError, TypeError, ValueError):
                 continue  # of another tool
             if ids:
@@ -316,14 +336,18 @@ class Parent:
 
     def __init__(self, world, path):
         self.world, self.path = world, path
-        self.name = os.path.basename(path)
+        self.name = printable(os.path.basename(path))
         self.note = None     # what is wrong with it
         self.clients = None  # of a mediator: process by UUID of the device
+        self.types = []
+        why = distrust(path) if world == USER else None
+        if why:
+            self.note = f"{path}: not used: {why}"
+            return
         types = os.path.join(path, "mdev_supported_types")
         self.types = [self.read_type(types, name) for name in listdir(types)]
         if world == USER:
-            why = distrust(path)
-            self.note = f"{path}: not used: {why}" if why else self.read_clients()
+            self.note = self.read_clients()
 
     @staticmethod
     def read_type(types, name):
@@ -392,7 +416,7 @@ class Parent:
     def as_dict(self):
         """For --json."""
         return {"world": self.world, "parent": self.name, "path": self.path,
-                "note": self.note, "types": self.types}
+                "note": self.note and printable(self.note), "types": self.types}
 
 
 class Device:
@@ -405,12 +429,16 @@ class Device:
         self.distrust = distrust(self.path) if world == USER else None
         self.notes = [f"not used: {self.distrust}"] if self.distrust else []
         self.parent = read_link(self.path, 1)
+        self.type, self.device_api, self.numa_node, self.files = "", "", None, []
+        self.holders = None  # nobody knows
+        self.drivers = []
+        if self.distrust:
+            return
         self.type = read_link(os.path.join(self.path, "mdev_type"))
         self.device_api = read_attr(self.path, "mdev_type", "device_api")
         self.numa_node = self.read_numa_node()
-        self.files = self.find_files() if world == KERNEL else []
-        self.holders = None  # nobody knows
-        self.drivers = []
+        if world == KERNEL:
+            self.files = self.find_files()
 
     def read_numa_node(self):
         """Of the device in user space, else of its parent; None for any."""
@@ -449,7 +477,13 @@ class Device:
         if mediator is None:
             self.notes.append("held by ?: its mediator cannot be asked, as it is no "
                               "dpdk-mdev-mediator: see what it says itself")
-        elif mediator.clients is not None:
+        else:
+            self.find_client(mediator)
+
+    def find_client(self, mediator):
+        """Who has it, as its mediator said last."""
+        self.holders = None
+        if mediator.clients is not None:
             pid = mediator.clients.get(self.uuid)
             self.holders = [] if pid is None else [process(pid)]
 
@@ -464,7 +498,7 @@ class Device:
         return {"uuid": self.uuid, "world": self.world, "path": self.path,
                 "parent": self.parent, "type": self.type, "device_api": self.device_api,
                 "numa_node": self.numa_node, "holders": self.holders,
-                "drivers": self.drivers, "notes": self.notes}
+                "drivers": self.drivers, "notes": [printable(note) for note in self.notes]}
 
 
 def user_roots():
@@ -503,8 +537,9 @@ class Machine:
             path = os.path.join(folder, name)
             if name == "devices" or os.path.islink(path) or not os.path.isdir(path):
                 continue
-            if os.path.isdir(os.path.join(path, "mdev_supported_types")) or \
-                    not os.access(path, os.X_OK):
+            # a folder that is not trusted is said to be, and not looked into
+            if distrust(path) or not os.access(path, os.X_OK) or \
+                    os.path.isdir(os.path.join(path, "mdev_supported_types")):
                 self.parents.append(Parent(USER, path))
 
     def scan(self, world, root):
@@ -542,7 +577,7 @@ def print_table(title, header, rows, nothing):
     if not rows:
         print(nothing)
         return
-    rows = [header] + [[cell or "-" for cell in row] for row in rows]
+    rows = [header] + [[printable(cell) or "-" for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -579,14 +614,14 @@ def notes_of(machine):
     notes = machine.notes + [parent.note for parent in machine.parents if parent.note]
     notes += [f"mdev:{d.uuid}: {note}" for d in devices for note in d.notes]
     if any(d.holders is None and d.files for d in devices):
-        notes.append("held by ?: processes of other users cannot be seen: run this as root")
+        notes.append(f"held by ?: not all processes can be seen: {NOT_SEEN}")
     if devices and not machine.drivers:
         notes.append("driver ?: no driver library says which mediated devices it serves: "
                      "name its folder with --drivers")
     if any(found["if_named"] for d in devices for found in d.drivers):
         notes.append("driver (-a): if the application names the device (-a mdev:<uuid>), and "
                      "if its PCI ids, which cannot be seen before, are the driver's")
-    return notes
+    return [printable(note) for note in notes]
 
 
 def show(machine, as_json):
@@ -622,8 +657,9 @@ def show(machine, as_json):
 def run_mdevctl(*args):
     """Have mdevctl do it."""
     try:
-        done = subprocess.run(["mdevctl", *args], stdin=subprocess.DEVNULL, text=True,
-                              capture_output=True, check=False, timeout=MDEVCTL_TIMEOUT_S)
+        done = subprocess.run(["mdevctl", *args], stdin=subprocess.DEVNULL,
+                              text=True, errors="replace", capture_output=True, check=False,
+                              timeout=MDEVCTL_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise Refused(mdevctl_error(f"no answer in {MDEVCTL_TIMEOUT_S} s")) from None
     if done.returncode != 0:
@@ -656,16 +692,22 @@ def find_parent(machine, args):
 
     having = [parent for parent in machine.parents
               if any(t["type"] == args.create for t in parent.types)]
+    types = sorted({t["type"] for parent in machine.parents for t in parent.types})
+    found = [parent for parent in having if args.parent in (None, parent.name)]
+    not_read = [parent for parent in machine.parents if parent.note and not parent.types and
+                args.parent in (None, parent.name)]
+    if not found and not_read and (args.parent or not types):
+        raise Refused(not_read[0].note)
     if not having:
-        types = sorted({t["type"] for parent in machine.parents for t in parent.types})
         raise Refused(f"no parent has the type {args.create}: "
                       + (f"there are {', '.join(types)}" if types else
                          "load a kernel module that has mediated devices, or start "
                          "dpdk-mdev-mediator"))
-    found = [parent for parent in having if args.parent in (None, parent.name)]
     if not found:
         raise Refused(f"parent {args.parent} has no type {args.create}: name one that has it, "
                       f"with --parent: {names(having)}")
+    # one that does not run, or is not trusted, is no choice while there is another
+    found = [parent for parent in found if not parent.note] or found
     if len(found) > 1:
         if len({parent.name for parent in found}) == 1:
             raise Refused(f"{len(found)} parents are named {found[0].name}: use "
@@ -734,16 +776,25 @@ def remove(machine, args):
     device = machine.devices.get(args.remove)
     if device is None:
         raise Refused(f"mdev:{args.remove}: no such device: see --status")
-    if device.holders and not args.force:
-        holders = ", ".join(map(process_text, device.holders))
-        raise Refused(f"mdev:{device.uuid}: in use by {holders}: end that, or detach the device "
-                      "there; or have it asked to let go (--force)")
     if device.world == USER:
         remove_user(machine, device, args)
     else:
         remove_kernel(device, args)
     if args.json:
         print(json.dumps({"removed": device.uuid}))
+
+
+def must_be_unused(device, args):
+    """Refuse to take a device away from somebody, but with --force."""
+    if args.force:
+        return
+    if device.holders is None:
+        raise Refused(f"mdev:{device.uuid}: who has it cannot be seen: {NOT_SEEN}; or use "
+                      "--force")
+    if device.holders:
+        holders = ", ".join(map(process_text, device.holders))
+        raise Refused(f"mdev:{device.uuid}: in use by {holders}: end that, or detach the device "
+                      "there; or have it asked to let go (--force)")
 
 
 def remove_user(machine, device, args):
@@ -756,9 +807,14 @@ def remove_user(machine, device, args):
     if mediator is None:
         raise Refused(f"mdev:{device.uuid}: {folder} is no mediator's folder: remove the device "
                       "by the program that made it")
-    # without --force nobody had it just now, and nobody is to be waited for
-    wait = args.timeout if args.force else 0
-    mediator.ask(f"remove {device.uuid} {wait * 1000}", wait + CTL_TIMEOUT_S)
+    # somebody may have come since it was asked first
+    why = mediator.read_clients()
+    if why:
+        raise Refused(why)
+    device.find_client(mediator)
+    must_be_unused(device, args)
+    # who comes between that and this is asked to let go; for nobody, the mediator does not wait
+    mediator.ask(f"remove {device.uuid} {args.timeout * 1000}", args.timeout + CTL_TIMEOUT_S)
 
 
 def remove_kernel(device, args):
@@ -767,18 +823,22 @@ def remove_kernel(device, args):
     So it is a process of its own that waits, and goes on when we do not.
     """
     path = os.path.join(device.path, "remove")
+    if device.files:  # else there is nothing to have it by
+        must_be_unused(device, args)
     must_write(path)
     with_mdevctl = uses_mdevctl(args)
     command = ["mdevctl", "stop", "--uuid", device.uuid] if with_mdevctl else \
         ["sh", "-c", 'echo 1 >"$0"', path]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.PIPE, text=True, start_new_session=True)
+                             stderr=subprocess.PIPE, text=True, errors="replace",
+                             start_new_session=True)
+    timeout = max(args.timeout, 1)  # it takes a moment even if nobody has it
     try:
-        said = child.communicate(timeout=args.timeout)[1]
+        said = child.communicate(timeout=timeout)[1]
     except subprocess.TimeoutExpired:
         holders = OpenFiles().holders(device.files)
         who = ", ".join(map(process_text, holders)) if holders else "whoever has it"
-        raise Refused(f"mdev:{device.uuid}: not removed within {args.timeout} s: {who} was asked "
+        raise Refused(f"mdev:{device.uuid}: not removed within {timeout} s: {who} was asked "
                       "to let go: end it; the kernel removes the device then") from None
     if child.returncode != 0 and with_mdevctl:
         raise Refused(mdevctl_error(said))
@@ -863,30 +923,48 @@ To remove a device that nobody uses, and one that somebody does:
     return args
 
 
-def main():
-    """The exit status: 0, or 1 if something was refused."""
+def run():
+    """Do what the command line says."""
     global sysroot
 
     args = parse_args()
     sysroot = os.path.abspath(args.sysroot).rstrip("/") if args.sysroot else ""
     machine = Machine(args.drivers or default_driver_places())
+    if args.create is not None:
+        create(machine, args)
+    elif args.remove is not None:
+        remove(machine, args)
+    else:
+        show(machine, args.json)
+    sys.stdout.flush()
+
+
+def main():
+    """The exit status, as in the guide."""
+    # what a terminal has no letter for is no error
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        if args.create is not None:
-            create(machine, args)
-        elif args.remove is not None:
-            remove(machine, args)
-        else:
-            show(machine, args.json)
-        sys.stdout.flush()
+        run()
+        return 0
     except Refused as refused:
-        print(f"{os.path.basename(sys.argv[0])}: {refused}", file=sys.stderr)
-        return 1
+        said, status = str(refused), 1
     except BrokenPipeError:
         # whoever reads this has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        said, status = f"{where}{error.strerror or error}: put that right, and try again", 1
+        drop_output()  # it may be what cannot be written
     except KeyboardInterrupt:
-        return 130
-    return 0
+        said, status = "interrupted: see --status for what has been done", 130
+    print(f"{os.path.basename(sys.argv[0])}: {printable(said)}", file=sys.stderr)
+    return status
+
+
+def drop_output():
+    """Have what is not written yet make no error when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

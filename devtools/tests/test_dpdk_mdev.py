@@ -4,9 +4,11 @@
 usage: BUILD=folder python3 -m unittest test_dpdk_mdev
 """
 
+import concurrent.futures
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -58,6 +60,7 @@ class Base(unittest.TestCase):
         os.mkdir(self.root)
         self.env = {"PATH": os.environ["PATH"]}
         self.before = ["--sysroot", self.root]
+        self.wrapper = []
         self.drivers = os.path.join(self.work, "drivers")
         self.driver("net_none", [mdev_id("none", None, None)])
 
@@ -70,7 +73,7 @@ class Base(unittest.TestCase):
 
     def run_tool(self, *args, user=None):
         """The tool; what it printed to both, and its exit status."""
-        return subprocess.run([sys.executable, self.tool, *self.before,
+        return subprocess.run([*self.wrapper, sys.executable, self.tool, *self.before,
                                "--drivers", self.drivers, *args], env=self.env, user=user,
                               capture_output=True, text=True, check=False)
 
@@ -92,6 +95,10 @@ class Base(unittest.TestCase):
 
 class MadeUp(Base):
     """Trees of sysfs and proc that are made up."""
+
+    def setUp(self):
+        super().setUp()
+        self.process(1, ["/sbin/init"], "")
 
     def parent(self, name, types, numa=None):
         """A parent in the kernel. types: (name, free) each"""
@@ -223,12 +230,54 @@ which cannot be seen before, are the driver's
         self.assertEqual(found["notes"][:2], [
             f"mdev:{A}: this user may not open /dev/vfio/3: run the application as root, or "
             "give the user read and write permission",
-            "held by ?: processes of other users cannot be seen: run this as root"])
+            "held by ?: not all processes can be seen: run this as root, outside of "
+            "containers"])
         self.refuses(f"no permission to write to {self.root}/sys/class/mdev_bus/nic/"
                      "mdev_supported_types/nic-mmap/create: run this as root",
                      "--create", "nic-mmap", user=NOBODY)
         self.refuses(f"no permission to write to {self.root}/sys/bus/mdev/devices/{D}/remove: "
-                     "run this as root", "--remove", D, user=NOBODY)
+                     "run this as root", "--remove", D, "--force", user=NOBODY)
+
+    def not_seen(self, uuid):
+        """Nobody knows who has it, so it is not removed but with --force."""
+        device = next(d for d in self.json()["devices"] if d["uuid"] == uuid)
+        self.assertIsNone(device["holders"])
+        self.refuses(f"mdev:{uuid}: who has it cannot be seen: run this as root, outside of "
+                     "containers; or use --force", "--remove", uuid)
+        path = f"{self.root}/sys/bus/mdev/devices/{uuid}/remove"
+        self.assertEqual(read(path), "")
+        self.prints("--remove", uuid, "--force")
+        self.assertEqual(read(path), "1\n")
+
+    def test_hidden(self):
+        """/proc without the processes of others, as hidepid has it."""
+        self.four()
+        shutil.rmtree(f"{self.root}/proc/1")
+        holders = [d["holders"] for d in self.json()["devices"]]
+        self.assertEqual([h and h[0]["pid"] for h in holders], [11, 12, 13, None])
+        self.not_seen(D)
+
+    def test_container(self):
+        """/proc of another namespace of pids, which has a process 1, too."""
+        inside = ["unshare", "--pid", "--fork", "--mount-proc"]
+        if os.geteuid() != 0 or subprocess.run([*inside, "true"], check=False,
+                                               stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("needs root, who may make a namespace")
+        self.four()
+        self.wrapper = inside
+        self.before = ["--no-mdevctl"]
+        self.env.update(SYSFS_MDEV_DEVICES=f"{self.root}/sys/bus/mdev/devices",
+                        RUN_MDEV_DEVICES=f"{self.root}/none")
+        self.not_seen(D)
+
+    def test_no_group(self):
+        """What no VFIO driver took cannot be held: that it can be removed is known."""
+        self.parent("nic", [("nic-mmap", 1)])
+        self.device(A, "nic", "nic-mmap", 3)
+        os.remove(f"{self.root}/sys/devices/nic/{A}/iommu_group")
+        shutil.rmtree(f"{self.root}/proc/1")
+        self.prints("--remove", A)
+        self.assertEqual(read(f"{self.root}/sys/devices/nic/{A}/remove"), "1\n")
 
     def test_drivers(self):
         """As mdev_match() of the bus."""
@@ -323,14 +372,15 @@ which cannot be seen before, are the driver's
         self.assertEqual(read(f"{self.root}/sys/devices/nic/{A}/remove"), "1\n")
 
     def test_remove_waits(self):
-        """The kernel waits for who has it: a pipe that nobody reads does, too."""
+        """The kernel waits for who has it: a pipe that nobody reads does, too. It has a second
+        at least, as it takes a moment even if nobody has the device."""
         self.four()
         path = f"{self.root}/sys/devices/gpu0/{B}/remove"
         os.remove(path)
         os.mkfifo(path)
         self.refuses(f"mdev:{B}: not removed within 1 s: VM web1 qemu-system-x86_64 (pid 12) was "
                      "asked to let go: end it; the kernel removes the device then",
-                     "--remove", B, "--force", "--timeout", "1")
+                     "--remove", B, "--force", "--timeout", "0")
         self.assertEqual(read(path), "1\n")
 
     def test_mdevctl(self):
@@ -345,13 +395,14 @@ which cannot be seen before, are the driver's
         self.before = []
         self.env.update(SYSFS_MDEV_DEVICES=f"{self.root}/sys/bus/mdev/devices",
                         RUN_MDEV_DEVICES=f"{self.root}/none")
-        self.prints("--remove", D)
+        # the real /proc may be a container's
+        self.prints("--remove", D, "--force")
         self.assertEqual(read(said), f"stop --uuid {D}\n")
-        self.prints("--remove", D, "--no-mdevctl")
+        self.prints("--remove", D, "--force", "--no-mdevctl")
         self.assertEqual(read(said), f"stop --uuid {D}\n")
         write(f"{self.work}/bin/mdevctl", "#!/bin/sh\necho no\n echo way >&2\nexit 3\n")
         self.refuses("mdevctl: way: put that right, or do without it (--no-mdevctl)",
-                     "--remove", D)
+                     "--remove", D, "--force")
 
     def test_usage(self):
         for args, said in (
@@ -415,6 +466,54 @@ which cannot be seen before, are the driver's
                           "the user of the application (chown), or run both as that user",
                           self.json()["notes"])
 
+    def test_parents_of_no_use(self):
+        """A mediator that has ended, or is not trusted, is no choice beside another parent."""
+        self.parent("nic", [("virtio_net", 3)])
+        run = f"{self.root}/run/mdev"
+        self.mediator_folder(run, "m0", A)
+        os.chmod(self.mediator_folder(run, "m1", B), 0o777)
+        self.assertEqual(self.json("--create", "virtio_net")["parent"], "nic")
+        self.assertIn("mediator m0 does not run: ", self.run_tool(
+            "--create", "virtio_net", "--parent", "m0").stderr)
+
+    def test_not_looked_into(self):
+        """What is below a folder that is not trusted is not read."""
+        run = f"{self.root}/run/mdev"
+        os.chmod(self.mediator_folder(run, "m0", A), 0o777)
+        os.chmod(f"{self.mediator_folder(run, 'm1', B)}/{B}", 0o777)
+        write(f"{run}/m1/{B}/numa_node", "1\n")
+        os.mkdir(f"{run}/m2")
+        os.chmod(f"{run}/m2", 0o777)
+        found = self.json()
+        self.assertEqual([(p["parent"], [t["type"] for t in p["types"]])
+                          for p in found["parents"]],
+                         [("m0", []), ("m1", ["virtio_net"]), ("m2", [])])
+        self.assertEqual([(d["parent"], d["type"], d["device_api"], d["numa_node"])
+                          for d in found["devices"]],
+                         [("m0", "", "", None), ("m1", "", "", None)])
+        self.refuses("no parent has the type x: there are virtio_net", "--create", "x")
+        self.refuses(f"{run}/m0: not used: others may write to {run}/m0, and could put anything "
+                     "there: take that away (chmod go-w)",
+                     "--create", "virtio_net", "--parent", "m0")
+
+    def test_odd_names(self):
+        """Folders whose names a terminal would obey, or has no letters for."""
+        run = f"{self.root}/run/mdev"
+        self.mediator_folder(run, "m\x1b[2J", A)
+        os.chmod(self.mediator_folder(run, "n\n\udc80\u20ac", B), 0o777)
+        self.env["PYTHONIOENCODING"] = "ascii"
+        out = self.prints()
+        self.assertTrue(out.isascii())
+        self.assertEqual([c for c in out if c != "\n" and not c.isprintable()], [])
+        self.assertIn("mediator m\\x1b[2J does not run: ", out)
+        self.assertIn(f"\n{run}/n\\x0a\\xdc80\\u20ac: not used: others may write to "
+                      f"{run}/n\\x0a\\xdc80\\u20ac, ", out)
+        done = self.run_tool("--remove", B)
+        self.assertTrue(done.stderr.startswith(f"dpdk-mdev.py: mdev:{B}: others may write to "))
+        self.assertEqual(done.stderr.count("\n"), 1)
+        notes = [note for d in self.json()["devices"] for note in d["notes"]]
+        self.assertEqual([note for note in notes if not note.isprintable()], [])
+
     def test_other_mediator(self):
         """One that has folders of this form, and nothing to ask."""
         folder = self.mediator_folder(f"{self.root}/run/mdev", "m0", A)
@@ -443,11 +542,67 @@ which cannot be seen before, are the driver's
                 self.assertEqual(self.json()["notes"][0], note)
 
     @staticmethod
-    def serve(ctl, answer):
-        client = ctl.accept()[0]
-        client.recv(100)
-        client.sendall(answer)
-        client.close()
+    def serve(ctl, *answers):
+        """Answer once each; what was asked."""
+        asked = []
+        for answer in answers:
+            with ctl.accept()[0] as client:
+                asked.append(client.recv(100))
+                client.sendall(answer)
+        return asked
+
+    def test_came_since(self):
+        """Who comes after the mediator was asked first is not cut off."""
+        folder = self.mediator_folder(f"{self.root}/run/mdev", "m0", A)
+        write(f"{folder}/{A}/socket", "")
+        self.process(7, ["fw"], "")
+        line = f"{A} client 7\n".encode()
+        held = b"ok %d\n%s" % (len(line), line)
+        with socket.socket(socket.AF_UNIX) as ctl, \
+                concurrent.futures.ThreadPoolExecutor() as pool:
+            ctl.bind(f"{folder}/ctl")
+            ctl.listen()
+            ctl.settimeout(60)
+            asked = pool.submit(self.serve, ctl, b"ok 0\n", held)
+            self.refuses(f"mdev:{A}: in use by fw (pid 7): end that, or detach the device there; "
+                         "or have it asked to let go (--force)", "--remove", A)
+            self.assertEqual(asked.result(), [b"list\n", b"list\n"])
+            # and who comes still later has the time to let go
+            asked = pool.submit(self.serve, ctl, b"ok 0\n", b"ok 0\n", b"ok 0\n")
+            self.prints("--remove", A, "--timeout", "3")
+            self.assertEqual(asked.result()[2], f"remove {A} 3000\n".encode())
+            asked = pool.submit(self.serve, ctl, held, held, b"ok 0\n")
+            self.prints("--remove", A, "--force", "--timeout", "0")
+            self.assertEqual(asked.result()[2], f"remove {A} 0\n".encode())
+
+    def test_interrupted(self):
+        """^C while a mediator does not answer."""
+        folder = self.mediator_folder(f"{self.root}/run/mdev", "m0", A)
+        with socket.socket(socket.AF_UNIX) as ctl:
+            ctl.bind(f"{folder}/ctl")
+            ctl.listen()
+            ctl.settimeout(60)
+            with subprocess.Popen(
+                    [sys.executable, self.tool, *self.before], env=self.env, text=True,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    # a shell has what it runs in the background ignore it
+                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
+                with ctl.accept()[0] as client:
+                    client.recv(100)
+                    process.send_signal(signal.SIGINT)
+                    said = process.communicate()
+        self.assertEqual(said, ("", "dpdk-mdev.py: interrupted: see --status for what has been "
+                                "done\n"))
+        self.assertEqual(process.returncode, 130)
+
+    def test_nothing_written(self):
+        """Output that goes nowhere is an error in one line."""
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([sys.executable, self.tool, *self.before], env=self.env,
+                                  stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.stderr, "dpdk-mdev.py: No space left on device: put that right, "
+                         "and try again\n")
+        self.assertEqual(done.returncode, 1)
 
     def test_nobody_reads(self):
         """The end of a pipe is no error."""
