@@ -9,8 +9,8 @@
 # build-intree-RELEASE in this repository by default. One that is there is brought up to
 # date, and a file that is as it should be is not touched: ninja builds what changed.
 #
-#   -p DIR  write the series into DIR as well, as git-send-email takes it, signed off
-#           by the identity that git is configured with
+#   -p DIR  write the series into DIR as well, which is new or empty, as git-send-email
+#           takes it, signed off by the identity that git is configured with
 #   -h      print this help
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib.sh"
@@ -148,6 +148,11 @@ if [ -n "$series" ]; then
 	command -v git >/dev/null || need_packages git
 	mkdir -p "$series"
 	series=$(realpath "$series")
+	# what is there would be taken for patches of this series, numbered and sent
+	[ -z "$(ls -A "$series")" ] || die "$series is not empty: name another folder for -p"
+	# within a git hook these name the repository that the hook is of
+	unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY \
+		GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_PREFIX
 fi
 
 temp_dir work

@@ -34,17 +34,32 @@ applies()
 	expect "nothing touched the second time" test -z "$(find "$tree" -newer "$tree/.before")"
 }
 
+# Also from a git hook, whose environment names a repository of its own.
+series()
+{
+	local who=test
+
+	need_packages git
+	export GIT_AUTHOR_NAME=$who GIT_AUTHOR_EMAIL=$who@$who GIT_COMMITTER_NAME=$who \
+		GIT_COMMITTER_EMAIL=$who@$who
+	GIT_DIR=$work/hook GIT_WORK_TREE=$work GIT_INDEX_FILE=$work/hook/index \
+		"$REPO/devtools/intree.sh" -p "$work/series" "$source" "$tree"
+	expect "the hook's repository untouched" test ! -e "$work/hook"
+	expect "five patches" test "$(find "$work/series" -name '*.patch' | wc -l)" = 5
+	! "$REPO/devtools/intree.sh" -p "$work/series" "$source" "$tree" 2>"$work/refused" ||
+		{ echo "expected: a folder that is not empty to be refused"; exit 1; }
+	cat "$work/refused"
+	expect "one line that says so" grep -q 'is not empty: name another' "$work/refused"
+	expect "one line only" test "$(wc -l <"$work/refused")" = 1
+}
+
 # DPDK's style, of what changes DPDK. codespell and GNU awk are what its script wants.
 checkpatches()
 {
-	local who=test linux
+	local linux
 
-	need_packages git gawk codespell
+	need_packages gawk codespell
 	linux=$("$REPO/devtools/mdev-samples.sh" -s)
-	export GIT_AUTHOR_NAME=$who GIT_AUTHOR_EMAIL=$who@$who GIT_COMMITTER_NAME=$who \
-		GIT_COMMITTER_EMAIL=$who@$who
-	"$REPO/devtools/intree.sh" -p "$work/series" "$source" "$tree"
-	expect "five patches" test "$(find "$work/series" -name '*.patch' | wc -l)" = 5
 	cd "$source"
 	DPDK_CHECKPATCH_PATH=$linux/scripts/checkpatch.pl devtools/checkpatches.sh \
 		"$work"/series/0005-bus-pci-*.patch
@@ -105,6 +120,7 @@ guest()
 }
 
 check "in-tree: goes into the DPDK source package" applies
+check "in-tree: the series goes into an empty folder" series
 check "in-tree: the PCI bus's patch is clean for checkpatches.sh" checkpatches
 check "in-tree: DPDK builds with its PCI bus on common/vfio" dpdk_build
 check "in-tree: DPDK's own tests of buses and devargs" dpdk_test \
