@@ -187,6 +187,23 @@ test_secondary(void)
 	return TEST_SUCCESS;
 }
 
+/* What a secondary process sees of a port that the primary has closed. */
+static int
+test_closed_by_primary(void)
+{
+	struct rte_eth_dev_data closed = { .port_id = virtio_port.id };
+	struct rte_eth_dev_data *data = virtio_port.dev->data;
+	int ret;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	virtio_port.dev->data = &closed;
+	ret = mdev_virtio_secondary_ops.link_update(virtio_port.dev, 0);
+	virtio_port.dev->data = data;
+	TEST_ASSERT(ret == 0 || ret == -1, "returned %d", ret);
+	TEST_ASSERT_EQUAL(closed.dev_link.link_status, RTE_ETH_LINK_DOWN, "up");
+	return TEST_SUCCESS;
+}
+
 /* Without VIRTIO_F_RING_RESET. */
 static int
 setup_restart(void)
@@ -337,6 +354,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_down),
 		TEST_CASE_ST(setup, teardown, test_stopped),
 		TEST_CASE_ST(setup, teardown, test_secondary),
+		TEST_CASE_ST(setup, teardown, test_closed_by_primary),
 		TEST_CASE_ST(setup_pairs, virtio_port_stop, test_siblings),
 		TEST_CASE_ST(setup_restart, teardown_restart, test_kept),
 		TEST_CASE_ST(setup_restart, teardown_restart, test_recovery),

@@ -69,10 +69,11 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 		.link_status = RTE_ETH_LINK_DOWN,
 	};
-	uint32_t before = restarts(dev);
+	/* a port that its primary process has closed has nothing but that it is stopped */
 	bool running = dev->data->dev_started != 0;
+	uint32_t before = running ? restarts(dev) : 0;
 
-	if (running && before % 2 != 0)
+	if (before % 2 != 0)
 		return -1;
 	/* but for a restart, whether it asks for a reset is looked at in any case */
 	if (running && !mdev_virtio_recovering(dev) &&
