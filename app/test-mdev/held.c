@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -214,6 +216,59 @@ warm_stacks(void)
 		pthread_join(threads[i], NULL);
 }
 
+/* Read a file of a thread; an empty text if there is none. */
+static void
+read_task(const char *task, const char *file, char *text, size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t len = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%s/%s", task, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		len = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[RTE_MAX(len, 0)] = '\0';
+}
+
+/* Does it wait, and not work or wait for a processor? */
+static bool
+interrupt_thread_rests(void)
+{
+	char text[512], *state;
+	struct dirent *dirent;
+	bool rests = true;
+	DIR *dir;
+
+	dir = opendir("/proc/self/task");
+	while (dir != NULL && (dirent = readdir(dir)) != NULL) {
+		read_task(dirent->d_name, "comm", text, sizeof(text));
+		if (strstr(text, "-intr") == NULL)
+			continue;
+		read_task(dirent->d_name, "stat", text, sizeof(text));
+		state = strrchr(text, ')');
+		rests = state == NULL || strncmp(state, ") S", 3) == 0;
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return rests;
+}
+
+/*
+ * When a handle was registered or unregistered EAL's interrupt thread closes its epoll
+ * instance and makes another one. Count when it has that.
+ */
+static void
+rest_interrupt_thread(void)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < 20000 && !interrupt_thread_rests(); ms++)
+		usleep(1000);
+}
+
 void
 held_now(struct held *held)
 {
@@ -222,6 +277,7 @@ held_now(struct held *held)
 
 	warm_interrupt_thread();
 	warm_stacks();
+	rest_interrupt_thread();
 	memset(held, 0, sizeof(*held));
 	held->heap = heap_held();
 	held->maps = maps_held();
