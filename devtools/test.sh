@@ -74,6 +74,19 @@ ended()
 	return "$(cat "$work/$1-status")"
 }
 
+# The unit tests once more, and the drivers in the virtual machine.
+coverage()
+{
+	local step
+
+	say "coverage"
+	for step in build host guest; do
+		check_full "coverage: $step" "$REPO/devtools/coverage.sh" $step
+	done
+	check_full "line coverage of drivers/ and app/mediator is 90 % or more" coverage_report
+	[ ! -e "$work/coverage-report" ] || cat "$work/coverage-report"
+}
+
 # The goal is for all drivers together, and for the mediator.
 coverage_report()
 {
@@ -107,8 +120,8 @@ unit_tests()
 scripts()
 {
 	cd "$REPO"
-	# shellcheck disable=SC2046	# no name has a space
-	shellcheck $(git ls-files '*.sh' 2>/dev/null || find devtools -name '*.sh') .ci/run
+	(git ls-files '*.sh' 2>/dev/null || find devtools -name '*.sh'; echo .ci/run) |
+		xargs -n 8 -P "$(nproc)" shellcheck
 }
 
 # kernel_builds RELEASE: the kernel mediator builds for it, without a warning
@@ -233,21 +246,22 @@ if [ -n "${MDEV_DPDK:-}" ]; then
 else
 	check "scripts are clean for shellcheck" scripts
 	check "build with gcc at warning_level=3, warnings are errors" build_gcc
+	beside unit unit_tests "$build" &
 	check "build with clang, ASan and UBSan, warnings are errors" build_sanitized
-	check "build for coverage" "$REPO/devtools/coverage.sh" build
-	beside coverage "$REPO/devtools/coverage.sh" host &
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 beside asan unit_tests "$build-asan" &
-	say "unit tests"
-	unit_tests "$build"
-	check "bursts with 128 and 512 bits" burst_tests "$build"
 	check "build for arm64, warnings are errors" build_arm64
 	check "bursts for arm64 have NEON instructions" arm64_vectors
+	check "kernel mediator builds for Linux 6.1" kernel_builds 6.1
+	check "kernel mediator builds for Linux 6.12" kernel_builds 6.12
+	"$REPO/devtools/tests/intree.sh" build
+	wait
+	say "unit tests"
+	ended unit
+	check "bursts with 128 and 512 bits" burst_tests "$build"
 	check "bursts for arm64, emulated" arm64_bursts
 	arm64_unit_tests
-	wait
 	say "unit tests under ASan and UBSan"
 	ended asan
-	check "unit tests, built for coverage" ended coverage
 	"$REPO/devtools/tests/host.sh" "$build"
 	"$REPO/devtools/tests/usertools.sh" "$build"
 	say "user-space world"
@@ -256,8 +270,6 @@ else
 	"$REPO/devtools/tests/peer.sh" "$build"
 	check "quickstart.sh" quickstart
 	check_full "fuzz targets find nothing" "$REPO/devtools/fuzz.sh" 60
-	check "kernel mediator builds for Linux 6.1" kernel_builds 6.1
-	check "kernel mediator builds for Linux 6.12" kernel_builds 6.12
 	say "tests in the virtual machine"
 	samples=$("$REPO/devtools/mdev-samples.sh" 6.1) || samples=
 	guest
@@ -266,12 +278,9 @@ else
 	say "tests on the PCI bus, with an emulated IOMMU"
 	"$REPO/devtools/tests/pci.sh" "$build"
 	say "drivers in a DPDK tree"
-	"$REPO/devtools/tests/intree.sh"
+	"$REPO/devtools/tests/intree.sh" use
 	check "quickstart.sh --vm" quickstart --vm
-	check_full "coverage: drivers used in the virtual machine" \
-		"$REPO/devtools/coverage.sh" guest
-	check "line coverage of drivers/ and app/mediator is 90 % or more" coverage_report
-	cat "$work/coverage-report"
+	coverage
 fi | tee "$results"
 
 read -r passed failed skipped <<<"$(count_results "$results")"

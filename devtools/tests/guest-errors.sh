@@ -118,7 +118,7 @@ devices()
 }
 
 check "busy: another process has the device" busy
-check "busy: a virtual machine has the device" busy_by_machine
+check_full "busy: a virtual machine has the device" busy_by_machine
 check "no permission on the group file, and with it" no_permission
 check "VFIO is loaded too late" vfio_late
 check "a device that does not exist: the others are used" unknown

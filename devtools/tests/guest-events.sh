@@ -102,10 +102,10 @@ interrupts()
 		grep -q 'ok *test_rx_interrupts' "$work/device"
 }
 
-check "notifications with event indices and without, packed rings" notifications ""
+check_full "notifications with event indices and without, packed rings" notifications ""
 check_full "notifications with event indices and without, split rings" \
 	notifications ,packed_vq=0,in_order=0
 check "receive interrupts without event indices, packed rings" interrupts $A $F_EVENT_IDX
 check_full "receive interrupts with event indices, split rings" interrupts $A $F_RING_PACKED
-check "receive interrupts without event indices, split rings" \
+check_full "receive interrupts without event indices, split rings" \
 	interrupts $A $F_RING_PACKED $F_EVENT_IDX

@@ -183,9 +183,9 @@ layouts_twice()
 check_full "layouts: split, in any order and in order" layouts ,packed_vq=0,in_order=0 \
 	"Split Vector" "Split Vector" ,packed_vq=0 \
 	"Split In-Order Vector" "Split In-Order Vector"
-check "layouts: packed in any order, packed in order without vectors" layouts ,in_order=0 \
+check_full "layouts: packed in any order, packed in order without vectors" layouts ,in_order=0 \
 	"Packed Vector" "Packed Vector" ,vectorized=0 "Packed In-Order" "Packed In-Order"
-check "layouts: mergeable buffers, split and packed" layouts_mergeable ,packed_vq=0 \
+check_full "layouts: mergeable buffers, split and packed" layouts_mergeable ,packed_vq=0 \
 	"Split In-Order Mergeable Vector" "Split In-Order Vector" ,in_order=0,vectorized=0 \
 	"Packed Mergeable" "Packed"
 check_full "layouts: as the device offers them (features_off)" layouts_not_offered

@@ -74,4 +74,4 @@ many()
 	done
 }
 
-check "64 devices driven at once" many
+check_full "64 devices driven at once" many

@@ -237,7 +237,7 @@ several_transfers()
 }
 
 check "receive filters: promiscuous, multicast, MAC addresses" receive_filters
-check "VLAN filter" vlan_filter
+check_full "VLAN filter" vlan_filter
 check "an announcement that the device asks for" announcement
-check "4 queue pairs, mapped doorbells" queue_pairs mmap 4
+check_full "4 queue pairs, mapped doorbells" queue_pairs mmap 4
 check "16 queue pairs, trapped doorbells" queue_pairs trap 16

@@ -224,13 +224,15 @@ primary_killed()
 }
 
 # testpmd, but it ends without stopping its ports, freeing its pools or telling the other
-# testpmd, and takes a moment to end: until then no other process sees that it is gone.
+# testpmd, and is not gone before the file $work/looked is there: until then no other
+# process sees that it has ended.
 ends_at_once()
 {
 	cat >"$work/at_once.c" <<-END
 	#define _GNU_SOURCE
 	#include <dlfcn.h>
 	#include <errno.h>
+	#include <stdlib.h>
 	#include <string.h>
 	#include <unistd.h>
 	#include <rte_eal.h>
@@ -253,8 +255,10 @@ ends_at_once()
 	}
 	static void __attribute__((destructor)) linger(void)
 	{
-		if (strcmp(program_invocation_short_name, "dpdk-testpmd") == 0)
-			sleep(10);
+		if (strcmp(program_invocation_short_name, "dpdk-testpmd") != 0)
+			return;
+		for (int i = 0; i < 1200 && access(getenv("LOOKED"), F_OK) != 0; i++)
+			usleep(100000);
 	}
 	END
 	# shellcheck disable=SC2046	# flags are words
@@ -268,7 +272,8 @@ primary_ends_at_once()
 	local status=0
 
 	ends_at_once
-	LD_PRELOAD=$work/at_once.so primary_start
+	rm -f "$work/looked"
+	LOOKED=$work/looked LD_PRELOAD=$work/at_once.so primary_start
 	secondary_start
 	in_secondary start
 	expect_loss 0 5
@@ -279,7 +284,13 @@ primary_ends_at_once()
 		exit 1
 	}
 	ping_loss left 192.0.2.2 5
-	expect "the secondary to be there" kill -0 "$SECONDARY_PID"
+	kill -0 "$SECONDARY_PID" || {
+		wait "$SECONDARY_PID" || status=$?
+		cat "$work/primary" "$work/secondary"
+		echo "the secondary has ended, with status $status"
+		exit 1
+	}
+	touch "$work/looked"
 	wait "$PRIMARY_PID" || { cat "$work/primary"; exit 1; }
 	wait "$SECONDARY_PID" || status=$?
 	exec 9>&-
@@ -299,10 +310,10 @@ secondary_is_gone()
 
 check "a secondary process forwards, over restarts in the primary" secondary_forwards
 check "a secondary process follows attach and detach" secondary_follows
-check "a secondary process without a port keeps nobody waiting" secondary_without_port
-check "a secondary process sets receive filters" secondary_filters
+check_full "a secondary process without a port keeps nobody waiting" secondary_without_port
+check_full "a secondary process sets receive filters" secondary_filters
 check_full "dpdk-proc-info reads statistics beside the traffic" statistics_reader
 check_full "a secondary process asks for what the primary does not use" secondary_alone
 check_full "a secondary process is killed" secondary_killed
-check "a primary process is killed" primary_killed
-check "a primary process ends without stopping its ports" primary_ends_at_once
+check_full "a primary process is killed" primary_killed
+check_full "a primary process ends without stopping its ports" primary_ends_at_once

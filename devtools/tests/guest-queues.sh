@@ -316,7 +316,7 @@ recovery()
 check "RSS and hash report: functions, key and table" scaling mmap-4 ""
 check_full "RSS and hash report: split rings, trapped doorbells" scaling trap-4 ,packed_vq=0
 check_full "RSS without a hash report, hash report without RSS" scaling_or_hash
-check "single queues stopped and started, deferred start" single_queues mmap-4 ""
+check_full "single queues stopped and started, deferred start" single_queues mmap-4 ""
 check_full "single queues, split rings, trapped doorbells" single_queues trap-4 ,packed_vq=0
 check_full "queues restarted under traffic" queues_restarted mmap-4 ""
 check_full "queues restarted under traffic, split rings" queues_restarted trap-4 ,packed_vq=0

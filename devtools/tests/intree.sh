@@ -1,11 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# intree.sh [BUILD]: checks of the drivers within a DPDK tree, and of its PCI bus on
-# common/vfio: on Debian's source package. One line for each.
+# intree.sh [build | use [BUILD]]: checks of the drivers within a DPDK tree, and of its PCI
+# bus on common/vfio: on Debian's source package. One line for each.
+#
+#   build        of what is built, only
+#   use [BUILD]  of what was built before, only; BUILD is the build folder of another tree
+#                that devtools/intree.sh made
 #
 # Libraries and drivers are built, and kept in the cache for the next time; the programs are
-# Debian's own, which take them for theirs. BUILD is what is to be used instead: the build
-# folder of a tree that devtools/intree.sh made.
+# Debian's own, which take them for theirs.
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
 . "$REPO/devtools/tests/checks.sh"
@@ -21,8 +24,16 @@ TARGETS=(bus_auxiliary bus_mdev bus_pci bus_vdev common_vfio common_vfio_user me
 
 source=$("$REPO/devtools/sdk-headers.sh" -s)
 tree=$(cache_dir)/intree-${source##*/}
-build=${1:-$tree/build}
+build=$tree/build
+what=${1:-}
+case $what in
+"" | build) ;;
+use) build=${2:-$build} ;;
+*) die "unknown argument $what; see the head of $0" ;;
+esac
 LOCK=${tree##*/}	# the tree and its build folder are all checkouts'
+BUILT=$build/.built	# there from the end of a build to the begin of the next one
+[ $# -lt 2 ] || BUILT=$build/build.ninja
 NOT_BUILT="DPDK was not built, and what is there may be older"
 temp_dir work
 
@@ -91,7 +102,7 @@ dpdk_build()
 	ninja -C "$build" "${targets[@]}"
 	expect "the PCI bus to use common/vfio" grep -q vfio_region_map_at \
 		"$build"/drivers/librte_bus_pci.so.*.0
-	touch "$work/built"
+	touch "$BUILT"
 }
 
 # dpdk_test NAME...: tests of DPDK's own
@@ -99,7 +110,7 @@ dpdk_test()
 {
 	local name
 
-	[ -e "$work/built" ] || skip "$NOT_BUILT"
+	[ -e "$BUILT" ] || skip "$NOT_BUILT"
 	export LD_LIBRARY_PATH=$build/lib:$build/drivers
 	expect "Debian's dpdk-test to have the bus that was built" \
 		grep -q "librte_bus_pci.* => $build/" <(ldd /usr/bin/dpdk-test)
@@ -129,7 +140,7 @@ guest()
 {
 	local status=0
 
-	if [ ! -e "$work/built" ]; then
+	if [ ! -e "$BUILT" ]; then
 		echo "skip  virtual machine with an IOMMU: $NOT_BUILT"
 		return 0
 	fi
@@ -139,14 +150,15 @@ guest()
 	[ $status -eq 0 ] || echo "FAIL  virtual machine with an IOMMU: exit status $status"
 }
 
-check "in-tree: goes into the DPDK source package" with_lock "$LOCK" applies
-check "in-tree: the series goes into an empty folder" with_lock "$LOCK" series
-check "in-tree: the PCI bus's patch is clean for checkpatches.sh" checkpatches
-if [ $# -eq 0 ]; then
+if [ "$what" != use ]; then
+	rm -f "$BUILT"
+	check "in-tree: goes into the DPDK source package" with_lock "$LOCK" applies
+	check "in-tree: the series goes into an empty folder" with_lock "$LOCK" series
+	check "in-tree: the PCI bus's patch is clean for checkpatches.sh" checkpatches
 	check "in-tree: DPDK builds with its PCI bus on common/vfio" with_lock "$LOCK" dpdk_build
-else
-	touch "$work/built"	# by whoever names it
 fi
-check "in-tree: DPDK's own tests of buses and devargs" dpdk_test \
-	devargs_autotest vdev_autotest
-guest
+if [ "$what" != build ]; then
+	check "in-tree: DPDK's own tests of buses and devargs" dpdk_test \
+		devargs_autotest vdev_autotest
+	guest
+fi

@@ -136,7 +136,10 @@ for ring in split packed; do
 		for mergeable in 0 1; do
 			name="$ring$([ $in_order = 0 ] || echo ", in order")"
 			name+=$([ $mergeable = 0 ] || echo ", mergeable")
-			check "layout: $name" in_layout $ring $in_order $mergeable ""
+			# without vectors: the simplest and the most that is done for a frame
+			plain=check_full
+			[[ ! $ring$in_order$mergeable =~ split00|packed01 ]] || plain=check
+			$plain "layout: $name" in_layout $ring $in_order $mergeable ""
 			check "layout: $name, vectors" \
 				in_layout $ring $in_order $mergeable "[[:alnum:]]+"
 			if [ "$(uname -m)" = x86_64 ]; then
@@ -150,14 +153,10 @@ for ring in split packed; do
 done
 
 # native.sh does so for packed rings, in order
-for order in "B A M" "M B A"; do
-	check "split, not in order, restarted: $order" \
-		restarts_in ,packed_vq=0,in_order=0 "Split Vector .*" "$order"
-	check "packed, not in order, restarted: $order" \
-		restarts_in ,in_order=0 "Packed Vector .*" "$order"
-done
-for order in "A B M" "A M B" "B M A" "M A B"; do
-	check_full "split, not in order, restarted: $order" \
+check "split, not in order, restarted: B A M" \
+	restarts_in ,packed_vq=0,in_order=0 "Split Vector .*" "B A M"
+for order in "A B M" "A M B" "B A M" "B M A" "M A B" "M B A"; do
+	[ "$order" = "B A M" ] || check_full "split, not in order, restarted: $order" \
 		restarts_in ,packed_vq=0,in_order=0 "Split Vector .*" "$order"
 	check_full "packed, not in order, restarted: $order" \
 		restarts_in ,in_order=0 "Packed Vector .*" "$order"

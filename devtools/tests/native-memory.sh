@@ -137,7 +137,7 @@ too_many_regions()
 }
 
 check "memory in few files, which grow and shrink" in_pages --single-file-segments
-check "... that no folder lists" in_pages --single-file-segments --in-memory
+check_full "... that no folder lists" in_pages --single-file-segments --in-memory
 check "memory with a file for each page: too many regions" too_many_regions
-check "... that no folder lists" too_many_regions --in-memory
-check "... all of it from the start" too_many_regions --legacy-mem
+check_full "... that no folder lists" too_many_regions --in-memory
+check_full "... all of it from the start" too_many_regions --legacy-mem

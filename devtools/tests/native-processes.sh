@@ -142,9 +142,9 @@ primary_killed()
 }
 
 check "a secondary process forwards, over restarts in the primary" secondary_forwards ""
-check "... with doorbells by message" secondary_forwards ,doorbell=message
-check "... with mapped doorbells" secondary_forwards ,doorbell=page
+check_full "... with doorbells by message" secondary_forwards ,doorbell=message
+check_full "... with mapped doorbells" secondary_forwards ,doorbell=page
 check "two processes forward, each on queues of its own" secondary_own_queue
-check "dpdk-proc-info reads statistics beside the traffic" statistics_reader
-check "a secondary process is killed" secondary_killed
+check_full "dpdk-proc-info reads statistics beside the traffic" statistics_reader
+check_full "a secondary process is killed" secondary_killed
 check "a primary process is killed" primary_killed

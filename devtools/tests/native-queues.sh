@@ -100,4 +100,4 @@ one_of_two()
 
 check "a receive queue is stopped and started" receive_queue
 check "a transmit queue is stopped and started" transmit_queue
-check "one of two queue pairs is stopped and started" one_of_two
+check_full "one of two queue pairs is stopped and started" one_of_two
