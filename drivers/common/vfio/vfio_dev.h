@@ -21,7 +21,8 @@
  * - vfio_dev_close(), which takes all of it back in reverse order.
  *
  * Thread safety: a device is set up, reset and closed by one thread at a time.
- * Region reads and writes may run in parallel with each other.
+ * Region reads and writes may run in parallel with each other. What only gets something of
+ * an open device (vfio_dev_name() for one) may be called by any thread.
  *
  * A handle belongs to the process that opened it and is never shared.
  */
@@ -107,27 +108,51 @@ void vfio_dev_close(struct vfio_dev *dev);
  * @param dev
  *   The device.
  * @return
- *   0 on success, -ENOTSUP if the device has no reset, else a negative errno.
+ *   0 on success, -ENOTSUP if the device has no reset, else the transport's negative errno.
  */
 __rte_internal
 int vfio_dev_reset(struct vfio_dev *dev);
 
-/** @return The device's name for messages, valid until it is closed. */
+/**
+ * Get a device's name for messages.
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   The name, valid until the device is closed.
+ */
 __rte_internal
 const char *vfio_dev_name(const struct vfio_dev *dev);
 
-/** @return Name of the transport that carries the device's operations. */
+/**
+ * Get the name of the transport that carries a device's operations.
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   The name, valid until the transport is unregistered.
+ */
 __rte_internal
 const char *vfio_dev_transport(const struct vfio_dev *dev);
 
-/** @return Who closes the device. */
+/**
+ * Get who closes a device.
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   VFIO_DEV_OWNED: vfio_dev_close() does; VFIO_DEV_BORROWED: somebody else.
+ */
 __rte_internal
 enum vfio_dev_owner vfio_dev_owner(const struct vfio_dev *dev);
 
 /**
+ * Get the fd of a device, for vfio_dev_attach() in another process.
+ *
+ * @param dev
+ *   The device.
  * @return
- *   The device fd, for vfio_dev_attach() in another process; -1 if the transport has
- *   none. Valid until the device is closed.
+ *   The fd, valid until the device is closed; -1 if the transport has none.
  */
 __rte_internal
 int vfio_dev_fd(const struct vfio_dev *dev);
@@ -157,15 +182,36 @@ bool vfio_dev_iova_as_va(const struct vfio_dev *dev);
 __rte_internal
 int vfio_dev_gone_fd(const struct vfio_dev *dev);
 
-/** @return VFIO_DEVICE_FLAGS_* of ``linux/vfio.h``. */
+/**
+ * Get what a device said of itself (VFIO_DEVICE_GET_INFO of ``linux/vfio.h``).
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   VFIO_DEVICE_FLAGS_*.
+ */
 __rte_internal
 uint32_t vfio_dev_flags(const struct vfio_dev *dev);
 
-/** @return Number of regions; their indices run from 0. */
+/**
+ * Get the number of a device's regions.
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   The number; indices run from 0.
+ */
 __rte_internal
 uint32_t vfio_dev_num_regions(const struct vfio_dev *dev);
 
-/** @return Number of interrupt indices, running from 0. */
+/**
+ * Get the number of a device's interrupt indices.
+ *
+ * @param dev
+ *   The device.
+ * @return
+ *   The number; indices run from 0.
+ */
 __rte_internal
 uint32_t vfio_dev_num_irqs(const struct vfio_dev *dev);
 

@@ -9,6 +9,8 @@
  *
  * The memory that EAL manages is mapped when a device is opened and kept
  * current; nothing needs to be done for it.
+ *
+ * Thread safety: the mappings of one device are changed by one thread at a time.
  */
 
 #include <stddef.h>
@@ -35,12 +37,27 @@ extern "C" {
  * @param len
  *   Length in bytes, a multiple of the page size.
  * @return
- *   0 on success, else a negative errno.
+ *   0 on success, else a negative errno: -EINVAL (a length of 0), -ENOMEM, or the
+ *   transport's.
  */
 __rte_internal
 int vfio_dma_map(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len);
 
-/** End a mapping made by vfio_dma_map(), with the same arguments. */
+/**
+ * End a mapping made by vfio_dma_map().
+ *
+ * @param dev
+ *   The device.
+ * @param addr
+ *   Start of the range, as it was mapped.
+ * @param iova
+ *   Address by which the device reaches it, as it was given then.
+ * @param len
+ *   Length in bytes, as it was mapped: there are no parts of mappings.
+ * @return
+ *   0 on success, else a negative errno: -ENOENT (no such mapping), or the transport's,
+ *   and the mapping stays.
+ */
 __rte_internal
 int vfio_dma_unmap(struct vfio_dev *dev, void *addr, uint64_t iova, size_t len);
 

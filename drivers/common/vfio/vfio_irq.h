@@ -9,6 +9,8 @@
  * (VFIO_DEVICE_GET_IRQ_INFO and VFIO_DEVICE_SET_IRQS of ``linux/vfio.h``).
  *
  * The caller owns the eventfds and keeps them open while they are set.
+ *
+ * Thread safety: the interrupts of one device are set by one thread at a time.
  */
 
 #include <stdbool.h>
@@ -52,8 +54,8 @@ struct vfio_irq {
  * @param[out] irq
  *   What the device said.
  * @return
- *   0 on success, else a negative errno; -EINVAL for an index that the device
- *   does not have.
+ *   0 on success, else a negative errno: -EINVAL (an index that the device does not
+ *   have), or the transport's.
  */
 __rte_internal
 int vfio_irq_get(struct vfio_dev *dev, uint32_t index, struct vfio_irq *irq);
@@ -89,7 +91,8 @@ bool vfio_irq_known(const struct vfio_dev *dev, uint32_t index, struct vfio_irq 
  *   Eventfds, -1 for a vector that nobody listens to.
  * @return
  *   0 on success, else a negative errno: -EINVAL (not all vectors exist, or the
- *   index has no eventfds), -ENOMEM, or the transport's.
+ *   index has no eventfds), -EPERM (the REQ interrupt of a device that is borrowed),
+ *   -ENOMEM, or the transport's.
  */
 __rte_internal
 int vfio_irq_set_eventfds(struct vfio_dev *dev, uint32_t index, uint32_t start,
@@ -103,7 +106,8 @@ int vfio_irq_set_eventfds(struct vfio_dev *dev, uint32_t index, uint32_t start,
  * @param index
  *   Interrupt index.
  * @return
- *   0 on success, else a negative errno.
+ *   0 on success, else a negative errno: -EINVAL (an index that the device does not
+ *   have), -EPERM (the REQ interrupt of a device that is borrowed), or the transport's.
  */
 __rte_internal
 int vfio_irq_disable(struct vfio_dev *dev, uint32_t index);
@@ -120,13 +124,27 @@ int vfio_irq_disable(struct vfio_dev *dev, uint32_t index);
  * @param count
  *   Number of vectors.
  * @return
- *   0 on success, -ENOTSUP if the index cannot be masked, else a negative errno.
+ *   0 on success, else a negative errno: -ENOTSUP (the index cannot be masked), -EINVAL
+ *   (not all vectors exist), or the transport's.
  */
 __rte_internal
 int vfio_irq_mask(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		uint32_t count);
 
-/** Unmask vectors; see vfio_irq_mask(). */
+/**
+ * Unmask vectors, which vfio_irq_mask() or the device itself has masked.
+ *
+ * @param dev
+ *   The device.
+ * @param index
+ *   Interrupt index.
+ * @param start
+ *   First vector.
+ * @param count
+ *   Number of vectors.
+ * @return
+ *   0 on success, else a negative errno as for vfio_irq_mask().
+ */
 __rte_internal
 int vfio_irq_unmask(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		uint32_t count);

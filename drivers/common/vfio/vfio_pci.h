@@ -12,6 +12,9 @@
  *
  * Failures are logged once, with the device's name and the remedy, but for -ENOTSUP,
  * -ENOENT and -EINVAL (outside of the configuration space), which a caller may expect.
+ *
+ * Thread safety: vfio_pci_read() and vfio_pci_write() may run in parallel with each other;
+ * all else is for the thread that sets the device up.
  */
 
 #include <stdbool.h>
@@ -54,7 +57,20 @@ struct vfio_pci_ids {
 __rte_internal
 int vfio_pci_read(struct vfio_dev *dev, uint32_t offset, void *buf, size_t len);
 
-/** Write bytes of the configuration space; see vfio_pci_read(). */
+/**
+ * Write bytes of the configuration space.
+ *
+ * @param dev
+ *   The device.
+ * @param offset
+ *   Offset in bytes.
+ * @param buf
+ *   The bytes, little endian as in the configuration space.
+ * @param len
+ *   Number of bytes.
+ * @return
+ *   0 on success, else a negative errno as for vfio_pci_read().
+ */
 __rte_internal
 int vfio_pci_write(struct vfio_dev *dev, uint32_t offset, const void *buf,
 		size_t len);

@@ -14,7 +14,11 @@
  *
  * What a device says of its regions is checked before it is used: sizes and
  * offsets that overflow, areas that overlap or leave the region, and capability
- * chains that loop or leave their buffer are refused with -EPROTO.
+ * chains that loop or leave their buffer are refused with -EPROTO
+ * (VFIO_DEVICE_GET_REGION_INFO of ``linux/vfio.h``).
+ *
+ * Thread safety: any thread may get a region, and read and write it. A region is mapped and
+ * unmapped by one thread at a time, while no other one uses it.
  */
 
 #include <stdbool.h>
@@ -93,7 +97,8 @@ const struct vfio_region *vfio_region_known(struct vfio_dev *dev, uint32_t index
  * @param region
  *   The region.
  * @return
- *   0 on success, else a negative errno; nothing is left mapped then.
+ *   0 on success, else a negative errno: -ENOMEM (no addresses left), or the transport's;
+ *   nothing is left mapped then.
  */
 __rte_internal
 int vfio_region_map(struct vfio_region *region);
@@ -157,7 +162,7 @@ void *vfio_region_ptr(const struct vfio_region *region, uint64_t offset,
  *   Number of bytes.
  * @return
  *   0 on success, else a negative errno: -EINVAL (outside the region), -EACCES
- *   (the region cannot be read), -EIO (a short read), or the transport's.
+ *   (the region cannot be read), -EIO (the transport gave nothing), or the transport's.
  */
 __rte_internal
 int vfio_region_read(const struct vfio_region *region, uint64_t offset,

@@ -44,6 +44,10 @@ struct vfio_transport_dev {
  * Operations of a transport. All that return int return 0 on success and a
  * negative errno on failure. None logs a failure that common/vfio can describe
  * by itself, except open, which knows the remedy.
+ *
+ * Where operations take them, index is that of a region, region_offset what
+ * get_region_info answered for it (VFIO_DEVICE_GET_REGION_INFO), and offset counts from the
+ * region's start; offsets and lengths are in bytes.
  */
 struct vfio_transport_ops {
 	/** Name, shown to users. */
@@ -89,14 +93,28 @@ struct vfio_transport_ops {
 			struct vfio_region_info *info);
 
 	/**
-	 * Read from a region the device does not let us map there.
-	 * @return Number of bytes read, or a negative errno.
+	 * Read from a region, where it is not mapped.
+	 *
+	 * @param tdev
+	 *   The device.
+	 * @param index
+	 *   Region index.
+	 * @param region_offset
+	 *   Offset of the region.
+	 * @param offset
+	 *   Offset into the region, in bytes.
+	 * @param[out] buf
+	 *   Where to put the bytes.
+	 * @param len
+	 *   Number of bytes, of any number.
+	 * @return
+	 *   Number of bytes read, which may be less, or a negative errno.
 	 */
 	ssize_t (*region_read)(struct vfio_transport_dev *tdev, uint32_t index,
 			uint64_t region_offset, uint64_t offset, void *buf,
 			size_t len);
 
-	/** Write to a region; see region_read. */
+	/** Write to a region; see region_read. Returns the number of bytes written. */
 	ssize_t (*region_write)(struct vfio_transport_dev *tdev, uint32_t index,
 			uint64_t region_offset, uint64_t offset, const void *buf,
 			size_t len);
@@ -147,6 +165,16 @@ struct vfio_transport_ops {
 	 * Optional: an eventfd that stands for writes of a value to a place of a region;
 	 * see vfio_region_ioeventfd(). It stays the transport's.
 	 *
+	 * @param tdev
+	 *   The device.
+	 * @param index
+	 *   Region index.
+	 * @param offset
+	 *   Offset into the region, in bytes.
+	 * @param width
+	 *   Width of the write, in bytes.
+	 * @param value
+	 *   What would be written.
 	 * @return
 	 *   The fd, or a negative errno; -ENOTSUP if there is none.
 	 */
@@ -166,12 +194,12 @@ struct vfio_transport_ops {
 
 	/**
 	 * Map memory that EAL does not map by itself. A transport with iova_as_va is
-	 * given iova = addr.
+	 * given iova = addr. addr, iova and len (in bytes) are multiples of the page size.
 	 */
 	int (*dma_map)(struct vfio_transport_dev *tdev, void *addr, uint64_t iova,
 			size_t len);
 
-	/** End a mapping of dma_map. */
+	/** End a mapping of dma_map, with what that was given. */
 	int (*dma_unmap)(struct vfio_transport_dev *tdev, void *addr,
 			uint64_t iova, size_t len);
 };
@@ -184,12 +212,20 @@ struct vfio_transport {
 
 /**
  * Register a transport. It is asked before those that were registered earlier.
- * To be called from a constructor, or while no device is opened.
+ * To be called from a constructor, or while no device is opened; not thread safe.
+ *
+ * @param transport
+ *   The transport; it stays registered until it is unregistered.
  */
 __rte_internal
 void vfio_transport_register(struct vfio_transport *transport);
 
-/** Unregister a transport that serves no open device. */
+/**
+ * Unregister a transport that serves no open device. Not thread safe.
+ *
+ * @param transport
+ *   The transport, which is registered.
+ */
 __rte_internal
 void vfio_transport_unregister(struct vfio_transport *transport);
 
