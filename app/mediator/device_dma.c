@@ -106,7 +106,7 @@ device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_
 	return device_settle_for_client(dev);
 }
 
-/* Taking this away makes two pieces of one, which is one too many. */
+/* Taking this away makes two pieces of one, which is one too many: the client has to keep it. */
 static bool
 splits_last(const struct device *dev, uint64_t iova, uint64_t size)
 {
@@ -135,7 +135,7 @@ device_dma_unmap(void *arg, uint64_t iova, uint64_t size)
 	int ret, stray;
 
 	if (device_backend_active(dev) && splits_last(dev, iova, size))
-		return too_many(dev, VHOST_USER_MAX_REGIONS + 1);
+		return -ENOSPC;
 	ret = dma_table_remove(&dev->memory, iova, size);
 	if (ret < 0)
 		return ret;

@@ -187,6 +187,8 @@ do_dma_unmap(struct fake_user_reply *reply)
 		;
 	if (i == fake_user.nr_maps)
 		return ENOENT;
+	if (fake_user.keep_maps)
+		return ENOSPC;
 	fake_user.maps[i] = fake_user.maps[--fake_user.nr_maps];
 	memcpy(reply->payload, unmap, sizeof(*unmap));
 	reply->len = sizeof(*unmap);

@@ -67,6 +67,7 @@ struct fake_user {
 	int io_fds[FAKE_USER_IO];  /* that go with GET_REGION_IO_FDS */
 	unsigned int nr_io_fds;
 	unsigned int max_maps;     /* the one after it is refused; 0: no limit */
+	bool keep_maps;            /* unmapping is refused with ENOSPC */
 	uint32_t max_fds;          /* more in one message are refused; 0: no limit */
 
 	/* what it was told */

@@ -249,6 +249,26 @@ test_idle_nonsense(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * The server begins a message while nobody asks it, and does not end it: EAL's interrupt
+ * thread does not wait as long as a request would.
+ */
+static int
+test_idle_begun(void)
+{
+	uint32_t value;
+
+	vfio_user_timeout_ms = 1000 * 1000;
+	captured_log_start();
+	TEST_ASSERT_EQUAL(send(fake_user.sock, "x", 1, 0), 1, "not sent");
+	TEST_ASSERT(server_is_ignored(), "still connected");
+	TEST_ASSERT_EQUAL(vfio_region_read(region, 0, &value, 4), -ETIMEDOUT, "read");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
+		captured_log_lines("does not answer in time") == 1, "lines");
+	return TEST_SUCCESS;
+}
+
 /* Memory that is not its, counts that cannot be, and what nobody knows. */
 static void
 server_goes_astray(int sock)
@@ -514,6 +534,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_idle),
 		TEST_CASE_ST(setup, teardown, test_idle_sleeps),
 		TEST_CASE_ST(setup, teardown, test_idle_nonsense),
+		TEST_CASE_ST(setup, teardown, test_idle_begun),
 		TEST_CASE_ST(setup, teardown, test_astray),
 		TEST_CASE_ST(setup, teardown, test_pipelined),
 		TEST_CASE_ST(setup, teardown, test_large_write),

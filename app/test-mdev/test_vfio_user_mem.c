@@ -14,6 +14,7 @@
 #include <rte_lcore.h>
 
 #include <vfio_dma.h>
+#include <vfio_private.h>
 #include <vfio_user_private.h>
 
 #include "captured_log.h"
@@ -329,6 +330,104 @@ test_event_refused(void)
 	return TEST_SUCCESS;
 }
 
+/* Three maps side by side, of one page each. NULL: EAL has more than one piece of memory. */
+static uint8_t *
+three_maps(void)
+{
+	uint8_t *start = (uint8_t *)(uintptr_t)fake_user.maps[0].address;
+	int i;
+
+	if (fake_user.nr_maps != 1 || fake_user.maps[0].size < 4 * PAGE)
+		return NULL;
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start, fake_user.maps[0].size, NULL);
+	for (i = 0; i < 3; i++)
+		vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start + i * PAGE, PAGE, NULL);
+	return fake_user.nr_maps == 3 ? start : NULL;
+}
+
+/* The server cannot forget what leaves a hole: it keeps that, and is asked again. */
+static int
+test_event_kept(void)
+{
+	unsigned int mapped, unmapped;
+	uint8_t *start;
+
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	start = three_maps();
+	if (start == NULL)
+		return test_skip("EAL has more than one piece of memory");
+	mapped = fake_user.commands[VFIO_USER_DMA_MAP];
+	unmapped = fake_user.commands[VFIO_USER_DMA_UNMAP];
+	fake_user.keep_maps = true;
+	captured_log_start();
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start + PAGE, PAGE, NULL);
+	/* EAL has it again: it is there still */
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start + PAGE, PAGE, NULL);
+	TEST_ASSERT(fake_user.commands[VFIO_USER_DMA_UNMAP] == unmapped + 1 &&
+		fake_user.commands[VFIO_USER_DMA_MAP] == mapped, "asked otherwise");
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start + PAGE, PAGE, NULL);
+	fake_user.keep_maps = false;
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start + 2 * PAGE, PAGE, NULL);
+	captured_log_stop();
+	TEST_ASSERT(fake_user.nr_maps == 1 && fake_user.maps[0].address ==
+		(uintptr_t)start, "%u maps", fake_user.nr_maps);
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 0, "lines");
+	TEST_ASSERT_SUCCESS(vfio_dev_reset(udev), "broken");
+	return TEST_SUCCESS;
+}
+
+/* EAL's file is another one by now: what is kept of the old one has to go first. */
+static int
+test_event_other_file(void)
+{
+	struct vfio_user_dev *dev;
+	uint8_t *start;
+
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	start = three_maps();
+	if (start == NULL)
+		return test_skip("EAL has more than one piece of memory");
+	dev = udev->tdev.priv;
+	fake_user.keep_maps = true;
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start + PAGE, PAGE, NULL);
+	dev->maps[1].file_ino++;
+	fake_user.keep_maps = false;
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, start + PAGE, PAGE, NULL);
+	TEST_ASSERT(fake_user.nr_maps == 3 && fake_user.commands[VFIO_USER_DMA_UNMAP] == 3,
+		"%u maps, asked %u times", fake_user.nr_maps,
+		fake_user.commands[VFIO_USER_DMA_UNMAP]);
+	TEST_ASSERT_SUCCESS(vfio_dev_reset(udev), "broken");
+	return TEST_SUCCESS;
+}
+
+static void
+answer_slowly(struct fake_user_reply *reply __rte_unused)
+{
+	usleep(100 * 1000);
+}
+
+/* The limit of time is for an event, for which others wait, not for each request of it. */
+static int
+test_event_slow(void)
+{
+	uint8_t *start;
+
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	start = three_maps();
+	if (start == NULL)
+		return test_skip("EAL has more than one piece of memory");
+	vfio_user_timeout_ms = 250;
+	fake_user.target = VFIO_USER_DMA_UNMAP;
+	fake_user.alter = answer_slowly;
+	captured_log_start();
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, start, 3 * PAGE, NULL);
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
+		captured_log_lines("does not answer in time") == 1, "lines");
+	TEST_ASSERT_EQUAL(vfio_dev_reset(udev), -ETIMEDOUT, "still used");
+	return TEST_SUCCESS;
+}
+
 /* What would need more maps than the server takes is not allocated. */
 static int
 test_validate(void)
@@ -413,6 +512,9 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_two_files),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_events),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_event_refused),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_event_kept),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_event_other_file),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_event_slow),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_validate),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_regions),
 		TEST_CASES_END()

@@ -2,10 +2,13 @@
 
 #include <stddef.h>
 
+#include <vfio_user_private.h>
+
 #include "test.h"
 #include "user_device.h"
 
 struct vfio_dev *udev;
+static int normal_timeout;
 
 int
 user_device_open(void)
@@ -17,6 +20,7 @@ int
 user_device_setup(void)
 {
 	udev = NULL;
+	normal_timeout = vfio_user_timeout_ms;
 	return fake_user_start() == 0 ? TEST_SUCCESS : TEST_FAILED;
 }
 
@@ -26,4 +30,5 @@ user_device_teardown(void)
 	vfio_dev_close(udev);
 	udev = NULL;
 	fake_user_stop();
+	vfio_user_timeout_ms = normal_timeout;
 }

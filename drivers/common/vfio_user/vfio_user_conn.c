@@ -29,6 +29,21 @@ vfio_user_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void
+vfio_user_conn_limit(struct vfio_user_conn *conn, int ms)
+{
+	conn->until = ms == 0 ? 0 : vfio_user_now_ms() + ms;
+}
+
+/* When what begins now must be through. */
+static int64_t
+conn_deadline(const struct vfio_user_conn *conn)
+{
+	const int64_t deadline = vfio_user_now_ms() + vfio_user_timeout_ms;
+
+	return conn->until == 0 ? deadline : RTE_MIN(deadline, conn->until);
+}
+
 int
 vfio_user_wait(int sock, short events, int64_t deadline, short *revents)
 {
@@ -376,7 +391,7 @@ recv_message(struct vfio_user_conn *conn, int64_t deadline)
 void
 vfio_user_conn_take(struct vfio_user_conn *conn)
 {
-	recv_message(conn, vfio_user_now_ms() + vfio_user_timeout_ms);
+	recv_message(conn, conn_deadline(conn));
 }
 
 /*
@@ -396,7 +411,7 @@ watch_idle(struct vfio_user_conn *conn, bool on)
 int
 vfio_user_request(struct vfio_user_conn *conn, struct vfio_user_request *req)
 {
-	const int64_t deadline = vfio_user_now_ms() + vfio_user_timeout_ms;
+	const int64_t deadline = conn_deadline(conn);
 	struct vfio_user_header header = { .command = req->command };
 	struct iovec iov[1 + RTE_DIM(req->out)];
 	int ret;
@@ -422,7 +437,12 @@ vfio_user_request(struct vfio_user_conn *conn, struct vfio_user_request *req)
 		ret = recv_message(conn, deadline);
 	conn->req = NULL;
 	watch_idle(conn, true);
-	return ret < 0 ? ret : conn->req_result;
+	if (ret == 0)
+		return conn->req_result;
+	/* the reply came, and something behind it failed */
+	while (req->in_nr_fds > 0)
+		close(req->in_fds[--req->in_nr_fds]);
+	return ret;
 }
 
 int

@@ -44,6 +44,7 @@ struct vfio_user_conn {
 	pthread_mutex_t lock; /* all below, and the maps of the device */
 	int idle;             /* epoll: messages between requests; -1: nobody looks */
 	int broken;           /* what requests return; 0 while it works */
+	int64_t until;        /* see vfio_user_conn_limit(); 0: no limit */
 	uint16_t next_id;
 	bool sending;         /* a message is on its way: no other may start */
 	struct vfio_user_request *req; /* waits for its reply; NULL: none does */
@@ -99,6 +100,12 @@ int vfio_user_request_alone(struct vfio_user_conn *conn,
  * connection is broken if it makes no sense.
  */
 void vfio_user_conn_take(struct vfio_user_conn *conn);
+
+/*
+ * Whatever is sent and received from now on must be through after so many milliseconds all
+ * together, for others wait meanwhile; 0 ends that. The lock must be held throughout.
+ */
+void vfio_user_conn_limit(struct vfio_user_conn *conn, int ms);
 
 /*
  * Give the connection up: err is what is the matter, a negative errno, why goes into the

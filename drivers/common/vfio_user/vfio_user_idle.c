@@ -18,8 +18,12 @@
 
 #include "vfio_user_private.h"
 
-/* Messages that are taken at a time: the thread has others to serve. */
+/*
+ * Messages that are taken at a time, and how long the server may take to send what it has
+ * begun, and to take the answers: the thread has others to serve.
+ */
 #define IDLE_BURST 16
+#define IDLE_LIMIT_MS 2000
 #define IDLE_POLL_US 100
 
 /* The stream has ended: whoever watches gone_fd is told, and nothing is to be read. */
@@ -38,13 +42,15 @@ idle_take(struct vfio_user_conn *conn)
 	struct pollfd pollfd = { .fd = conn->sock, .events = POLLIN };
 	unsigned int i;
 
+	vfio_user_conn_limit(conn, RTE_MIN(vfio_user_timeout_ms, IDLE_LIMIT_MS));
 	for (i = 0; i < IDLE_BURST && conn->broken == 0 &&
 			poll(&pollfd, 1, 0) == 1; i++) {
 		if (has_ended(conn->sock))
-			return false;
+			break;
 		vfio_user_conn_take(conn);
 	}
-	return conn->broken == 0;
+	vfio_user_conn_limit(conn, 0);
+	return conn->broken == 0 && !has_ended(conn->sock);
 }
 
 /* In EAL's interrupt thread. A request that is under way has the lock, and takes all. */

@@ -273,9 +273,11 @@ vfio_user_dma_map(struct vfio_transport_dev *tdev, void *addr,
 	int ret;
 
 	pthread_mutex_lock(&dev->conn.lock);
+	vfio_user_conn_limit(&dev->conn, vfio_user_timeout_ms);
 	ret = op_use(dev, (uintptr_t)addr, (uintptr_t)addr + len, true);
 	if (ret < 0 && dev->conn.broken == 0)
 		say_why(dev, addr, len, ret);
+	vfio_user_conn_limit(&dev->conn, 0);
 	pthread_mutex_unlock(&dev->conn.lock);
 	return ret;
 }
@@ -288,7 +290,9 @@ vfio_user_dma_unmap(struct vfio_transport_dev *tdev, void *addr,
 	int ret;
 
 	pthread_mutex_lock(&dev->conn.lock);
+	vfio_user_conn_limit(&dev->conn, vfio_user_timeout_ms);
 	ret = op_use(dev, (uintptr_t)addr, (uintptr_t)addr + len, false);
+	vfio_user_conn_limit(&dev->conn, 0);
 	pthread_mutex_unlock(&dev->conn.lock);
 	return ret;
 }

@@ -9,7 +9,14 @@
  * What one message mapped can only be unmapped as a whole, and a device may be at work on
  * it. So when EAL gives back a part, the rest stays mapped without interruption, and the
  * server forgets the whole when its last part is given back. Parts that EAL takes again
- * have the same place in the same file.
+ * mostly have the same place in the same file.
+ *
+ * A server may be unable to forget it then, with ENOSPC: that would leave a hole in what it
+ * has, and so more ranges than its back-end takes. It keeps the map, which is not live any
+ * more, until it can.
+ *
+ * Others wait while EAL's memory lock is held, so all requests of an event together may take
+ * as long as a single one.
  */
 
 #include <errno.h>
@@ -121,6 +128,27 @@ add_segment(struct builder *builder, const struct rte_memseg_list *msl,
 	return add_piece(builder, &piece);
 }
 
+static bool
+is_live(const struct vfio_user_dev *dev, const struct vfio_user_map *map)
+{
+	return vfio_user_ranges_touch(&dev->live, map->start, map->end);
+}
+
+/* EAL makes a file anew when nothing of it was left: then the map is of the old one. */
+static bool
+is_of_map(const struct vfio_user_map *map, const struct rte_memseg *ms)
+{
+	struct stat st;
+	size_t offset;
+	int fd;
+
+	fd = rte_memseg_get_fd_thread_unsafe(ms);
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == map->file_dev &&
+		st.st_ino == map->file_ino &&
+		rte_memseg_get_fd_offset_thread_unsafe(ms, &offset) == 0 &&
+		offset == map->offset + (ms->addr_64 - map->start);
+}
+
 /* Memory that a map still covers, see above. */
 static int
 add_or_revive(struct builder *builder, const struct rte_memseg_list *msl,
@@ -129,10 +157,17 @@ add_or_revive(struct builder *builder, const struct rte_memseg_list *msl,
 	const uint64_t start = ms->addr_64, end = start + ms->len;
 	struct vfio_user_dev *dev = builder->dev;
 	uint32_t at = vfio_user_map_find(dev, start);
+	const struct vfio_user_map *map = &dev->maps[at];
+	int ret;
 
-	if (at < dev->nr_maps && dev->maps[at].op_end == 0 &&
-			dev->maps[at].start <= start && end <= dev->maps[at].end)
-		return vfio_user_ranges_add(&dev->live, start, end);
+	if (at < dev->nr_maps && map->op_end == 0 && map->start <= start &&
+			end <= map->end) {
+		if (is_live(dev, map) || is_of_map(map, ms))
+			return vfio_user_ranges_add(&dev->live, start, end);
+		ret = vfio_user_unmap(dev, at);
+		if (ret < 0)
+			return ret;
+	}
 	return add_segment(builder, msl, ms);
 }
 
@@ -191,11 +226,13 @@ give_all(struct vfio_user_dev *dev)
 	int ret;
 
 	pthread_mutex_lock(&dev->conn.lock);
+	vfio_user_conn_limit(&dev->conn, vfio_user_timeout_ms);
 	ret = rte_memseg_contig_walk_thread_unsafe(walk_segments, &builder);
 	if (ret == 0)
 		ret = flush(&builder);
 	if (ret < 0 && dev->conn.broken == 0)
 		say_why(dev, ret);
+	vfio_user_conn_limit(&dev->conn, 0);
 	pthread_mutex_unlock(&dev->conn.lock);
 	return ret;
 }
@@ -220,21 +257,40 @@ give_more(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 	return ret == 0 ? flush(&builder) : ret;
 }
 
+/* Take back what is not live of the maps of EAL's in a range. */
+static int
+unmap_dead(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
+{
+	uint32_t at = vfio_user_map_find(dev, start);
+	int ret = 0;
+
+	while (ret == 0 && at < dev->nr_maps && dev->maps[at].start < end) {
+		if (is_live(dev, &dev->maps[at])) {
+			at++;
+			continue;
+		}
+		ret = vfio_user_unmap(dev, at);
+		if (ret == -ENOSPC) {
+			dev->refused = true;
+			at++;
+			ret = 0;
+		}
+	}
+	return ret;
+}
+
 static int
 take_back(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 {
-	uint32_t at = vfio_user_map_find(dev, start);
+	const bool all = dev->refused;
 	int ret;
 
 	ret = vfio_user_ranges_remove(&dev->live, start, end);
-	while (ret == 0 && at < dev->nr_maps && dev->maps[at].start < end) {
-		if (vfio_user_ranges_touch(&dev->live, dev->maps[at].start,
-				dev->maps[at].end))
-			at++;
-		else
-			ret = vfio_user_unmap(dev, at);
-	}
-	return ret;
+	if (ret < 0)
+		return ret;
+	/* what was refused may be at the border of a range now, or alone */
+	dev->refused = false;
+	return unmap_dead(dev, all ? 0 : start, all ? UINT64_MAX : end);
 }
 
 static void
@@ -245,6 +301,7 @@ event_for(struct vfio_user_dev *dev, enum rte_mem_event event, uint64_t start,
 	int ret;
 
 	pthread_mutex_lock(&dev->conn.lock);
+	vfio_user_conn_limit(&dev->conn, vfio_user_timeout_ms);
 	if (dev->conn.broken == 0) {
 		ret = event == RTE_MEM_EVENT_ALLOC ? give_more(dev, start, end) :
 			take_back(dev, start, end);
@@ -257,6 +314,7 @@ event_for(struct vfio_user_dev *dev, enum rte_mem_event event, uint64_t start,
 			vfio_user_conn_break(&dev->conn, ret, why);
 		}
 	}
+	vfio_user_conn_limit(&dev->conn, 0);
 	pthread_mutex_unlock(&dev->conn.lock);
 }
 

@@ -102,6 +102,7 @@ struct vfio_user_dev {
 	/* the connection's lock protects what follows */
 	struct vfio_user_map *maps;      /* ascending */
 	uint32_t nr_maps, room_maps;
+	bool refused;                    /* maps that are not live are to be tried again */
 	struct vfio_user_ranges live;    /* what of them may be read and written */
 	TAILQ_HEAD(, vfio_user_region) regions;
 };
