@@ -23,15 +23,18 @@
  */
 static aio_context_t context;
 static int null_fd = -1;
-static bool tried;
+static bool absent; /* the kernel does not have it */
 
+/* Again where it fails for lack of something: what else there is can be made to wait. */
 static void
 prepare(void)
 {
-	tried = true;
-	null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null_fd < 0 || syscall(SYS_io_setup, 8, &context) < 0)
-		context = 0;
+	if (null_fd < 0)
+		null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null_fd < 0 || syscall(SYS_io_setup, 8, &context) == 0)
+		return;
+	context = 0;
+	absent = errno == ENOSYS || errno == EPERM;
 }
 
 /* For kernels without these: what waits is as unlikely as can be. */
@@ -64,7 +67,7 @@ eventfd_raise(int fd)
 	struct timespec now = { 0 };
 	struct io_event events[8];
 
-	if (!tried)
+	if (context == 0 && !absent)
 		prepare();
 	if (context == 0)
 		return raise_by_write(fd);

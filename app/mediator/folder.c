@@ -82,8 +82,10 @@ walk(const char *path)
 		if (*at == '\0')
 			return fd;
 		end = at + strcspn(at, "/");
-		if (end - at > NAME_MAX)
+		if (end - at > NAME_MAX) {
+			errno = ENAMETOOLONG;
 			break;
+		}
 		memcpy(name, at, end - at);
 		name[end - at] = '\0';
 		at = end;

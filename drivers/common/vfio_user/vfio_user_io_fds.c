@@ -15,8 +15,9 @@
 #define IO_FDS_MAX_SIZE 65536
 
 /*
- * An eventfd adds without waiting, which no other kind of file promises. (And one that
- * waits, because whoever shares it wants so, is made not to.)
+ * An eventfd adds without waiting, which no other kind of file promises; one that waits
+ * because whoever shares it has it so is made not to. (They can undo that later: it is a
+ * flag of the file, see the limitations in the guide.)
  */
 static bool
 is_eventfd(int fd)
