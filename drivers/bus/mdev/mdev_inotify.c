@@ -111,26 +111,35 @@ find(const struct user_root *root, const rte_uuid_t uuid, bool *found)
 }
 
 static int
+make_room(struct user_root *root)
+{
+	const size_t room = RTE_MAX(2 * root->room, (size_t)16);
+	struct listed *grown;
+
+	if (root->count < root->room)
+		return 0;
+	grown = reallocarray(root->listed, room, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	root->listed = grown;
+	root->room = room;
+	return 0;
+}
+
+static int
 insert(struct user_root *root, size_t at, const rte_uuid_t uuid, const char *name)
 {
-	struct listed *grown;
-	size_t room;
+	struct listed *new;
 
-	if (root->count == root->room) {
-		room = root->room == 0 ? 16 : 2 * root->room;
-		grown = reallocarray(root->listed, room, sizeof(*grown));
-		if (grown == NULL)
-			return -ENOMEM;
-		root->listed = grown;
-		root->room = room;
-	}
-	grown = &root->listed[at];
-	memmove(grown + 1, grown, (root->count++ - at) * sizeof(*grown));
-	memset(grown, 0, sizeof(*grown));
-	rte_uuid_copy(grown->uuid, uuid);
-	rte_strscpy(grown->name, name, sizeof(grown->name));
-	grown->wd = -1;
-	grown->seen = true;
+	if (make_room(root) < 0)
+		return -ENOMEM;
+	new = &root->listed[at];
+	memmove(new + 1, new, (root->count++ - at) * sizeof(*new));
+	memset(new, 0, sizeof(*new));
+	rte_uuid_copy(new->uuid, uuid);
+	rte_strscpy(new->name, name, sizeof(new->name));
+	new->wd = -1;
+	new->seen = true;
 	return 0;
 }
 
@@ -476,8 +485,12 @@ roots_arm(void)
 		user.root[i].wd = -1;
 	}
 	user.count = roots.count;
-	for (i = 0; ret == 0 && i < user.count; i++)
-		ret = arm(&user.root[i], true);
+	for (i = 0; ret == 0 && i < user.count; i++) {
+		/* for the first ones that come, whenever that is */
+		ret = make_room(&user.root[i]);
+		if (ret == 0)
+			ret = arm(&user.root[i], true);
+	}
 	return ret;
 }
 
