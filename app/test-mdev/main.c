@@ -37,6 +37,7 @@ usage(FILE *out)
 {
 	fprintf(out,
 		"usage: dpdk-test-mdev [EAL options --] [COMMAND]\n"
+		"       dpdk-test-mdev -h | --help\n"
 		"  test [NAME...]   run all tests, or those that are named (the default)\n"
 		"  list             list the tests\n"
 		"  dump [UUID...]   print what the machine's mediated devices, or those\n"

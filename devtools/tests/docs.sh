@@ -7,8 +7,10 @@
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
 . "$REPO/devtools/tests/checks.sh"
 
-need_packages python3-sphinx python3-sphinx-rtd-theme doxygen python3-pyflakes
-docs=$(realpath -m "$1")-docs
+need_packages python3-sphinx python3-sphinx-rtd-theme doxygen python3-pyflakes \
+	mandoc groff-base
+build=$(realpath "$1")
+docs=$build-docs
 temp_dir work
 
 built()
@@ -40,11 +42,45 @@ headers_listed()
 	diff "$work/installed" "$work/listed"
 }
 
+# Two programs show manual pages, and each finds something else.
+pages_clean()
+{
+	local page
+
+	cd "$REPO/doc/man"
+	# not by the style of others' pages that are installed, or are not
+	mandoc -T lint -W warning -- *.[1-8]
+	for page in *.[1-8]; do
+		groff -ww -mandoc -T utf8 -z "$page"
+	done 2>&1 | tee "$work/groff"
+	expect "no warning" test ! -s "$work/groff"
+}
+
+# page_says PAGE GUIDE PROGRAM...: what the program's --help says, and the other way round
+page_says()
+{
+	local page=$REPO/doc/man/$1 guide=$2
+
+	shift 2
+	/usr/bin/python3 -B "$REPO/devtools/tests/help_options.py" "$page" \
+		${guide:+"$REPO/doc/guides/$guide"} -- "$@"
+}
+
+# Without Sphinx, so in every build: each page, and to where man looks for it.
+pages_installed()
+{
+	local page
+
+	for page in "$REPO"/doc/man/*.[1-8]; do
+		grep -o "/man/man${page##*.}/${page##*/}\"" "$build/meson-info/intro-installed.json"
+	done
+}
+
 scripts_clean()
 {
 	cd "$REPO"
 	/usr/bin/python3 -m pyflakes buildtools/call-sphinx-build.py doc/api/*.py doc/guides/*.py \
-		devtools/tests/links.py
+		devtools/tests/links.py devtools/tests/help_options.py
 }
 
 check "documentation: scripts are clean for pyflakes" scripts_clean
@@ -54,3 +90,11 @@ check "documentation: no link between pages leads nowhere" \
 	links --html "$docs/doc/guides/html" "$docs/doc/api/html"
 check "documentation: files of the repository that it names are there" links --text "$REPO"
 check "documentation: all installed headers are in the API's list" headers_listed
+check "manual pages: no warning of mandoc and groff" pages_clean
+check "manual pages: are installed" pages_installed
+check "dpdk-mdev-mediator(8): what --help says" page_says dpdk-mdev-mediator.8 \
+	tools/mediator.rst "$build/app/mediator/dpdk-mdev-mediator"
+check "dpdk-mdev.py(8): what --help says" page_says dpdk-mdev.py.8 tools/dpdk_mdev.rst \
+	/usr/bin/python3 -B "$REPO/usertools/dpdk-mdev.py"
+check "dpdk-test-mdev(1): what --help says" page_says dpdk-test-mdev.1 '' \
+	"$build/app/test-mdev/dpdk-test-mdev"
