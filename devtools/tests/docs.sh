@@ -76,14 +76,29 @@ pages_installed()
 	done
 }
 
+# Images are kept beside their drawings, because GitHub and a reader of files need them.
+diagrams_current()
+{
+	local image
+
+	cd "$REPO/doc/guides"
+	/usr/bin/python3 -B "$REPO/buildtools/draw-diagram.py" --check img/*.txt
+	for image in img/*.svg; do
+		expect "a drawing of $image" test -e "${image%.svg}.txt"
+		expect "a page that shows $image" grep -rqF "figure:: $image" --include='*.rst' .
+		/usr/bin/python3 -c 'import sys, xml.dom.minidom as dom; dom.parse(sys.argv[1])' "$image"
+	done
+}
+
 scripts_clean()
 {
 	cd "$REPO"
-	/usr/bin/python3 -m pyflakes buildtools/call-sphinx-build.py doc/api/*.py doc/guides/*.py \
+	/usr/bin/python3 -m pyflakes buildtools/call-sphinx-build.py buildtools/draw-diagram.py doc/api/*.py doc/guides/*.py \
 		devtools/tests/links.py devtools/tests/help_options.py
 }
 
 check "documentation: scripts are clean for pyflakes" scripts_clean
+check "diagrams: images are what their drawings give" diagrams_current
 check "documentation: built without a warning" built
 check "documentation: built once" built_once
 check "documentation: no link between pages leads nowhere" \
