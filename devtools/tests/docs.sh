@@ -15,9 +15,15 @@ temp_dir work
 
 built()
 {
+	local pages
+
 	"$REPO/devtools/docs.sh" "$docs"
 	expect "guides" test -s "$docs/doc/guides/html/index.html"
 	expect "the API" test -s "$docs/doc/api/html/index.html"
+	for pages in guides api; do
+		expect "to install the $pages" grep -q "/share/doc/dpdk-mdev/$pages/html\"" \
+			"$docs/meson-info/intro-installed.json"
+	done
 }
 
 built_once()
