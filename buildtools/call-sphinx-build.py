@@ -18,6 +18,7 @@ def sources(folder):
     for parent, _, names in os.walk(folder):
         yield parent    # a page may come, or go
         yield from (os.path.join(parent, name) for name in names if name.endswith(SOURCES))
+    yield os.path.join(folder, '../decisions.md')
     # guides show parts of these
     for parent, _, names in os.walk(os.path.join(folder, '../../examples')):
         yield from (os.path.join(parent, name) for name in names)

@@ -12,6 +12,7 @@ case ${1:-} in
 -h | --help) usage_of "$0"; exit 0 ;;
 esac
 
-need_packages python3-sphinx python3-sphinx-rtd-theme doxygen
+need_packages python3-sphinx python3-sphinx-rtd-theme python3-myst-parser \
+	doxygen
 BUILD_TARGETS=doc exec "$REPO/devtools/build.sh" "${1:-$REPO/build-docs}" -Denable_docs=true \
 	-Dtests=false -Dwerror=true

@@ -7,8 +7,8 @@
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
 . "$REPO/devtools/tests/checks.sh"
 
-need_packages python3-sphinx python3-sphinx-rtd-theme doxygen python3-pyflakes \
-	mandoc groff-base
+need_packages python3-sphinx python3-sphinx-rtd-theme python3-myst-parser doxygen \
+	python3-pyflakes mandoc groff-base
 build=$(realpath "$1")
 docs=$build-docs
 temp_dir work

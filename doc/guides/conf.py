@@ -18,6 +18,7 @@ html_show_sourcelink = False
 highlight_language = 'none'
 numfig = True
 root_doc = 'index'
+extensions = ['myst_parser']    # decisions.md
 
 version = release = environ.get('DPDK_MDEV_VERSION', '')
 
