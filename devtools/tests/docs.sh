@@ -72,11 +72,17 @@ page_says()
 		${guide:+"$REPO/doc/guides/$guide"} -- "$@"
 }
 
-# Without Sphinx, so in every build: each page, and to where man looks for it.
+# Without Sphinx, so in every build: each page, and to where man looks for it. And each program
+# has one.
 pages_installed()
 {
-	local page
+	local page program programs
 
+	programs=$(grep -o '/s\?bin/[^/"]*"' "$build/meson-info/intro-installed.json" |
+		sed 's|.*/||; s/"//')
+	for program in $programs; do
+		expect "a manual page of $program" ls "$REPO/doc/man/$program".[1-8]
+	done
 	for page in "$REPO"/doc/man/*.[1-8]; do
 		grep -o "/man/man${page##*.}/${page##*/}\"" "$build/meson-info/intro-installed.json"
 	done
@@ -112,7 +118,7 @@ check "documentation: no link between pages leads nowhere" \
 check "documentation: files of the repository that it names are there" links --text "$REPO"
 check "documentation: all installed headers are in the API's list" headers_listed
 check "manual pages: no warning of mandoc and groff" pages_clean
-check "manual pages: are installed" pages_installed
+check "manual pages: of all programs, and installed" pages_installed
 check "dpdk-mdev-mediator(8): what --help says" page_says dpdk-mdev-mediator.8 \
 	tools/mediator.rst "$build/app/mediator/dpdk-mdev-mediator"
 check "dpdk-mdev.py(8): what --help says" page_says dpdk-mdev.py.8 tools/dpdk_mdev.rst \
