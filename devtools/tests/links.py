@@ -21,9 +21,10 @@ FENCED = re.compile(r'^(```|~~~).*?^\1', re.M | re.S)
 MD_LINK = re.compile(r'\]\(([^()\s]+)\)')
 MD_HEADING = re.compile(r'^#+ +(.*?) *#*$', re.M)
 NAMED = re.compile(r'`([^`\s]+/[^`\s]*)`')
-# of these one has to be there, if it is named: not a/b of any two words
-FOLDERS = ('app', 'buildtools', 'devtools', 'doc', 'drivers', 'examples', 'kernel', 'usertools',
-           '.ci')
+# What is named below one of these has to be there: not a/b of any two words, nor what is in
+# the kernel's folders.
+FOLDERS = ('app/', 'buildtools/', 'devtools/', 'doc/', 'drivers/bus/', 'drivers/common/',
+           'drivers/net/', 'examples/', 'kernel/linux/', 'usertools/', '.ci/')
 
 
 def read(path):
@@ -59,8 +60,7 @@ def dead_markdown(path):
 def dead_names(root, path):
     """Globs and {a,b} are names of what they stand for; <...> is for the reader to fill in."""
     for name in NAMED.findall(read(path)):
-        first = name.split('/')[0]
-        if first not in FOLDERS or '<' in name or '{' in name:
+        if not name.startswith(FOLDERS) or '<' in name or '{' in name:
             continue
         # tree/file.c:12, and the end of a sentence
         if not glob.glob(os.path.join(root, re.sub(r'(:\d+|[.,;])$', '', name))):
