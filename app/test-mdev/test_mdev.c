@@ -54,6 +54,31 @@ test_probe(void)
 	return TEST_SUCCESS;
 }
 
+/* For who writes a driver: that it is there, and what it got. Nobody else reads it. */
+static int
+test_drivers_logged(void)
+{
+	int level = rte_log_get_level(mdev_bus_logtype);
+	int ret;
+
+	TEST_ASSERT_SUCCESS(made_up_devices(1, 1), "not made");
+	TEST_ASSERT_SUCCESS(made_up_device(UUID_2, MADE_UP_PARENT_2, MADE_UP_TYPE_2),
+		"not made");
+	rte_mdev_register(&made_up_second);
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
+	rte_log_set_level(mdev_bus_logtype, RTE_LOG_DEBUG);
+	ret = made_up_run_eal(NULL, NULL);
+	rte_log_set_level(mdev_bus_logtype, level);
+	captured_log_stop();
+	rte_mdev_unregister(&made_up_second);
+	TEST_ASSERT_SUCCESS(ret, "no start");
+	TEST_ASSERT_EQUAL(captured_log_lines("mdev bus: driver net_made_up has 1 of 2 devices"),
+		1, "of the first");
+	TEST_ASSERT_EQUAL(captured_log_lines("mdev bus: driver net_second has 0 of 2 devices"),
+		1, "of the second");
+	return TEST_SUCCESS;
+}
+
 /* A driver hears of each probe of the bus, before and without a device. */
 static int
 test_prepare(void)
@@ -212,6 +237,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "bus/mdev: devices and drivers",
 	.unit_test_cases = {
 		CASE(test_probe),
+		CASE(test_drivers_logged),
 		CASE(test_prepare),
 		CASE(test_scan_in_probe),
 		CASE(test_iommu_class),

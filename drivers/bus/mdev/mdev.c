@@ -238,6 +238,27 @@ prepare_drivers(void)
 	}
 }
 
+/* Whether a driver that was loaded got here at all, and what came of it. */
+static void
+log_drivers(void)
+{
+	const struct rte_mdev_device *mdev;
+	unsigned int listed, driven;
+	const struct rte_driver *drv;
+
+	if (!rte_log_can_log(mdev_bus_logtype, RTE_LOG_DEBUG))
+		return;
+	TAILQ_FOREACH(drv, MDEV_DRIVERS, next) {
+		listed = driven = 0;
+		MDEV_FOREACH(mdev) {
+			listed++;
+			driven += mdev->driver != NULL && &mdev->driver->driver == drv;
+		}
+		MDEV_LOG(DEBUG, "mdev bus: driver %s has %u of %u devices", drv->name,
+			driven, listed);
+	}
+}
+
 int
 mdev_probe_all(void)
 {
@@ -259,6 +280,7 @@ mdev_probe_all(void)
 		failed += ret < 0;
 	}
 	mdev_mp_retry();
+	log_drivers();
 	return named > 0 && named == failed ? -1 : 0;
 }
 
