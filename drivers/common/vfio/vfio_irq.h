@@ -114,6 +114,7 @@ int vfio_irq_disable(struct vfio_dev *dev, uint32_t index);
 
 /**
  * Mask vectors. INTx masks itself with each interrupt (VFIO_IRQ_INFO_AUTOMASKED).
+ * While vectors are enabled any thread may call this for them.
  *
  * @param dev
  *   The device.
@@ -132,7 +133,7 @@ int vfio_irq_mask(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		uint32_t count);
 
 /**
- * Unmask vectors, which vfio_irq_mask() or the device itself has masked.
+ * Unmask vectors, which vfio_irq_mask() or the device itself has masked: a callback of INTx does so when it is through.
  *
  * @param dev
  *   The device.
