@@ -109,7 +109,7 @@ device_create(struct loop *loop, const struct device_conf *conf, const char *pat
 	}
 	dev = calloc(1, sizeof(*dev));
 	if (dev == NULL) {
-		LOG(ERR, "mdev:%s: no memory for a device", conf->uuid);
+		LOG(ERR, "mdev:%s: no memory for a device: free some", conf->uuid);
 		return -ENOMEM;
 	}
 	dev->loop = loop;
@@ -123,7 +123,7 @@ device_create(struct loop *loop, const struct device_conf *conf, const char *pat
 	if (ret == 0)
 		ret = device_model_init(dev);
 	if (ret < 0)
-		LOG(ERR, "%s: no memory for a device", dev->name);
+		LOG(ERR, "%s: no memory for a device: free some", dev->name);
 	else
 		ret = open_sockets(dev, path);
 	if (ret < 0) {

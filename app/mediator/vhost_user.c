@@ -29,7 +29,7 @@ vhost_user_create(struct loop *loop, const struct vhost_user_conf *conf,
 	int ret;
 
 	if (conf->max_pairs == 0 || conf->max_pairs > VU_MAX_PAIRS) {
-		LOG(ERR, "%s: a backend has 1 to %u queue pairs, not %u", conf->name,
+		LOG(ERR, "%s: a backend has 1 to %u queue pairs, not %u: correct queues=", conf->name,
 			VU_MAX_PAIRS, conf->max_pairs);
 		return -EINVAL;
 	}
@@ -37,7 +37,7 @@ vhost_user_create(struct loop *loop, const struct vhost_user_conf *conf,
 	if (vu != NULL)
 		vu->rings = calloc(2 * conf->max_pairs, sizeof(*vu->rings));
 	if (vu == NULL || vu->rings == NULL) {
-		LOG(ERR, "%s: no memory for the connection to a backend", conf->name);
+		LOG(ERR, "%s: no memory for the connection to a backend: free some", conf->name);
 		free(vu);
 		return -ENOMEM;
 	}

@@ -151,7 +151,7 @@ mdev_mp_start(void)
 	/* without shared files there are no other processes: no error */
 	if (rte_mp_action_register(MDEV_MP_NAME, serve) < 0 &&
 			rte_errno != ENOTSUP && rte_errno != EEXIST)
-		MDEV_LOG(WARNING, "mdev bus: secondary processes cannot be served: %s",
+		MDEV_LOG(WARNING, "mdev bus: secondary processes cannot be served: %s: start this application again if it has any",
 			rte_strerror(rte_errno));
 }
 

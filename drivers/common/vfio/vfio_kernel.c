@@ -309,7 +309,7 @@ kernel_close(struct vfio_transport_dev *tdev)
 	rte_spinlock_unlock(&devs_lock);
 	if (kernel_group(kdev->base, kdev->addr) == kdev->group) {
 		if (rte_vfio_release_device(kdev->base, kdev->addr, tdev->fd) != 0)
-			VFIO_LOG(ERR, "%s: EAL could not release VFIO group %d",
+			VFIO_LOG(ERR, "%s: EAL could not release VFIO group %d: start this application again before anybody uses the device",
 				tdev->name, kdev->group);
 	} else {
 		/* EAL finds the group through sysfs, which has no device any more */

@@ -214,7 +214,7 @@ mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *t
 		return -ENODEV; /* closed in the primary meanwhile */
 	process = mdev_virtio_process_create(hw, tr);
 	if (process == NULL) {
-		INIT_LOG(ERR, "%s: no memory", dev->data->name);
+		INIT_LOG(ERR, "%s: no memory: free some, and start this process again", dev->data->name);
 		return -ENOMEM;
 	}
 	pthread_mutex_lock(&attached_lock);
@@ -229,7 +229,7 @@ mdev_virtio_secondary_attach(struct rte_eth_dev *dev, struct virtio_transport *t
 	}
 	pthread_mutex_unlock(&attached_lock);
 	if (ret < 0) {
-		INIT_LOG(ERR, "%s: the primary process could not tell of starts and stops: %s",
+		INIT_LOG(ERR, "%s: the primary process could not tell of starts and stops: %s: start this process again",
 			dev->data->name, rte_strerror(-ret));
 		free(process);
 	}

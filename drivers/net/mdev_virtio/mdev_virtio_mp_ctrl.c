@@ -146,7 +146,7 @@ mdev_virtio_control_open(const struct rte_eth_dev *dev)
 	/* without shared files there are no other processes */
 	if (rte_mp_action_register(MP_NAME, serve_secondary) < 0 &&
 			rte_errno != ENOTSUP && rte_errno != EEXIST)
-		INIT_LOG(WARNING, "%s: secondary processes cannot set receive filters: %s",
+		INIT_LOG(WARNING, "%s: secondary processes cannot set receive filters: %s: set them in this one",
 			dev->data->name, rte_strerror(rte_errno));
 	pthread_mutex_lock(&control_lock);
 	open_ports[dev->data->port_id] = true;

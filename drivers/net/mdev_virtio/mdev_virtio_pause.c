@@ -204,7 +204,7 @@ replace(struct rte_eth_dev *dev, void **place)
 	if (mdev_virtio_queue_paused(old))
 		return 0;
 	if (recovery->nr_replaced >= REPLACED_MAX) {
-		DRV_LOG(ERR, "%s: queue %u and others were replaced %u times, and nobody has used one since: the port cannot go on",
+		DRV_LOG(ERR, "%s: queue %u and others were replaced %u times, and nobody has used one since: the port cannot go on: poll its queues, then stop and start it",
 			dev->data->name, old->index, recovery->nr_replaced);
 		return -EBUSY;
 	}
