@@ -152,8 +152,13 @@ mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 	MDEV_LOG(INFO, "mdev:%s: probe by %s (type %s, NUMA node %d)", mdev->name,
 		drv->driver.name, mdev->type, mdev->device.numa_node);
 	ret = drv->probe(drv, mdev);
-	if (ret != 0)
+	if (ret != 0) {
+		MDEV_LOG(INFO, "mdev:%s: %s does not take it: %s", mdev->name,
+			drv->driver.name,
+			ret > 0 ? "it is not for it" : strerror(-ret));
 		goto free_intr;
+	}
+	MDEV_LOG(INFO, "mdev:%s: driven by %s", mdev->name, drv->driver.name);
 	mdev->device.driver = &drv->driver;
 	mdev_telemetry_open(mdev, true);
 	mdev_request_start(mdev);

@@ -284,6 +284,8 @@ device_new(const struct mdev_entry *entry)
 	mdev->device.bus = &mdev_bus.bus;
 	device_read(mdev, entry);
 	device_doubled(mdev, entry);
+	MDEV_LOG(DEBUG, "mdev:%s: found in %s: device API %s, type %s, parent %s",
+		mdev->name, mdev->root, mdev->device_api, mdev->type, mdev->parent);
 	mdev_telemetry_add(mdev);
 	return mdev;
 }

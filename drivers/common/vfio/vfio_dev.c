@@ -101,6 +101,8 @@ vfio_dev_get_info(struct vfio_dev *dev)
 	dev->flags = info.flags;
 	dev->num_regions = info.num_regions;
 	dev->num_irqs = info.num_irqs;
+	VFIO_LOG(DEBUG, "%s: by the %s transport: flags %#x, %u regions, %u interrupt indices",
+		dev->name, dev->ops->name, info.flags, info.num_regions, info.num_irqs);
 	return 0;
 }
 

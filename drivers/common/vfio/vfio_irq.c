@@ -112,6 +112,8 @@ vfio_irq_set_eventfds(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		data[i] = fds[i];
 	ret = dev->ops->set_irqs(&dev->tdev, set);
 	free(set);
+	VFIO_LOG(DEBUG, "%s: interrupt index %u: eventfds for %u from %u on: %s",
+		dev->name, index, count, start, ret < 0 ? strerror(-ret) : "set");
 	if (ret < 0)
 		return ret;
 	dev->irqs_enabled |= UINT64_C(1) << index;

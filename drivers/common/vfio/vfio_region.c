@@ -303,6 +303,8 @@ region_new(struct vfio_dev *dev, uint32_t index)
 	free(info);
 	if (ret < 0)
 		goto free_region;
+	VFIO_LOG(DEBUG, "%s: region %u: %#" PRIx64 " bytes, flags %#x, %u areas can be mapped",
+		dev->name, index, new->size, new->flags, new->nr_areas);
 	dev->regions[index] = new;
 	return 0;
 
@@ -414,6 +416,9 @@ vfio_region_map_at(struct vfio_region *region, void *want, bool exact)
 			munmap(addr, region_reserved(region));
 			return ret;
 		}
+		VFIO_LOG(DEBUG, "%s: region %u: mapped %#" PRIx64 " bytes at %#" PRIx64,
+			dev->name, region->index, region->areas[i].size,
+			region->areas[i].offset);
 	}
 	region->addr = addr;
 	return 0;

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -263,5 +264,10 @@ vfio_user_negotiate(struct vfio_user_conn *conn, struct vfio_user_caps *caps)
 		return refuse(conn, what);
 	}
 	ret = vfio_user_caps_parse(answer, req.in_len - sizeof(theirs), caps);
-	return ret < 0 ? refuse(conn, "with capabilities that make no sense") : 0;
+	if (ret < 0)
+		return refuse(conn, "with capabilities that make no sense");
+	VFIO_USER_LOG(DEBUG, "%s: its server speaks version %u.%u, and takes %" PRIu64 " fds and %" PRIu64 " bytes in a message",
+		conn->name, theirs.major, theirs.minor, caps->max_msg_fds,
+		caps->max_xfer);
+	return 0;
 }

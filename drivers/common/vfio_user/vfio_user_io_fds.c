@@ -179,6 +179,8 @@ io_fds_need(struct vfio_user_dev *dev, struct vfio_user_region *region)
 		return;
 	ret = io_fds_get(dev, region);
 	region->io_asked = ret != -ENOMEM;
+	VFIO_USER_LOG(DEBUG, "%s: region %u: %u eventfds for doorbells", dev->conn.name,
+		region->index, region->nr_io_fds);
 	if (ret == -EPROTO && dev->conn.broken == 0)
 		VFIO_USER_LOG(WARNING, "%s: region %u: its server's list of eventfds makes no sense: doorbells go by messages, which are slower: update its mediator",
 			dev->conn.name, region->index);

@@ -148,6 +148,9 @@ vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece,
 	if (ret < 0)
 		return ret;
 	ret = vfio_user_request(&dev->conn, &req);
+	VFIO_USER_LOG(DEBUG, "%s: memory at %#" PRIx64 ", %" PRIu64 " bytes: %s",
+		dev->conn.name, piece->start, piece->end - piece->start,
+		ret < 0 ? strerror(-ret) : "given to its server");
 	if (ret < 0) {
 		/* cannot fail: there was room when it was added */
 		vfio_user_ranges_remove(&dev->live, map.start, map.end);
@@ -177,6 +180,8 @@ vfio_user_unmap(struct vfio_user_dev *dev, uint32_t at)
 	ret = vfio_user_request(&dev->conn, &req);
 	if (ret < 0)
 		return ret;
+	VFIO_USER_LOG(DEBUG, "%s: memory at %#" PRIx64 ", %" PRIu64 " bytes: taken back",
+		dev->conn.name, map.start, map.end - map.start);
 	vfio_user_ranges_remove(&dev->live, map.start, map.end);
 	map_forget(dev, at);
 	return 0;

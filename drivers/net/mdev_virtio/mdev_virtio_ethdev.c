@@ -115,6 +115,12 @@ dev_start(struct rte_eth_dev *dev)
 	if (ret < 0)
 		return ret;
 	mdev_virtio_select_bursts(dev);
+	INIT_LOG(DEBUG, "%s: in operation: %s, %u receive queues (%s) and %u transmit queues (%s)",
+		dev->data->name, mdev_virtio_layout_name(hw->features),
+		dev->data->nb_rx_queues,
+		virtio_rx_burst(mdev_virtio_rx_burst(dev))->info,
+		dev->data->nb_tx_queues,
+		virtio_tx_burst(mdev_virtio_tx_burst(dev))->info);
 	/* s. 3.1.1: notifications only after DRIVER_OK */
 	mdev_virtio_queues_fill(dev);
 	dev->data->dev_started = 1;

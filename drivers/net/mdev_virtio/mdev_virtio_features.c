@@ -2,10 +2,13 @@
 
 /* Names of feature bits (VIRTIO 1.2 s. 5.1.3 and 6). */
 
+#include <inttypes.h>
+
 #include <rte_bitops.h>
 #include <rte_common.h>
 
 #include "mdev_virtio_features.h"
+#include "mdev_virtio_logs.h"
 
 /* By number: the kernel's headers do not know all of them. */
 static const char * const names[64] = {
@@ -77,4 +80,31 @@ mdev_virtio_features_print(FILE *file, const char *indent, uint64_t features)
 		else
 			fprintf(file, "%sbit %u\n", indent, bit);
 	}
+}
+
+/* A line of names fits what EAL's log takes in one piece. */
+static void
+log_names(const char *name, const char *what, uint64_t features)
+{
+	char line[2048] = "";
+	unsigned int bit;
+	size_t len = 0;
+
+	for (bit = 0; bit < RTE_DIM(names) && len < sizeof(line); bit++) {
+		if ((features & RTE_BIT64(bit)) == 0)
+			continue;
+		len += names[bit] != NULL ?
+			snprintf(line + len, sizeof(line) - len, " %s", names[bit]) :
+			snprintf(line + len, sizeof(line) - len, " bit %u", bit);
+	}
+	INIT_LOG(DEBUG, "%s: features %s: 0x%" PRIx64 "%s", name, what, features, line);
+}
+
+void
+mdev_virtio_features_log(const char *name, uint64_t offered, uint64_t used)
+{
+	if (!rte_log_can_log(mdev_virtio_logtype_init, RTE_LOG_DEBUG))
+		return;
+	log_names(name, "that are used", used);
+	log_names(name, "that are offered and not used", offered & ~used);
 }

@@ -146,7 +146,7 @@ mdev_virtio_intr_enable(struct rte_eth_dev *dev)
 	int ret;
 
 	if (mdev_virtio_hw(dev)->vectors == 0)
-		return 0;
+		return 0; /* as was said with the number of vectors */
 	ret = callback_add(dev);
 	if (ret < 0)
 		goto fail;
@@ -156,6 +156,8 @@ mdev_virtio_intr_enable(struct rte_eth_dev *dev)
 	ret = vectors_set(dev);
 	if (ret < 0)
 		goto close_rxintr;
+	INIT_LOG(DEBUG, "%s: interrupts of the configuration and of %u receive queues",
+		dev->data->name, mdev_virtio_rxintr_count(dev));
 	return 0;
 
 close_rxintr:

@@ -10,6 +10,7 @@
 #include <rte_byteorder.h>
 
 #include "mdev_virtio_ethdev.h"
+#include "mdev_virtio_logs.h"
 
 /* VIRTIO 1.2 s. 5.1.4: values of duplex; others are not known. */
 #define DUPLEX_HALF 0
@@ -72,6 +73,7 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 	/* a port that its primary process has closed has nothing but that it is stopped */
 	bool running = dev->data->dev_started != 0;
 	uint32_t before = running ? restarts(dev) : 0;
+	int ret;
 
 	if (before % 2 != 0)
 		return -1;
@@ -85,7 +87,11 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 	}
 	if (running && restarts(dev) != before)
 		return -1;
-	return rte_eth_linkstatus_set(dev, &link);
+	ret = rte_eth_linkstatus_set(dev, &link);
+	if (ret == 0)
+		DRV_LOG(DEBUG, "%s: link %s", dev->data->name,
+			link.link_status == RTE_ETH_LINK_UP ? "up" : "down");
+	return ret;
 }
 
 void

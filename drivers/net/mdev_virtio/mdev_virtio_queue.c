@@ -272,7 +272,8 @@ queue_init(const struct rte_eth_dev *dev, struct virtqueue *vq)
 int
 mdev_virtio_queue_enable(struct rte_eth_dev *dev, struct virtqueue *vq)
 {
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
+	struct mdev_virtio_process *process = dev->process_private;
+	struct virtio_transport *tr = process->tr;
 	struct virtio_vq_addr addr;
 	int ret;
 
@@ -300,6 +301,10 @@ mdev_virtio_queue_enable(struct rte_eth_dev *dev, struct virtqueue *vq)
 		INIT_LOG(ERR, "%s: virtqueue %u of %u descriptors was not accepted (%s): "
 			DEVICE_BROKEN, dev->data->name, vq->index, vq->size,
 			rte_strerror(-ret));
+	else
+		INIT_LOG(DEBUG, "%s: virtqueue %u: %u descriptors at 0x%" PRIx64 ", driver area 0x%" PRIx64 ", device area 0x%" PRIx64 ", doorbell by %s",
+			dev->data->name, vq->index, vq->size, addr.desc, addr.avail,
+			addr.used, process->doorbells[vq->index].kind);
 	return ret;
 }
 

@@ -314,8 +314,10 @@ execute(struct virtio_cvq *cvq, struct virtio_transport *tr,
 		cvq->error = ret;
 		return ret;
 	}
-	if (ack == VIRTIO_NET_OK)
+	if (ack == VIRTIO_NET_OK) {
+		DRV_LOG(DEBUG, "%s: command %s done", port_name(vq), command->name);
 		return 0;
+	}
 	DRV_LOG(ERR, "%s: the device refused the command %s (%u): allow it where the device is made, or do without",
 		port_name(vq), command->name, ack);
 	return -EIO;

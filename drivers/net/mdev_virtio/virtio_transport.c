@@ -9,6 +9,7 @@
 #include <rte_cycles.h>
 #include <rte_errno.h>
 
+#include "mdev_virtio_features.h"
 #include "mdev_virtio_logs.h"
 #include "virtio_pci_modern.h"
 #include "virtio_transport.h"
@@ -140,6 +141,7 @@ set_features(struct virtio_transport *tr,
 			tr->name, *features, offered);
 		return -EPROTO;
 	}
+	mdev_virtio_features_log(tr->name, offered, *features);
 	return 0;
 
 access_failed:
