@@ -36,7 +36,7 @@ build_modules()
 		repo=$work/repository headers=$work/headers
 	fi
 	say "building the kernel mediator for $release"
-	make -s -j "$(nproc)" -C "$repo/kernel/linux" KDIR="$headers" \
+	watched '' make -s -j "$(nproc)" -C "$repo/kernel/linux" KDIR="$headers" \
 		BUILD_DIR="$repo/${out#"$REPO"/}" >&2 ||
 		die "the kernel modules cannot be built for $release"
 	for module in mdev_virtio mdev_virtio_net; do

@@ -151,8 +151,63 @@ with_lock()
 	)
 }
 
+# What a long step shows: on a terminal a line that changes each second, else a line each
+# PROGRESS_S seconds. A step that took PROGRESS_TELL_S or longer says how long.
+PROGRESS_S=${PROGRESS_S:-30}
+PROGRESS_TELL_S=${PROGRESS_TELL_S:-5}
+
+# progress LOG PID [FILE]: until FILE is there, or PID is not, show how long it takes, and the
+# last line of LOG, if there is one. Nothing of it ends up in a pipe that somebody reads.
+progress()
+{
+	local log=$1 pid=$2 file=${3:-} started=$SECONDS seconds next=1 last never
+
+	[ -t 2 ] || next=$PROGRESS_S
+	# to wait without a process that would be left behind
+	exec {never}<> <(:)
+	while kill -0 "$pid" 2>/dev/null && { [ -z "$file" ] || [ ! -e "$file" ]; }; do
+		read -rt 0.2 -u "$never" || true
+		seconds=$((SECONDS - started))
+		[ $seconds -ge "$next" ] || continue
+		last=$(tail -n 1 "$log" 2>/dev/null | tr -cd '[:print:]' | cut -c 1-60) || true
+		if [ -t 2 ]; then
+			next=$((seconds + 1))
+			printf '\r\033[K    %d s%s' $seconds "${last:+: $last}" >&2
+		else
+			next=$((seconds + PROGRESS_S))
+			printf '    %d s%s\n' $seconds "${last:+: $last}" >&2
+		fi
+	done
+	[ ! -t 2 ] || [ "$next" -eq 1 ] || printf '\r\033[K' >&2
+}
+
+# watched LOG COMMAND ARG...: run COMMAND, which is silent, and show its progress; LOG is
+# what it writes to, or ""
+watched()
+{
+	local log=$1 started=$SECONDS status=0 watcher
+
+	shift
+	# fd 9 is the lock that with_lock holds
+	progress "$log" "$BASHPID" >&2 </dev/null 9>&- &
+	watcher=$!
+	"$@" || status=$?
+	kill "$watcher" 2>/dev/null || true
+	wait "$watcher" 2>/dev/null || true
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	if [ $((SECONDS - started)) -ge "$PROGRESS_TELL_S" ]; then
+		printf '    took %d s\n' $((SECONDS - started)) >&2
+	fi
+	return $status
+}
+
 # quietly LOG COMMAND ARG...: append the output to LOG instead of showing it
 quietly()
+{
+	watched "$1" logged "$@"
+}
+
+logged()
 {
 	local log=$1
 

@@ -30,13 +30,18 @@ fetch_sources()
 	quietly "$work/log" private_apt "$work" apt-get download "$name" ||
 		die "cannot fetch $name: $(last_lines "$work/log")"
 	say "unpacking what is needed of it"
-	dpkg-deb --fsys-tarfile "$name"_*.deb |
-		tar -xO "./usr/src/$name.tar.xz" |
-		tar -xJ --strip-components=1 -C "$work/tree" "$name/samples/vfio-mdev" \
-			"$name/scripts/checkpatch.pl" "$name/scripts/spelling.txt" \
-			"$name/scripts/const_structs.checkpatch" ||
-		die "cannot unpack $name"
+	watched '' unpack_sources "$name" "$work/tree" || die "cannot unpack $name"
 	mv -T "$work/tree" "$dest"
+}
+
+# unpack_sources NAME DIR: the little that we need, from the package in this folder
+unpack_sources()
+{
+	dpkg-deb --fsys-tarfile "$1"_*.deb |
+		tar -xO "./usr/src/$1.tar.xz" |
+		tar -xJ --strip-components=1 -C "$2" "$1/samples/vfio-mdev" \
+			"$1/scripts/checkpatch.pl" "$1/scripts/spelling.txt" \
+			"$1/scripts/const_structs.checkpatch"
 }
 
 # build_samples KERNEL SOURCES DEST

@@ -40,17 +40,26 @@ find_image()
 # fetch_packages STATE DIR PACKAGE=VERSION...: download, and unpack below DIR
 fetch_packages()
 {
-	local state=$1 dir=$2 deb
+	local state=$1 dir=$2
 
 	shift 2
 	mkdir -p "$state/debs"
 	cd "$state/debs"
 	quietly "$state/log" private_apt "$state" apt-get download "$@" ||
 		die "cannot fetch $*: $(last_lines "$state/log")"
-	for deb in *.deb; do
-		dpkg-deb -x "$deb" "$dir" || die "cannot unpack $deb (disk full?)"
-	done
+	say "unpacking it"
+	watched '' unpack_packages "$dir"
 	cd "$OLDPWD"
+}
+
+# unpack_packages DIR: those in this folder
+unpack_packages()
+{
+	local deb
+
+	for deb in *.deb; do
+		dpkg-deb -x "$deb" "$1" || die "cannot unpack $deb (disk full?)"
+	done
 }
 
 # unpack_vmlinux VMLINUZ OUT: get at the ELF image within. QEMU can start it directly
@@ -107,9 +116,9 @@ build_kernel()
 
 	say "fetching Debian's kernel $release, about 100 MB"
 	fetch_packages "$work" "$dir" "${packages[@]}"
-	say "unpacking it"
-	depmod -b "$dir" "$release"
-	unpack_vmlinux "$dir/boot/vmlinuz-$release" "$dir/boot/vmlinux"
+	say "making it ready to boot"
+	watched '' depmod -b "$dir" "$release"
+	watched '' unpack_vmlinux "$dir/boot/vmlinuz-$release" "$dir/boot/vmlinux"
 	# the headers expect their other half in /usr/src
 	# shellcheck disable=SC2016	# make's syntax, not the shell's
 	sed -i 's,include /usr/src/,include $(dir $(lastword $(MAKEFILE_LIST)))../,' \

@@ -210,6 +210,7 @@ run_guest()
 	setpriv --pdeathsig KILL timeout -k 5 "$limit" setpriv --pdeathsig KILL \
 		"${qemu[@]}" </dev/null >"$work/qemu" 2>&1 &
 	guest_pid=$!
+	progress "$work/console" "$guest_pid" "$control/started" >&2 </dev/null &
 	follow out &
 	followers+=($!)
 	if [ $separate = yes ]; then
