@@ -30,6 +30,7 @@ PREFIX = {"MDEV_LOG": "", "RTE_LOG": "", "VFIO_LOG": "vfio: ", "VFIO_USER_LOG": 
           "LOG": "dpdk-mdev-mediator: "}
 # Functions that make an error's text, which another one prints.
 MAKERS = {"snprintf": 2, "ctl_answer_error": 1, "device_needs_reset": 1}
+MAKERS_PYTHON = {"folder_distrust", "distrust", "mdevctl_error"}
 DRIVERS = ["drivers/bus/mdev", "drivers/common", "drivers/net/mdev_virtio", "app/mediator"]
 SCRIPTS = ["build.sh", "demonstration.sh", "kernel-modules.sh", "lib.sh", "native-lib.sh",
            "quickstart-guest.sh", "quickstart-native.sh", "quickstart.sh", "sdk-headers.sh",
@@ -194,9 +195,16 @@ def python_text(node):
 
 
 def python_messages(path):
-    """What is raised as Refused."""
+    """What is raised as Refused, and notes, which have something in front."""
     for node in ast.walk(ast.parse(read(path))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and \
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and \
+                node.func.attr == "append" and ast.unparse(node.func.value).endswith("notes"):
+            yield "WARNING", f"{path}:{node.lineno}", ANY + python_text(node.args[0])
+        elif isinstance(node, ast.FunctionDef) and node.name in MAKERS_PYTHON:
+            for line in ast.walk(node):
+                if isinstance(line, ast.Return) and "{" in ast.unparse(line):
+                    yield "WARNING", f"{path}:{line.lineno}", ANY + python_text(line.value)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and \
                 node.func.id in ("Refused", "NotRunning"):
             yield "ERR", f"{path}:{node.lineno}", "dpdk-mdev.py: " + python_text(node.args[0])
 
@@ -275,7 +283,8 @@ class Known:
     def has(self, text):
         """Do the words that the page has for what differs come from the sources?"""
         text = re.sub(rf"^[{ANY}: ]+|[{ANY}: ]+$", "", text)
-        return not re.search("[a-z]{4}", text.replace(ANY, "").replace("mdev:", "")) or \
+        # of words, what is put in front of notes is no more than a name
+        return not re.search("[a-z]{4}", re.sub("mdev:|^dpdk-mdev.py|not used", "", text)) or \
             text in self.literals or f"'{text}'" in self.scripts or \
             f"' {text}'" in self.scripts or bool(self.forms(text))
 
