@@ -133,7 +133,8 @@ int vfio_irq_mask(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		uint32_t count);
 
 /**
- * Unmask vectors, which vfio_irq_mask() or the device itself has masked: a callback of INTx does so when it is through.
+ * Unmask vectors, which vfio_irq_mask() or the device itself has masked; a callback of INTx
+ * does so when it is through.
  *
  * @param dev
  *   The device.
