@@ -139,12 +139,14 @@ follow(struct rte_eth_dev *dev)
 	TEST_ASSERT(!mdev_virtio_queue_paused(vq), "heard of nobody");
 	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, &m, 1), 0, "receive");
 	TEST_ASSERT(mdev_virtio_queue_paused(vq), "not heard of");
+	TEST_ASSERT(virtio_port_prepares(), "not prepared");
 	TEST_ASSERT_SUCCESS(send_type(TYPE_START), "start");
 	TEST_ASSERT(fp->rx_pkt_burst == burst, "does not go on");
 	TEST_ASSERT(fp->rxq.data == dev->data->rx_queues, "other queues");
 	TEST_ASSERT_SUCCESS(send_type(TYPE_STOP), "stop");
 	TEST_ASSERT(fp->rx_pkt_burst == rte_eth_pkt_burst_dummy, "goes on");
 	TEST_ASSERT(fp->rxq.data != dev->data->rx_queues, "has the queues");
+	TEST_ASSERT(virtio_port_prepares(), "not prepared");
 	TEST_ASSERT_SUCCESS(send_type(TYPE_START), "start");
 	TEST_ASSERT_SUCCESS(send_type(TYPE_UNKNOWN), "unknown");
 	TEST_ASSERT(fp->rx_pkt_burst == rte_eth_pkt_burst_dummy, "goes on");

@@ -54,6 +54,7 @@ test_recovers(void)
 
 static int busy[8];
 static uint16_t busy_link;
+static bool busy_prepares;
 
 static void
 control_meanwhile(void)
@@ -75,11 +76,15 @@ control_meanwhile(void)
 	busy[6] = rte_eth_dev_set_mtu(id, 1000);
 	busy[7] = rte_eth_rx_burst(id, 0, &m, 1) + rte_eth_tx_burst(id, 0, &m, 1) ?
 		0 : -EBUSY;
+	busy_prepares = virtio_port_prepares();
 	if (rte_eth_link_get_nowait(id, &link) == 0)
 		busy_link = link.link_status;
 }
 
-/* Meanwhile nothing can be asked for, and nothing of it is left. */
+/*
+ * Meanwhile nothing can be asked for, and nothing of it is left; but frames are prepared, for
+ * they are sent afterwards.
+ */
 static int
 test_busy(void)
 {
@@ -90,12 +95,14 @@ test_busy(void)
 	before = fake_virtio.filter;
 	memset(busy, 0, sizeof(busy));
 	busy_link = RTE_ETH_LINK_UP;
+	busy_prepares = false;
 	fake_virtio.on_reset = control_meanwhile;
 	fake_virtio_ask_reset();
 	TEST_ASSERT_EVENTS("rS");
 	for (i = 0; i < RTE_DIM(busy); i++)
 		TEST_ASSERT_EQUAL(busy[i], -EBUSY, "%u: %d", i, busy[i]);
 	TEST_ASSERT_EQUAL(busy_link, RTE_ETH_LINK_DOWN, "up meanwhile");
+	TEST_ASSERT(busy_prepares, "not prepared meanwhile");
 	TEST_ASSERT_SUCCESS(memcmp(&before, &fake_virtio.filter, sizeof(before)),
 		"not the same");
 	TEST_ASSERT_SUCCESS(virtio_recovery_traffic(), "?");

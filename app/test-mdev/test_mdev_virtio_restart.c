@@ -115,6 +115,7 @@ test_fails(void)
 	TEST_ASSERT_EQUAL(rte_eth_promiscuous_enable(virtio_port.id), -EIO,
 		"control");
 	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, &m, 1), 0, "receive");
+	TEST_ASSERT(virtio_port_prepares(), "not prepared");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
 	fake_virtio.refuses_features = false;
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");

@@ -186,6 +186,22 @@ virtio_port_frame(uint32_t len, uint8_t fill)
 	return m;
 }
 
+bool
+virtio_port_prepares(void)
+{
+	struct rte_mbuf *m = virtio_port_frame(60, 0);
+	bool prepared;
+
+	if (m == NULL)
+		return false;
+	m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+	m->vlan_tci = 5;
+	prepared = rte_eth_tx_prepare(virtio_port.id, 0, &m, 1) == 1 &&
+		m->pkt_len == 60 + sizeof(struct rte_vlan_hdr);
+	rte_pktmbuf_free(m);
+	return prepared;
+}
+
 unsigned int
 virtio_port_eventfds(void)
 {

@@ -8,6 +8,7 @@
  * what users have, without a kernel.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_ethdev.h>
@@ -58,6 +59,9 @@ void virtio_port_stop(void);
 unsigned int virtio_port_mbufs(void);
 /* A frame of this length from the pool, all bytes the same; NULL if there is none. */
 struct rte_mbuf *virtio_port_frame(uint32_t len, uint8_t fill);
+
+/* Is a frame prepared that asks for a VLAN tag? A port that is paused has to do so, too. */
+bool virtio_port_prepares(void);
 
 /*
  * Eventfds that are open in this process; of other files EAL's interrupt thread opens

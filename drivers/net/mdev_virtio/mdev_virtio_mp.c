@@ -20,6 +20,7 @@
 
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
+#include "virtio_offload.h"
 #include "virtio_rxtx.h"
 
 #define MP_NAME "net_mdev_virtio"
@@ -89,7 +90,7 @@ follow(struct rte_eth_dev *dev, enum mp_type type)
 	default:
 		dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 		dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
-		dev->tx_pkt_prepare = NULL;
+		dev->tx_pkt_prepare = virtio_prepare;
 		break;
 	}
 }

@@ -25,6 +25,7 @@
 
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
+#include "virtio_offload.h"
 
 #define PAUSE_POLL_US 100
 
@@ -92,12 +93,16 @@ burst_paused(void *queue, struct rte_mbuf **pkts __rte_unused,
 	return 0;
 }
 
+/*
+ * Frames are prepared as ever: it takes no queue, and they are sent when the pause is over.
+ * ethdev may call what is there without a look whether it is NULL.
+ */
 void
 mdev_virtio_select_paused(struct rte_eth_dev *dev)
 {
 	dev->rx_pkt_burst = burst_paused;
 	dev->tx_pkt_burst = burst_paused;
-	dev->tx_pkt_prepare = NULL;
+	dev->tx_pkt_prepare = virtio_prepare;
 }
 
 bool
