@@ -76,6 +76,7 @@ device_reset(void)
 	fake_virtio.isr = 0;
 	fake_virtio.config_vector = VIRTIO_MSI_NO_VECTOR;
 	memset(&fake_virtio.filter, 0, sizeof(fake_virtio.filter));
+	fake_virtio.filter.promisc = 1; /* as QEMU's */
 	fake_virtio.has_kept = false;
 	for (i = 0; i < FAKE_VIRTIO_QUEUES; i++)
 		queue_reset(&fake_virtio.queue[i]);

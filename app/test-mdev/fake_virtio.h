@@ -73,7 +73,7 @@ struct fake_virtio_rss {
 	uint8_t key_len, key[255];
 };
 
-/* What the commands set; as after a reset, all 0. */
+/* What the commands set; as after a reset, all 0 but promisc. */
 struct fake_virtio_filter {
 	uint8_t promisc, allmulti;
 	struct fake_virtio_rss rss;

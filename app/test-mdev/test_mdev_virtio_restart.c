@@ -93,7 +93,15 @@ test_configuration(void)
 	TEST_ASSERT_SUCCESS(virtio_recovery_configure(), "?");
 	fake_virtio_ask_reset();
 	TEST_ASSERT_EVENTS("rS");
-	return virtio_recovery_configured();
+	TEST_ASSERT_SUCCESS(virtio_recovery_configured(), "?");
+	/* and what is not wanted is not there by itself */
+	TEST_ASSERT_SUCCESS(rte_eth_promiscuous_disable(virtio_port.id), "off");
+	TEST_ASSERT_SUCCESS(rte_eth_allmulticast_disable(virtio_port.id), "off");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rSrS");
+	TEST_ASSERT_EQUAL(fake_virtio.filter.promisc, 0, "promiscuous");
+	TEST_ASSERT_EQUAL(fake_virtio.filter.allmulti, 0, "all-multicast");
+	return TEST_SUCCESS;
 }
 
 /* What cannot be brought up again is left to the application, at rest. */

@@ -358,16 +358,21 @@ mdev_virtio_ctrl_start(struct rte_eth_dev *dev)
 	return ret;
 }
 
+/*
+ * Off is told too: s. 5.1.6.5.1 does not say what a reset leaves, and devices begin in
+ * promiscuous mode.
+ */
 int
 mdev_virtio_ctrl_modes(struct rte_eth_dev *dev)
 {
 	struct virtio_transport *tr = mdev_virtio_transport(dev);
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	int ret = 0;
+	int ret;
 
-	if (hw->promiscuous)
-		ret = virtio_cvq_promiscuous(&hw->cvq, tr, true);
-	if (ret == 0 && hw->allmulticast)
-		ret = virtio_cvq_allmulticast(&hw->cvq, tr, true);
+	if (!has(dev, VIRTIO_NET_F_CTRL_RX))
+		return 0;
+	ret = virtio_cvq_promiscuous(&hw->cvq, tr, hw->promiscuous);
+	if (ret == 0)
+		ret = virtio_cvq_allmulticast(&hw->cvq, tr, hw->allmulticast);
 	return ret;
 }
