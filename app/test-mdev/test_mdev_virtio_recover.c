@@ -4,13 +4,16 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
+#include <linux/vfio.h>
 #include <linux/virtio_config.h>
 
 #include <rte_cycles.h>
 
 #include "captured_log.h"
+#include "fake_vfio.h"
 #include "test.h"
 #include "virtio_recovery.h"
 
@@ -247,6 +250,37 @@ test_stop_in_callback(void)
 	return virtio_recovery_traffic();
 }
 
+static void (*read_bar)(uint64_t offset, void *buf, size_t len);
+
+/* As if it asked and interrupted while the driver reads the link's state. */
+static void
+ask_when_read(uint64_t offset, void *buf, size_t len)
+{
+	read_bar(offset, buf, len);
+	if (offset != FAKE_VIRTIO_CONFIG +
+			offsetof(struct virtio_net_config, status) ||
+			(fake_virtio.status & VIRTIO_CONFIG_S_DRIVER_OK) == 0)
+		return;
+	fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read = read_bar;
+	fake_virtio.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	mdev_virtio_needs_reset(virtio_port.dev);
+}
+
+/* One that asks while the port is started again is heard, whatever was before. */
+static int
+test_asks_in_start(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	read_bar = fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read;
+	fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read = ask_when_read;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT(fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read == read_bar,
+		"it did not ask");
+	TEST_ASSERT_EVENTS("rS");
+	return virtio_recovery_traffic();
+}
+
 /* Without interrupts it is noticed all the same. */
 static int
 test_no_vectors(void)
@@ -282,6 +316,7 @@ static struct unit_test_suite suite = {
 		CASE(test_asks_again),
 		CASE(test_stop_meanwhile),
 		CASE(test_stop_in_callback),
+		CASE(test_asks_in_start),
 		TEST_CASE_ST(setup_no_vectors, virtio_recovery_teardown, test_no_vectors),
 		CASE(test_pool),
 		TEST_CASES_END()

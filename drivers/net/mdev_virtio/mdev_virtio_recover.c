@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include <rte_alarm.h>
+#include <rte_atomic.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -287,6 +288,8 @@ mdev_virtio_recover_schedule(struct rte_eth_dev *dev)
 {
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 
+	/* needs_reset was set: a start that goes on sees it, or is seen here */
+	rte_mb();
 	if (rte_eal_process_type() == RTE_PROC_PRIMARY && is_running(dev, hw) &&
 			!hw->recovery.failed && !flag(&hw->recovery.running))
 		look_in(dev, 1);
@@ -316,6 +319,9 @@ mdev_virtio_recover_start(struct rte_eth_dev *dev)
 	if (hw->config_efd < 0 && rte_eal_alarm_set(WATCH_US, watch, dev) < 0)
 		INIT_LOG(WARNING, "%s: no memory for an alarm: that the device asks for a reset is only noticed when the link status is asked for",
 			dev->data->name);
+	/* noticed since DRIVER_OK, when none could be scheduled; nobody looks for it again */
+	if (hw->needs_reset)
+		mdev_virtio_recover_schedule(dev);
 }
 
 /*
