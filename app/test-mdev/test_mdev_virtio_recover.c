@@ -281,6 +281,39 @@ test_asks_in_start(void)
 	return virtio_recovery_traffic();
 }
 
+static int
+setup_announce(void)
+{
+	return virtio_recovery_attach(RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE), 4);
+}
+
+static void
+ask_announce(void)
+{
+	fake_virtio.config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
+}
+
+/* It wants to be announced when it is back: as after a migration. */
+static int
+test_announcement(void)
+{
+	unsigned int i;
+	uint8_t frame[256];
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	fake_virtio.on_reset = ask_announce;
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	for (i = 0; i < 10000 && __atomic_load_n(&fake_virtio.counts.announce_ack,
+			__ATOMIC_ACQUIRE) == 0; i++)
+		rte_delay_us_sleep(1000);
+	fake_virtio.on_reset = NULL;
+	TEST_ASSERT_EQUAL(fake_virtio.counts.announce_ack, 1, "not acknowledged");
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, NULL, 0), 0, "send");
+	TEST_ASSERT(fake_virtio_sent(frame, sizeof(frame)) >= 42, "not announced");
+	return TEST_SUCCESS;
+}
+
 /* Without interrupts it is noticed all the same. */
 static int
 test_no_vectors(void)
@@ -317,6 +350,7 @@ static struct unit_test_suite suite = {
 		CASE(test_stop_meanwhile),
 		CASE(test_stop_in_callback),
 		CASE(test_asks_in_start),
+		TEST_CASE_ST(setup_announce, virtio_recovery_teardown, test_announcement),
 		TEST_CASE_ST(setup_no_vectors, virtio_recovery_teardown, test_no_vectors),
 		CASE(test_pool),
 		TEST_CASES_END()

@@ -198,8 +198,11 @@ static void
 tell_recovered(struct rte_eth_dev *dev, struct mdev_virtio_hw *hw)
 {
 	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_RECOVERY_SUCCESS, NULL);
-	if (is_running(dev, hw))
-		mdev_virtio_link_check(dev);
+	if (!is_running(dev, hw))
+		return;
+	/* its interrupts were not followed meanwhile */
+	mdev_virtio_announce(dev);
+	mdev_virtio_link_check(dev);
 }
 
 /* One that is not tried: the port is left as it is. */
