@@ -3,6 +3,7 @@
 /* Devices that ask for a reset: when they get it, and what the application hears. */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -314,6 +315,90 @@ test_announcement(void)
 	return TEST_SUCCESS;
 }
 
+static pthread_t stopper;
+static volatile bool in_reset, recovery_waits;
+static volatile int queue_stopped;
+
+static void *
+stop_queue(void *arg)
+{
+	queue_stopped = rte_eth_dev_rx_queue_stop(virtio_port.id, 0);
+	return arg;
+}
+
+/* The first reset of a restart. The longer it takes the surer the recovery waits for it. */
+static void
+wait_in_reset(void)
+{
+	unsigned int i;
+
+	fake_virtio.on_reset = NULL;
+	in_reset = true;
+	for (i = 0; i < 60000 && !recovery_waits; i++)
+		rte_delay_us_sleep(1000);
+	rte_delay_us_sleep(20000);
+}
+
+static void
+stop_queue_meanwhile(char letter)
+{
+	unsigned int i;
+
+	if (letter != 'r')
+		return;
+	fake_virtio.resets = 0;
+	fake_virtio.on_reset = wait_in_reset;
+	if (pthread_create(&stopper, NULL, stop_queue, NULL) != 0)
+		return;
+	for (i = 0; i < 60000 && !in_reset; i++)
+		rte_delay_us_sleep(1000);
+	recovery_waits = true;
+}
+
+static int
+stop_while_it_asks(void)
+{
+	in_reset = recovery_waits = false;
+	queue_stopped = 1;
+	virtio_recovery_state()->send_polls = 0;
+	virtio_recovery.at_event = stop_queue_meanwhile;
+	fake_virtio_ask_reset();
+	for (; !recovery_waits; rte_delay_us_sleep(1000))
+		TEST_ASSERT(virtio_recovery.nr_events < 2, "no recovery");
+	virtio_recovery_wait(2);
+	return pthread_join(stopper, NULL);
+}
+
+/* What a device asks for it has got when it was reset to stop a queue meanwhile. */
+static int
+test_reset_meanwhile(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	TEST_ASSERT_SUCCESS(stop_while_it_asks(), "?");
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT_SUCCESS(queue_stopped, "stop: %d", queue_stopped);
+	TEST_ASSERT_EQUAL(fake_virtio.resets, 2, "%u resets", fake_virtio.resets);
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recoveries"), 0, "two restarts");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_start(virtio_port.id, 0), "start");
+	return virtio_recovery_traffic();
+}
+
+/* Nor is it tried again if it did not come back from that. */
+static int
+test_failed_meanwhile(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	fake_virtio.refuses_features = true;
+	TEST_ASSERT_SUCCESS(stop_while_it_asks(), "?");
+	TEST_ASSERT_EVENTS("rFR");
+	TEST_ASSERT(queue_stopped < 0, "stopped");
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("recoveries_failed"), 1, "failed");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	fake_virtio.refuses_features = false;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	return virtio_recovery_traffic();
+}
+
 /* Without interrupts it is noticed all the same. */
 static int
 test_no_vectors(void)
@@ -350,6 +435,8 @@ static struct unit_test_suite suite = {
 		CASE(test_stop_meanwhile),
 		CASE(test_stop_in_callback),
 		CASE(test_asks_in_start),
+		CASE(test_reset_meanwhile),
+		CASE(test_failed_meanwhile),
 		TEST_CASE_ST(setup_announce, virtio_recovery_teardown, test_announcement),
 		TEST_CASE_ST(setup_no_vectors, virtio_recovery_teardown, test_no_vectors),
 		CASE(test_pool),

@@ -41,6 +41,8 @@ on_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret)
 			continue;
 		if (letters[i].letter == r->stop_at)
 			r->stop_ret = rte_eth_dev_stop(port_id);
+		if (r->at_event != NULL)
+			r->at_event(letters[i].letter);
 		if (r->nr_events < sizeof(r->events) - 1)
 			r->events[r->nr_events] = letters[i].letter;
 		r->nr_events++;

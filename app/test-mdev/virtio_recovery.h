@@ -30,6 +30,7 @@ struct virtio_recovery {
 	/* What the application does in its callback of that event: it stops the port. */
 	char stop_at;
 	volatile int stop_ret;
+	void (*at_event)(char letter); /* and what else, in all of them; NULL: nothing */
 };
 
 extern struct virtio_recovery virtio_recovery;

@@ -146,13 +146,20 @@ mdev_virtio_recover_again(struct rte_eth_dev *dev)
 	return !flag(&recovery->stopping) && attempt(recovery);
 }
 
-/* The lock is held. */
+/* The lock is held. Whoever had it before may have restarted the device for a queue. */
 static int
 perform(struct rte_eth_dev *dev)
 {
-	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	struct mdev_virtio_recovery *recovery = &hw->recovery;
 	int ret;
 
+	if (recovery->failed) {
+		recovery->gave_up++;
+		return -EIO;
+	}
+	if (!hw->needs_reset)
+		return 0;
 	ret = mdev_virtio_restart(dev, NULL,
 			"the device asks for a reset (DEVICE_NEEDS_RESET) and gets it");
 	if (ret == 0)
@@ -268,12 +275,8 @@ recover(void *arg)
 	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_ERR_RECOVERING, NULL);
 	if (!is_running(dev, hw))
 		return;
-	if (!hw->needs_reset) {
-		/* a restart has seen to it, unless the callback started the port anew */
-		if (hw->recovery.nr_begun != 0)
-			tell_recovered(dev, hw);
-		return;
-	}
+	if (!hw->needs_reset && hw->recovery.nr_begun == 0)
+		return; /* the callback started the port anew */
 	ret = lock_and_perform(dev);
 	if (ret == -ECANCELED)
 		return;
