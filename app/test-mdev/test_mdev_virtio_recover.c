@@ -315,6 +315,19 @@ test_announcement(void)
 	return TEST_SUCCESS;
 }
 
+/* One that was scheduled when the port was being stopped is not waited for. */
+static int
+test_scheduled_late(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	virtio_recovery_state()->scheduled = true;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	return virtio_recovery_traffic();
+}
+
 static pthread_t stopper;
 static volatile bool in_reset, recovery_waits;
 static volatile int queue_stopped;
@@ -435,6 +448,7 @@ static struct unit_test_suite suite = {
 		CASE(test_stop_meanwhile),
 		CASE(test_stop_in_callback),
 		CASE(test_asks_in_start),
+		CASE(test_scheduled_late),
 		CASE(test_reset_meanwhile),
 		CASE(test_failed_meanwhile),
 		TEST_CASE_ST(setup_announce, virtio_recovery_teardown, test_announcement),

@@ -110,6 +110,7 @@ dev_start(struct rte_eth_dev *dev)
 	hw->link_down = false;
 	hw->promiscuous = false;
 	hw->allmulticast = false;
+	mdev_virtio_recover_starting(dev);
 	mdev_virtio_queues_defer(dev);
 	ret = mdev_virtio_device_up(dev);
 	if (ret < 0)

@@ -222,6 +222,8 @@ void mdev_virtio_replaced_free(struct rte_eth_dev *dev);
 /* mdev_virtio_recover.c */
 void mdev_virtio_recover_init(struct rte_eth_dev *dev);
 void mdev_virtio_recover_free(struct rte_eth_dev *dev);
+/* Before a start: nothing is left of a recovery. */
+void mdev_virtio_recover_starting(struct rte_eth_dev *dev);
 /* From the end of a start on; without a configuration interrupt, look from time to time. */
 void mdev_virtio_recover_start(struct rte_eth_dev *dev);
 /* Have none begin any more, and end one that is under way. The control lock is held then. */

@@ -314,6 +314,16 @@ watch(void *arg)
 	rte_eal_alarm_set(WATCH_US, watch, dev);
 }
 
+/*
+ * Another thread may have seen the port run, and set its alarm when the stop had removed
+ * those: that one finds no running port, and cannot say that it is over.
+ */
+void
+mdev_virtio_recover_starting(struct rte_eth_dev *dev)
+{
+	set_flag(&mdev_virtio_hw(dev)->recovery.scheduled, false);
+}
+
 void
 mdev_virtio_recover_start(struct rte_eth_dev *dev)
 {
