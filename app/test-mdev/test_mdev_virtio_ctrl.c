@@ -348,6 +348,7 @@ test_vlan_switch(void)
 {
 	const uint64_t feature = RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN);
 	uint16_t id = virtio_port.id;
+	const struct virtqueue *vq;
 
 	TEST_ASSERT(fake_virtio.accepted & feature, "not taken");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_set_vlan_offload(id,
@@ -356,6 +357,13 @@ test_vlan_switch(void)
 		"while it runs");
 	TEST_ASSERT_EQUAL(rte_eth_dev_get_vlan_offload(id),
 		RTE_ETH_VLAN_FILTER_OFFLOAD, "but it is said to be off");
+	/* with another switch neither is made */
+	TEST_ASSERT_EQUAL(rte_eth_dev_set_vlan_offload(id, RTE_ETH_VLAN_STRIP_OFFLOAD),
+		-EBUSY, "while it runs");
+	TEST_ASSERT_EQUAL(rte_eth_dev_get_vlan_offload(id),
+		RTE_ETH_VLAN_FILTER_OFFLOAD, "one of two");
+	vq = virtio_port.dev->data->rx_queues[0];
+	TEST_ASSERT_EQUAL(vq->offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP, 0, "it strips");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_vlan_filter(id, 100, 1), "add");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(id), "stop");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_set_vlan_offload(id, 0), "off");

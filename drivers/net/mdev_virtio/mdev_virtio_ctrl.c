@@ -245,14 +245,15 @@ mdev_virtio_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 int
 mdev_virtio_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 {
+	/* first: ethdev takes back all of what is refused, and nothing may be done then */
+	if ((mask & RTE_ETH_VLAN_FILTER_MASK) != 0 && dev->data->dev_started != 0) {
+		INIT_LOG(ERR, "%s: the VLAN filter is switched when the port starts: stop the port first",
+			dev->data->name);
+		return -EBUSY;
+	}
 	if ((mask & RTE_ETH_VLAN_STRIP_MASK) != 0)
 		mdev_virtio_rx_offloads_update(dev);
-	if ((mask & RTE_ETH_VLAN_FILTER_MASK) == 0 ||
-			dev->data->dev_started == 0)
-		return 0;
-	INIT_LOG(ERR, "%s: the VLAN filter is switched when the port starts: stop the port first",
-		dev->data->name);
-	return -EBUSY;
+	return 0;
 }
 
 /* s. 5.1.6.5.2: the driver tells its address if it is not the device's. */
