@@ -430,6 +430,36 @@ test_replaced(void)
 	return TEST_SUCCESS;
 }
 
+/* Nobody polls queues that are stopped: they are not waited for, nor ever replaced. */
+static int
+test_stopped(void)
+{
+	const struct virtqueue *stopped[2];
+	void **rx, **tx;
+	uint16_t id = virtio_port.id;
+	unsigned int i;
+
+	TEST_ASSERT_SUCCESS(start(), "start");
+	rx = virtio_port.dev->data->rx_queues;
+	tx = virtio_port.dev->data->tx_queues;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(id, 1), "stop");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_tx_queue_stop(id, 1), "stop");
+	stopped[0] = rx[1];
+	stopped[1] = tx[1];
+	for (i = 0; i < 200; i++) {
+		TEST_ASSERT_SUCCESS(check_queue(0, true, true), "%u", i);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(id, 0), "stop %u", i);
+		TEST_ASSERT(rx[1] == stopped[0] && tx[1] == stopped[1],
+			"%u: replaced", i);
+		TEST_ASSERT_EQUAL(virtio_recovery_state()->nr_replaced, 1,
+			"%u: %u replaced", i, virtio_recovery_state()->nr_replaced);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_start(id, 0), "start %u", i);
+	}
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_start(id, 1), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_tx_queue_start(id, 1), "start");
+	return check_queue(1, true, true);
+}
+
 #define CASE(test) \
 	TEST_CASE_ST(virtio_recovery_setup, virtio_recovery_teardown, test), \
 	TEST_CASE_ST(virtio_recovery_setup_packed, virtio_recovery_teardown, test)
@@ -449,6 +479,7 @@ static struct unit_test_suite suite = {
 		CASE(test_steps_fail),
 		CASE(test_pool),
 		CASE(test_replaced),
+		CASE(test_stopped),
 		TEST_CASES_END()
 	}
 };

@@ -203,8 +203,8 @@ void mdev_virtio_bursts_publish(struct rte_eth_dev *dev, bool queues);
 void mdev_virtio_select_paused(struct rte_eth_dev *dev);
 /*
  * Let no thread of any process begin a burst, and wait for a bounded time until the
- * owners of all queues have heard of it, but for one of which the caller knows that nobody
- * is in a burst of it; or NULL.
+ * owners of all queues have heard of it, but for those that are stopped, and one of which
+ * the caller knows that nobody is in a burst of it; or NULL.
  */
 void mdev_virtio_bursts_pause(struct rte_eth_dev *dev, const struct virtqueue *own);
 /* Is the owner in no burst of this queue, since bursts were paused last? */

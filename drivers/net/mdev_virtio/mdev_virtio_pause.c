@@ -112,13 +112,14 @@ mdev_virtio_queue_paused(const struct virtqueue *vq)
 		vq->pause.asked;
 }
 
+/* One that is stopped, or was not started yet, is not polled: ethdev's users may not. */
 static void
 ask(struct virtqueue *vq, const struct virtqueue *own)
 {
 	if (vq == NULL)
 		return;
 	__atomic_store_n(&vq->pause.asked, vq->pause.asked + 1, __ATOMIC_SEQ_CST);
-	if (vq == own)
+	if (vq == own || vq->stopped)
 		__atomic_store_n(&vq->pause.heard, vq->pause.asked,
 				__ATOMIC_RELEASE);
 }
