@@ -434,6 +434,33 @@ test_pool(void)
 	return TEST_SUCCESS;
 }
 
+/* Nor the frames of a transmit queue. */
+static int
+test_tx_pool(void)
+{
+	struct rte_mempool *pool = rte_pktmbuf_pool_create("one thread", 8, 0, 0,
+			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	TEST_ASSERT_NOT_NULL(m, "no pool");
+	rte_pktmbuf_append(m, 60);
+	pool->flags |= RTE_MEMPOOL_F_SP_PUT;
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, &m, 1), 1, "send");
+	TEST_ASSERT(mdev_virtio_restart_possible(virtio_port.dev,
+		virtio_port.dev->data->tx_queues[0]), "the caller's");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("FR");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_EQUAL(rte_mempool_in_use_count(pool), 0, "not freed");
+	/* the pool is forgotten with its frames */
+	rte_mempool_free(pool);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("FRrS");
+	return virtio_recovery_traffic();
+}
+
 #define CASE(test) \
 	TEST_CASE_ST(virtio_recovery_setup, virtio_recovery_teardown, test)
 
@@ -454,6 +481,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_announce, virtio_recovery_teardown, test_announcement),
 		TEST_CASE_ST(setup_no_vectors, virtio_recovery_teardown, test_no_vectors),
 		CASE(test_pool),
+		CASE(test_tx_pool),
 		TEST_CASES_END()
 	}
 };

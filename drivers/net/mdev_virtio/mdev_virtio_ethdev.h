@@ -251,8 +251,8 @@ int mdev_virtio_control_end(struct rte_eth_dev *dev, int ret);
 
 /* mdev_virtio_restart.c */
 /*
- * Do the pools of receive queues, but for this one, allow it? own: see
- * mdev_virtio_bursts_pause().
+ * Do the pools of receive queues, and those of frames in transmit queues, allow it?
+ * Those of own, see mdev_virtio_bursts_pause(), are in the caller's hands.
  */
 bool mdev_virtio_restart_possible(const struct rte_eth_dev *dev,
 		const struct virtqueue *own);

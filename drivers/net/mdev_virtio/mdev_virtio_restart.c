@@ -19,6 +19,18 @@
 #define SEND_POLL_US 100
 
 /*
+ * Does the queue hold frames of a pool that takes them back from one thread only? The pool
+ * is there as long as it does. Of frames that are not plain nothing is known but by a look at
+ * each one, which is their owner's.
+ */
+static bool
+has_frames_of_one(const struct virtqueue *vq)
+{
+	return vq->nr_plain + vq->nr_segments > 0 &&
+		(vq->mp->flags & RTE_MEMPOOL_F_SP_PUT) != 0;
+}
+
+/*
  * The queues' buffers are freed by a thread that is not their owner, which a pool for one
  * thread does not allow.
  */
@@ -33,6 +45,11 @@ mdev_virtio_restart_possible(const struct rte_eth_dev *dev,
 		vq = dev->data->rx_queues[i];
 		if (vq != own && (vq->mp->flags &
 				(RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET)) != 0)
+			return false;
+	}
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		vq = dev->data->tx_queues[i];
+		if (vq != own && has_frames_of_one(vq))
 			return false;
 	}
 	return true;
