@@ -122,6 +122,59 @@ test_down(void)
 	return TEST_SUCCESS;
 }
 
+static eth_rx_burst_t real_burst;
+
+static uint16_t
+reset_after_burst(void *queue, struct rte_mbuf **pkts, uint16_t count)
+{
+	uint16_t received = real_burst(queue, pkts, count);
+
+	if (received > 0)
+		rte_eth_stats_reset(virtio_port.id);
+	return received;
+}
+
+/* What is dropped is in no other statistics, and at no time more than what has come. */
+static int
+test_statistics(void)
+{
+	struct mdev_virtio_process *process = virtio_port.dev->process_private;
+	uint8_t data[2][60] = { { 1 }, { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+	uint16_t id = virtio_port.id, i;
+	struct rte_eth_stats stats;
+	struct rte_mbuf *got[2];
+
+	TEST_ASSERT_SUCCESS(start(), "start");
+	for (i = 0; i < 4; i++) {
+		if (i == 2)
+			TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down");
+		TEST_ASSERT_EQUAL(fake_virtio_receive(data[i % 2], 60), 1, "%u", i);
+		rte_pktmbuf_free_bulk(got, rte_eth_rx_burst(id, 0, got, 2));
+	}
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("rx_q0_multicast_packets"), 1, "?");
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("rx_q0_broadcast_packets"), 1, "?");
+	TEST_ASSERT_EQUAL(virtio_recovery_xstat("rx_q0_undersize_packets"), 2, "?");
+	TEST_ASSERT_SUCCESS(rte_eth_stats_get(id, &stats), "get");
+	TEST_ASSERT_EQUAL(stats.ipackets, 2, "%" PRIu64, stats.ipackets);
+	TEST_ASSERT_EQUAL(stats.ibytes, 120, "%" PRIu64, stats.ibytes);
+	/* another thread resets them while a frame is being dropped */
+	real_burst = process->rx_burst;
+	process->rx_burst = reset_after_burst;
+	TEST_ASSERT_EQUAL(fake_virtio_receive(data[0], 60), 1, "receive");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, got, 2), 0, "received");
+	process->rx_burst = real_burst;
+	TEST_ASSERT_SUCCESS(rte_eth_stats_get(id, &stats), "get");
+	TEST_ASSERT_EQUAL(stats.ipackets, 0, "%" PRIu64, stats.ipackets);
+	TEST_ASSERT_EQUAL(stats.ibytes, 0, "%" PRIu64, stats.ibytes);
+	TEST_ASSERT_SUCCESS(rte_eth_stats_reset(id), "reset");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_up(id), "up");
+	TEST_ASSERT_EQUAL(fake_virtio_receive(data[0], 60), 1, "receive");
+	rte_pktmbuf_free_bulk(got, rte_eth_rx_burst(id, 0, got, 2));
+	TEST_ASSERT_SUCCESS(rte_eth_stats_get(id, &stats), "get");
+	TEST_ASSERT_EQUAL(stats.ipackets, 1, "%" PRIu64, stats.ipackets);
+	return TEST_SUCCESS;
+}
+
 /* A stopped port's link is down, and a start brings it up. */
 static int
 test_stopped(void)
@@ -352,6 +405,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: link",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_down),
+		TEST_CASE_ST(setup, teardown, test_statistics),
 		TEST_CASE_ST(setup, teardown, test_stopped),
 		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup, teardown, test_closed_by_primary),

@@ -11,6 +11,7 @@
 
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
+#include "virtio_burst.h"
 
 /* VIRTIO 1.2 s. 5.1.4: values of duplex; others are not known. */
 #define DUPLEX_HALF 0
@@ -105,7 +106,8 @@ mdev_virtio_link_check(struct rte_eth_dev *dev)
 /*
  * VIRTIO has no command for the link. The device goes on: what it was given is sent, and
  * what comes is taken from it and dropped by whoever polls, so that no old frames wait for
- * the link to come up again.
+ * the link to come up again. The burst has counted them: who sums takes them off, for
+ * statistics may be reset at any time.
  */
 static uint16_t
 recv_down(void *rx_queue, struct rte_mbuf **pkts, uint16_t count)
@@ -114,13 +116,14 @@ recv_down(void *rx_queue, struct rte_mbuf **pkts, uint16_t count)
 	const struct mdev_virtio_process *process =
 		rte_eth_devices[vq->port_id].process_private;
 	uint16_t received = process->rx_burst(rx_queue, pkts, count), i;
+	struct burst_sums sums = { .bytes = 0 };
 
 	for (i = 0; i < received; i++) {
-		vq->stats.bytes -= pkts[i]->pkt_len;
+		burst_count(&vq->dropped, &sums, pkts[i]->pkt_len,
+			rte_pktmbuf_mtod(pkts[i], void *));
 		rte_pktmbuf_free(pkts[i]);
 	}
-	/* of the sum over the rings of the queue, whichever had the frames */
-	vq->stats.packets -= received;
+	burst_publish_sums(&vq->dropped, &sums, received);
 	vq->stats.missed += received;
 	return 0;
 }

@@ -114,6 +114,7 @@ mdev_virtio_queue_renew(struct rte_eth_dev *dev, struct virtqueue *old)
 	vq->stopped = old->stopped;
 	for (ring = old; ring != NULL; ring = ring->sibling)
 		virtqueue_stats_add(&vq->stats, &ring->stats);
+	vq->dropped = old->dropped;
 	return vq;
 }
 

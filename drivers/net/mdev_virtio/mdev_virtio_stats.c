@@ -8,14 +8,40 @@
 
 #include "mdev_virtio_ethdev.h"
 
-/* What a receive queue and the rings that are polled with it have counted. */
+/* Both are counted without a lock, and a reset may come between: never below 0. */
+static void
+take_off(uint64_t *from, uint64_t what)
+{
+	*from -= RTE_MIN(*from, what);
+}
+
+static void
+take_off_dropped(struct virtqueue_stats *sum, const struct virtqueue_stats *dropped)
+{
+	unsigned int i;
+
+	take_off(&sum->packets, dropped->packets);
+	take_off(&sum->bytes, dropped->bytes);
+	take_off(&sum->multicast, dropped->multicast);
+	take_off(&sum->broadcast, dropped->broadcast);
+	for (i = 0; i < VIRTQUEUE_SIZE_BINS; i++)
+		take_off(&sum->size_bins[i], dropped->size_bins[i]);
+}
+
+/*
+ * What a receive queue and the rings that are polled with it have counted. The queue has
+ * what was dropped of any of them.
+ */
 static struct virtqueue_stats
 rx_stats(const struct virtqueue *vq)
 {
 	struct virtqueue_stats sum = { .packets = 0 };
+	const struct virtqueue *ring;
 
-	for (; vq != NULL; vq = vq->sibling)
-		virtqueue_stats_add(&sum, &vq->stats);
+	for (ring = vq; ring != NULL; ring = ring->sibling)
+		virtqueue_stats_add(&sum, &ring->stats);
+	if (vq != NULL)
+		take_off_dropped(&sum, &vq->dropped);
 	return sum;
 }
 
@@ -188,8 +214,10 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 static void
 reset_queue(struct virtqueue *vq)
 {
-	for (; vq != NULL; vq = vq->sibling)
+	for (; vq != NULL; vq = vq->sibling) {
 		memset(&vq->stats, 0, sizeof(vq->stats));
+		memset(&vq->dropped, 0, sizeof(vq->dropped));
+	}
 }
 
 int

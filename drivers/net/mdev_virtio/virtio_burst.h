@@ -38,7 +38,7 @@ struct burst_sums {
 
 /* A frame to be sent may begin at any address, which struct rte_ether_addr may not. */
 static VIRTIO_BURST_INLINE void
-burst_count_address(struct virtqueue *vq, const uint8_t *to)
+burst_count_address(struct virtqueue_stats *stats, const uint8_t *to)
 {
 	static const uint8_t broadcast[RTE_ETHER_ADDR_LEN] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -47,9 +47,9 @@ burst_count_address(struct virtqueue *vq, const uint8_t *to)
 	if (likely((to[0] & RTE_ETHER_GROUP_ADDR) == 0))
 		return;
 	if (memcmp(to, broadcast, sizeof(broadcast)) == 0)
-		vq->stats.broadcast++;
+		stats->broadcast++;
 	else
-		vq->stats.multicast++;
+		stats->multicast++;
 }
 
 static VIRTIO_BURST_INLINE void
@@ -62,15 +62,15 @@ burst_count_len(struct burst_sums *sums, uint32_t len)
 }
 
 static VIRTIO_BURST_INLINE void
-burst_count(struct virtqueue *vq, struct burst_sums *sums, uint32_t len,
+burst_count(struct virtqueue_stats *stats, struct burst_sums *sums, uint32_t len,
 		const void *frame)
 {
 	burst_count_len(sums, len);
-	burst_count_address(vq, frame);
+	burst_count_address(stats, frame);
 }
 
 static VIRTIO_BURST_INLINE void
-burst_publish_sums(struct virtqueue *vq, const struct burst_sums *sums,
+burst_publish_sums(struct virtqueue_stats *stats, const struct burst_sums *sums,
 		uint16_t packets)
 {
 	uint16_t beyond[VIRTQUEUE_SIZE_BINS], more = packets;
@@ -78,10 +78,10 @@ burst_publish_sums(struct virtqueue *vq, const struct burst_sums *sums,
 
 	RTE_BUILD_BUG_ON(sizeof(beyond) != sizeof(sums->beyond));
 	memcpy(beyond, &sums->beyond, sizeof(beyond));
-	vq->stats.packets += packets;
-	vq->stats.bytes += sums->bytes;
+	stats->packets += packets;
+	stats->bytes += sums->bytes;
 	for (i = 0; i < VIRTQUEUE_SIZE_BINS; i++) {
-		vq->stats.size_bins[i] += more - beyond[i];
+		stats->size_bins[i] += more - beyond[i];
 		more = beyond[i];
 	}
 }

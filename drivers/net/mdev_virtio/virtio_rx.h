@@ -392,7 +392,7 @@ rx_burst(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
 				break;
 			continue;
 		}
-		burst_count(vq, &sums, m->pkt_len, (flags & BURST_OFFLOAD) != 0 ?
+		burst_count(&vq->stats, &sums, m->pkt_len, (flags & BURST_OFFLOAD) != 0 ?
 			rte_pktmbuf_mtod(m, const void *) :
 			RTE_PTR_ADD(m->buf_addr, RTE_PKTMBUF_HEADROOM));
 		pkts[received++] = m;
@@ -402,7 +402,7 @@ rx_burst(struct virtqueue *vq, struct rte_mbuf **pkts, uint16_t count,
 		vq->batch = cur.batch;
 		vq->batch_len = cur.batch_len;
 	}
-	burst_publish_sums(vq, &sums, received);
+	burst_publish_sums(&vq->stats, &sums, received);
 	if (virtqueue_free_count(vq) >= vq->free_thresh && likely(!vq->broken))
 		rx_refill(vq, flags);
 	return received;

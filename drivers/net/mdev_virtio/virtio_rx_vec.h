@@ -116,7 +116,7 @@ rx_block(struct virtqueue *vq, uint16_t position, struct rte_mbuf **pkts,
 	}
 	if (unlikely((group & RTE_ETHER_GROUP_ADDR) != 0)) {
 		for (i = 0; i < RX_BLOCK; i++)
-			burst_count_address(vq, RTE_PTR_ADD(pkts[i],
+			burst_count_address(&vq->stats, RTE_PTR_ADD(pkts[i],
 					frame_offset));
 	}
 	return true;

@@ -333,7 +333,7 @@ tx_publish(struct virtqueue *vq, const struct tx_burst *burst, const unsigned in
 		return;
 	vq->nr_plain += burst->plain;
 	vq->head = at->head;
-	burst_publish_sums(vq, &burst->sums, burst->sent);
+	burst_publish_sums(&vq->stats, &burst->sums, burst->sent);
 	if ((flags & BURST_PACKED) != 0) {
 		packed_publish(vq, at->start, at->start_word);
 		packed_kick(vq);
@@ -351,7 +351,7 @@ tx_count_other(struct virtqueue *vq, struct tx_burst *burst, const struct rte_mb
 	struct rte_ether_addr none = { .addr_bytes = { 0 } }, copy;
 	const void *to = rte_pktmbuf_read(m, 0, sizeof(copy), &copy);
 
-	burst_count(vq, &burst->sums, m->pkt_len, to != NULL ? to : &none);
+	burst_count(&vq->stats, &burst->sums, m->pkt_len, to != NULL ? to : &none);
 }
 
 static VIRTIO_BURST_INLINE enum tx_result
@@ -363,7 +363,7 @@ tx_enqueue(struct virtqueue *vq, struct tx_burst *burst, struct rte_mbuf **pkt,
 
 	if (likely(tx_is_plain(vq, m, flags) &&
 			burst->at.head != (uint16_t)(vq->tail + vq->size))) {
-		burst_count(vq, &burst->sums, m->pkt_len,
+		burst_count(&vq->stats, &burst->sums, m->pkt_len,
 			rte_pktmbuf_mtod(m, const void *));
 		tx_enqueue_plain(vq, &burst->at, m, flags);
 		burst->plain++;

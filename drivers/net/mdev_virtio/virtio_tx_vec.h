@@ -64,7 +64,7 @@ tx_block_frames(struct virtqueue *vq, struct rte_mbuf **pkts, struct burst_sums 
 	}
 	if (unlikely((group & RTE_ETHER_GROUP_ADDR) != 0)) {
 		for (i = 0; i < TX_BLOCK; i++)
-			burst_count_address(vq, rte_pktmbuf_mtod(pkts[i], uint8_t *));
+			burst_count_address(&vq->stats, rte_pktmbuf_mtod(pkts[i], uint8_t *));
 	}
 }
 

@@ -215,6 +215,7 @@ struct virtqueue {
 	const struct rte_memzone *mz;  /* ring, and headers or command */
 	bool intr_wanted;              /* receive: its interrupt is enabled; atomic */
 	struct virtqueue_pause pause;
+	struct virtqueue_stats dropped; /* receive: of stats, while the link was set down */
 };
 
 /* Descriptors that the device does not have. */
