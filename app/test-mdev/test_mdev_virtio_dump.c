@@ -3,12 +3,14 @@
 /* Names of features, registers, private dump. */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
+#include <rte_cycles.h>
 #include <rte_dev_info.h>
 
 #include <mdev_virtio_ethdev.h>
@@ -210,6 +212,118 @@ test_dump(void)
 	return expect(after, RTE_DIM(after));
 }
 
+/* A device that is slow to answer what is read, and its port is closed meanwhile. */
+static struct {
+	struct virtio_transport_ops ops;
+	const struct virtio_transport_ops *real;
+	pthread_t closer;
+	bool began;
+	unsigned int destroyed; /* atomic */
+	unsigned int within;    /* of them, before it answered */
+} closing;
+
+static void *
+close_port(void *dev)
+{
+	mdev_virtio_dev_close(dev);
+	return NULL;
+}
+
+/* Returns false if there is no device any more. */
+static bool
+close_within(void)
+{
+	void *volatile *process = &virtio_port.dev->process_private;
+	unsigned int i;
+
+	if (closing.began)
+		return true;
+	closing.began = true;
+	if (pthread_create(&closing.closer, NULL, close_port, virtio_port.dev) != 0)
+		return true;
+	for (i = 0; i < 10000 && *process != NULL; i++)
+		rte_delay_us_sleep(1000);
+	closing.within = __atomic_load_n(&closing.destroyed, __ATOMIC_SEQ_CST);
+	return closing.within == 0;
+}
+
+static int
+slow_status(struct virtio_transport *tr, uint8_t *status)
+{
+	return close_within() ? closing.real->get_status(tr, status) : -EIO;
+}
+
+static int
+slow_regs(struct virtio_transport *tr, uint32_t nr_vqs, uint32_t *words)
+{
+	return close_within() ? closing.real->get_regs(tr, nr_vqs, words) : -EIO;
+}
+
+static void
+count_destroy(struct virtio_transport *tr)
+{
+	__atomic_fetch_add(&closing.destroyed, 1, __ATOMIC_SEQ_CST);
+	closing.real->destroy(tr);
+}
+
+static void
+be_slow(void)
+{
+	struct virtio_transport *tr = mdev_virtio_transport(virtio_port.dev);
+
+	memset(&closing, 0, sizeof(closing));
+	closing.real = tr->ops;
+	closing.ops = *tr->ops;
+	closing.ops.get_status = slow_status;
+	closing.ops.get_regs = slow_regs;
+	closing.ops.destroy = count_destroy;
+	tr->ops = &closing.ops;
+}
+
+static int
+check_closed(void)
+{
+	TEST_ASSERT(closing.began, "nothing was read");
+	pthread_join(closing.closer, NULL);
+	TEST_ASSERT_EQUAL(closing.within, 0, "closed while it was read");
+	TEST_ASSERT_EQUAL(closing.destroyed, 1, "%u times", closing.destroyed);
+	TEST_ASSERT_NULL(virtio_port.dev->process_private, "not closed");
+	return TEST_SUCCESS;
+}
+
+static int
+test_dump_while_closing(void)
+{
+	static const char *const whole[] = {
+		"device status: 0x", "control queue 0: virtqueue 4",
+	};
+	int ret;
+
+	be_slow();
+	ret = expect(whole, RTE_DIM(whole));
+	TEST_ASSERT_SUCCESS(check_closed(), "close");
+	TEST_ASSERT_SUCCESS(ret, "dump");
+	TEST_ASSERT_EQUAL(mdev_virtio_priv_dump(virtio_port.dev, stderr), -ENODEV,
+		"of a closed port");
+	return TEST_SUCCESS;
+}
+
+static int
+test_registers_while_closing(void)
+{
+	static uint32_t words[LENGTH];
+	struct rte_dev_reg_info info = { .length = LENGTH, .data = words };
+	int ret;
+
+	be_slow();
+	ret = mdev_virtio_get_reg(virtio_port.dev, &info);
+	TEST_ASSERT_SUCCESS(check_closed(), "close");
+	TEST_ASSERT_SUCCESS(ret, "registers: %d", ret);
+	TEST_ASSERT_EQUAL(mdev_virtio_get_reg(virtio_port.dev, &info), -ENODEV,
+		"of a closed port");
+	return TEST_SUCCESS;
+}
+
 /* How many lines of a dump are this one. */
 static unsigned int
 lines(const char *line)
@@ -368,6 +482,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_intx),
 		TEST_CASE_ST(setup_mp, teardown_mp, test_registers_secondary),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dump),
+		TEST_CASE_ST(setup, virtio_port_stop, test_dump_while_closing),
+		TEST_CASE_ST(setup, virtio_port_stop, test_registers_while_closing),
 		TEST_CASE_ST(NULL, virtio_port_stop, test_wanted),
 		TEST_CASES_END()
 	}

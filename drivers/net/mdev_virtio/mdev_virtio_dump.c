@@ -105,11 +105,10 @@ print_queues(FILE *file, const struct rte_eth_dev *dev)
 }
 
 static void
-print_state(FILE *file, const struct rte_eth_dev *dev)
+print_state(FILE *file, const struct rte_eth_dev *dev, struct virtio_transport *tr)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	const struct mdev_virtio_recovery *recovery = &hw->recovery;
-	struct virtio_transport *tr = mdev_virtio_transport(dev);
 	uint8_t status;
 
 	if (tr->ops->get_status(tr, &status) == 0)
@@ -129,22 +128,31 @@ print_state(FILE *file, const struct rte_eth_dev *dev)
 		hw->cvq.failed, hw->cvq.timeouts);
 }
 
-int
-mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file)
+static void
+print_port(FILE *file, const struct rte_eth_dev *dev, struct virtio_transport *tr)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 
-	if (dev->process_private == NULL)
-		return -ENODEV; /* it is being closed */
-	fprintf(file, "transport: %s\n", mdev_virtio_transport(dev)->ops->name);
+	fprintf(file, "transport: %s\n", tr->ops->name);
 	fprintf(file, "features: 0x%016" PRIx64 "\n", hw->features);
 	mdev_virtio_features_print(file, "  ", hw->features);
 	fprintf(file, "rings: %s\n", mdev_virtio_layout_name(hw->features));
 	fprintf(file, "hash report: %s\n", hw->hash_report ? "yes" : "no");
 	fprintf(file, "queue pairs: %u, interrupt vectors: %u, largest MTU: %u\n",
 		hw->max_pairs, hw->vectors, hw->max_mtu);
-	print_state(file, dev);
+	print_state(file, dev, tr);
 	print_queues(file, dev);
+}
+
+int
+mdev_virtio_priv_dump(struct rte_eth_dev *dev, FILE *file)
+{
+	struct mdev_virtio_process *process = mdev_virtio_process_get(dev);
+
+	if (process == NULL)
+		return -ENODEV; /* it is being closed */
+	print_port(file, dev, process->tr);
+	mdev_virtio_process_put(process);
 	return 0;
 }
 
@@ -182,9 +190,14 @@ mdev_virtio_read_regs(struct rte_eth_dev *dev, uint32_t *words)
 int
 mdev_virtio_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
 {
+	struct mdev_virtio_process *process = mdev_virtio_process_get(dev);
 	int ret;
 
+	if (process == NULL)
+		return -ENODEV; /* it is being closed */
 	ret = mdev_virtio_reg_info(dev, info);
-	return ret < 0 || info->data == NULL ? ret :
-		mdev_virtio_read_regs(dev, info->data);
+	if (ret == 0 && info->data != NULL)
+		ret = mdev_virtio_read_regs(dev, info->data);
+	mdev_virtio_process_put(process);
+	return ret;
 }

@@ -182,12 +182,13 @@ mdev_virtio_dev_close(struct rte_eth_dev *dev)
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		mdev_virtio_tx_queue_release(dev, i);
 	mdev_virtio_spares_release(dev);
+	/* a dump may look at the control queue and ask the device, which takes time */
+	mdev_virtio_process_withdraw(dev);
 	virtio_cvq_free(&hw->cvq, hw->runaway);
 	mdev_virtio_announce_free(dev);
 	mdev_virtio_recover_free(dev);
 	process->tr->ops->destroy(process->tr);
 	free(process);
-	dev->process_private = NULL;
 	return 0;
 }
 

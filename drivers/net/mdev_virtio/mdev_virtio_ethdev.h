@@ -507,6 +507,14 @@ void mdev_virtio_queues_lock(void);
 void mdev_virtio_queues_unlock(void);
 /* To free queues that the port no longer has: wait for who has found them there. */
 void mdev_virtio_queues_sync(void);
+/*
+ * Around what waits for the device, by who does not control the port: telemetry asks for
+ * dumps and registers. The port is not closed meanwhile. NULL if it is closed.
+ */
+struct mdev_virtio_process *mdev_virtio_process_get(const struct rte_eth_dev *dev);
+void mdev_virtio_process_put(struct mdev_virtio_process *process);
+/* From now on nobody finds what this process has of the port; wait for who has. */
+void mdev_virtio_process_withdraw(struct rte_eth_dev *dev);
 
 /* mdev_virtio_dump.c */
 const char *mdev_virtio_layout_name(uint64_t features);

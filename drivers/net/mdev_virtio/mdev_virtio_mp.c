@@ -48,10 +48,8 @@ static pthread_mutex_t attached_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Whose shared data may be gone: the primary clears them when it closes the port. */
 static bool
-is_ours(const struct rte_eth_dev *dev)
+is_ours(const struct rte_eth_dev *dev, const struct mdev_virtio_process *process)
 {
-	const struct mdev_virtio_process *process = dev->process_private;
-
 	return strcmp(dev->data->name, process->tr->name) == 0;
 }
 
@@ -121,7 +119,7 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 	dev = &rte_eth_devices[param.port_id];
 	pthread_mutex_lock(&attached_lock);
 	if (dev->dev_ops == &mdev_virtio_secondary_ops) {
-		if (!is_ours(dev) || param.type > MP_PAUSE)
+		if (!is_ours(dev, dev->process_private) || param.type > MP_PAUSE)
 			param.type = MP_STOP;
 		follow(dev, param.type);
 		mdev_virtio_bursts_publish(dev, param.type != MP_STOP);
@@ -249,7 +247,10 @@ mdev_virtio_secondary_close(struct rte_eth_dev *dev)
 	follow(dev, MP_STOP);
 	mdev_virtio_bursts_publish(dev, false);
 	dev->dev_ops = NULL; /* not the IPC thread's any more */
-	if (is_ours(dev)) {
+	pthread_mutex_unlock(&attached_lock);
+	/* a dump may ask the primary process, whose answer that thread takes */
+	mdev_virtio_process_withdraw(dev);
+	if (is_ours(dev, process)) {
 		__atomic_fetch_sub(&mdev_virtio_hw(dev)->secondaries, 1,
 				__ATOMIC_SEQ_CST);
 	} else {
@@ -257,8 +258,6 @@ mdev_virtio_secondary_close(struct rte_eth_dev *dev)
 		closed.port_id = dev - rte_eth_devices;
 		dev->data = &closed;
 	}
-	dev->process_private = NULL;
-	pthread_mutex_unlock(&attached_lock);
 	process->tr->ops->destroy(process->tr);
 	free(process);
 	return 0;

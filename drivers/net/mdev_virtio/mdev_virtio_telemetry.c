@@ -19,6 +19,8 @@
  */
 static pthread_mutex_t ports_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct rte_eth_dev *ports[RTE_MAX_ETHPORTS]; /* owned by ports_lock */
+/* Some port has no users any more. */
+static pthread_cond_t unused = PTHREAD_COND_INITIALIZER;
 
 void
 mdev_virtio_telemetry_add(const struct rte_eth_dev *dev)
@@ -52,6 +54,40 @@ void
 mdev_virtio_queues_sync(void)
 {
 	mdev_virtio_queues_lock();
+	mdev_virtio_queues_unlock();
+}
+
+struct mdev_virtio_process *
+mdev_virtio_process_get(const struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_process *process;
+
+	mdev_virtio_queues_lock();
+	process = dev->process_private;
+	if (process != NULL)
+		process->users++;
+	mdev_virtio_queues_unlock();
+	return process;
+}
+
+void
+mdev_virtio_process_put(struct mdev_virtio_process *process)
+{
+	mdev_virtio_queues_lock();
+	if (--process->users == 0)
+		pthread_cond_broadcast(&unused);
+	mdev_virtio_queues_unlock();
+}
+
+void
+mdev_virtio_process_withdraw(struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_process *process = dev->process_private;
+
+	mdev_virtio_queues_lock();
+	dev->process_private = NULL;
+	while (process->users > 0)
+		pthread_cond_wait(&unused, &ports_lock);
 	mdev_virtio_queues_unlock();
 }
 
