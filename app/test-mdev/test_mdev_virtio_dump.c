@@ -324,6 +324,48 @@ test_registers_while_closing(void)
 	return TEST_SUCCESS;
 }
 
+static struct {
+	unsigned int seen, free;
+} resets;
+
+static void
+look_at_lock(void)
+{
+	pthread_mutex_t *lock = &mdev_virtio_hw(virtio_port.dev)->recovery.lock;
+
+	resets.seen++;
+	if (pthread_mutex_trylock(lock) != 0)
+		return;
+	pthread_mutex_unlock(lock);
+	resets.free++;
+}
+
+/* Who reads registers selects queues, and so does a start: one after the other. */
+static int
+test_registers_and_start(void)
+{
+	static uint32_t words[LENGTH];
+	struct rte_dev_reg_info info = { .length = LENGTH, .data = words };
+
+	memset(&resets, 0, sizeof(resets));
+	fake_virtio.on_reset = look_at_lock;
+	TEST_ASSERT_SUCCESS(start(), "start");
+	TEST_ASSERT(resets.seen > 0, "no reset");
+	TEST_ASSERT_EQUAL(resets.free, 0, "%u resets without the lock",
+		resets.free);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_get_reg_info(virtio_port.id, &info),
+		"it is held still");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	fake_virtio.on_reset = NULL;
+	fake_virtio.never_enables = true;
+	TEST_ASSERT_FAIL(rte_eth_dev_start(virtio_port.id), "started");
+	fake_virtio.never_enables = false;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_get_reg_info(virtio_port.id, &info),
+		"it is held by a start that failed");
+	return TEST_SUCCESS;
+}
+
 /* How many lines of a dump are this one. */
 static unsigned int
 lines(const char *line)
@@ -482,6 +524,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_intx),
 		TEST_CASE_ST(setup_mp, teardown_mp, test_registers_secondary),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dump),
+		TEST_CASE_ST(setup, virtio_port_stop, test_registers_and_start),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dump_while_closing),
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_while_closing),
 		TEST_CASE_ST(NULL, virtio_port_stop, test_wanted),

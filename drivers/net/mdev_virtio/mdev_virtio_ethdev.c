@@ -3,6 +3,7 @@
 /* The Ethernet device: initialise, configure, start, stop, close. */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,19 @@ fail:
 	return ret;
 }
 
+/* Who selects queues has the control lock: another thread may be reading registers. */
+static int
+device_start(struct rte_eth_dev *dev)
+{
+	pthread_mutex_t *lock = &mdev_virtio_hw(dev)->recovery.lock;
+	int ret;
+
+	pthread_mutex_lock(lock);
+	ret = mdev_virtio_device_up(dev);
+	pthread_mutex_unlock(lock);
+	return ret;
+}
+
 static int
 dev_start(struct rte_eth_dev *dev)
 {
@@ -112,7 +126,7 @@ dev_start(struct rte_eth_dev *dev)
 	hw->allmulticast = false;
 	mdev_virtio_recover_starting(dev);
 	mdev_virtio_queues_defer(dev);
-	ret = mdev_virtio_device_up(dev);
+	ret = device_start(dev);
 	if (ret < 0)
 		return ret;
 	mdev_virtio_select_bursts(dev);
