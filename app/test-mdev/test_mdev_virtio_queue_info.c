@@ -518,6 +518,32 @@ test_port(void)
 	return TEST_SUCCESS;
 }
 
+/* Telemetry asks when it likes: a queue may be on its way. */
+static int
+test_no_queue(void)
+{
+	struct rte_eth_rxq_info rx = { .mp = NULL };
+	struct rte_eth_txq_info tx = { .nb_desc = 0 };
+	struct rte_eth_dev *dev;
+	void *rxq, *txq;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	dev = virtio_port.dev;
+	rxq = dev->data->rx_queues[0];
+	txq = dev->data->tx_queues[0];
+	dev->data->rx_queues[0] = dev->data->tx_queues[0] = NULL;
+	mdev_virtio_rxq_info_get(dev, 0, &rx);
+	mdev_virtio_txq_info_get(dev, 0, &tx);
+	dev->data->rx_queues[0] = rxq;
+	dev->data->tx_queues[0] = txq;
+	TEST_ASSERT(rx.nb_desc == 0 && rx.mp == NULL, "receive");
+	TEST_ASSERT_EQUAL(tx.nb_desc, 0, "transmit");
+	mdev_virtio_rxq_info_get(dev, 0, &rx);
+	mdev_virtio_txq_info_get(dev, 0, &tx);
+	TEST_ASSERT(rx.nb_desc == RING && tx.nb_desc == RING, "they are back");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: queue information",
 	.unit_test_cases = {
@@ -530,6 +556,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_pool, teardown_pool, test_monitor),
 		TEST_CASE_ST(setup_port, virtio_port_stop, test_info),
 		TEST_CASE_ST(setup_port, virtio_port_stop, test_port),
+		TEST_CASE_ST(setup_port, virtio_port_stop, test_no_queue),
 		TEST_CASES_END()
 	}
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,6 +110,27 @@ test_ctrl(void)
 	return TEST_SUCCESS;
 }
 
+/* Telemetry may ask while the port is closed: what would be read is going. */
+static int
+test_closing(void)
+{
+	struct rte_eth_dev *dev = virtio_port.dev;
+	void *process = dev->process_private;
+	struct rte_eth_xstat xstats[64];
+	struct rte_eth_stats stats;
+	int basic, extended;
+
+	TEST_ASSERT(rte_eth_xstats_get(virtio_port.id, xstats, RTE_DIM(xstats)) <=
+		(int)RTE_DIM(xstats), "more");
+	dev->process_private = NULL;
+	basic = rte_eth_stats_get(virtio_port.id, &stats);
+	extended = mdev_virtio_xstats_get(dev, xstats, RTE_DIM(xstats));
+	dev->process_private = process;
+	TEST_ASSERT_EQUAL(basic, -ENODEV, "%d", basic);
+	TEST_ASSERT_EQUAL(extended, -ENODEV, "%d", extended);
+	return TEST_SUCCESS;
+}
+
 static int
 setup_ctrl(void)
 {
@@ -123,6 +145,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_counters),
 		TEST_CASE_ST(setup, virtio_port_stop, test_frames),
 		TEST_CASE_ST(setup_ctrl, virtio_port_stop, test_ctrl),
+		TEST_CASE_ST(setup, virtio_port_stop, test_closing),
 		TEST_CASES_END()
 	}
 };

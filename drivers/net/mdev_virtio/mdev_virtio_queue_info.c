@@ -17,12 +17,10 @@
 #include "virtqueue_packed.h"
 #include "virtqueue_split.h"
 
-void
-mdev_virtio_rxq_info_get(struct rte_eth_dev *dev, uint16_t index,
+static void
+rxq_info(const struct rte_eth_dev *dev, const struct virtqueue *vq,
 		struct rte_eth_rxq_info *info)
 {
-	const struct virtqueue *vq = dev->data->rx_queues[index];
-
 	info->mp = vq->mp;
 	info->conf.rx_free_thresh = vq->free_thresh;
 	/* a device that has no buffer drops the frame, or waits, as it likes */
@@ -35,16 +33,35 @@ mdev_virtio_rxq_info_get(struct rte_eth_dev *dev, uint16_t index,
 		RTE_PKTMBUF_HEADROOM;
 }
 
-void
-mdev_virtio_txq_info_get(struct rte_eth_dev *dev, uint16_t index,
+static void
+txq_info(const struct rte_eth_dev *dev, const struct virtqueue *vq,
 		struct rte_eth_txq_info *info)
 {
-	const struct virtqueue *vq = dev->data->tx_queues[index];
-
 	info->conf.tx_free_thresh = vq->free_thresh;
 	info->conf.tx_deferred_start = vq->deferred;
 	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
 	info->nb_desc = vq->size;
+}
+
+/* Telemetry asks too: a queue that it finds may be going. Of none there is nothing to tell. */
+void
+mdev_virtio_rxq_info_get(struct rte_eth_dev *dev, uint16_t index,
+		struct rte_eth_rxq_info *info)
+{
+	mdev_virtio_queues_lock();
+	if (index < dev->data->nb_rx_queues && dev->data->rx_queues[index] != NULL)
+		rxq_info(dev, dev->data->rx_queues[index], info);
+	mdev_virtio_queues_unlock();
+}
+
+void
+mdev_virtio_txq_info_get(struct rte_eth_dev *dev, uint16_t index,
+		struct rte_eth_txq_info *info)
+{
+	mdev_virtio_queues_lock();
+	if (index < dev->data->nb_tx_queues && dev->data->tx_queues[index] != NULL)
+		txq_info(dev, dev->data->tx_queues[index], info);
+	mdev_virtio_queues_unlock();
 }
 
 /*

@@ -2,6 +2,7 @@
 
 /* Statistics, summed from what the bursts counted. */
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,23 +77,35 @@ add_tx(const struct virtqueue *vq, uint16_t i, struct rte_eth_stats *stats,
 	}
 }
 
+static void
+add_queues(const struct rte_eth_dev *dev, struct rte_eth_stats *stats,
+		mdev_virtio_qstats *qstats)
+{
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		if (dev->data->rx_queues[i] != NULL)
+			add_rx(dev->data->rx_queues[i], i, stats, qstats);
+	}
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		if (dev->data->tx_queues[i] != NULL)
+			add_tx(dev->data->tx_queues[i], i, stats, qstats);
+	}
+}
+
 int
 mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats))
 {
 	mdev_virtio_qstats *queue = MDEV_VIRTIO_QSTATS(stats, qstats);
-	uint16_t i;
+	int ret = -ENODEV; /* it is being closed */
 
 	mdev_virtio_queues_lock();
-	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		if (dev->data->rx_queues[i] != NULL)
-			add_rx(dev->data->rx_queues[i], i, stats, queue);
-	}
-	for (i = 0; i < dev->data->nb_tx_queues; i++) {
-		if (dev->data->tx_queues[i] != NULL)
-			add_tx(dev->data->tx_queues[i], i, stats, queue);
+	if (dev->process_private != NULL) {
+		add_queues(dev, stats, queue);
+		ret = 0;
 	}
 	mdev_virtio_queues_unlock();
-	return 0;
+	return ret;
 }
 
 /*
@@ -174,19 +187,15 @@ queue_value(const struct virtqueue_stats *stats, const struct queue_xstat *xstat
 	return *(const uint64_t *)RTE_PTR_ADD(stats, xstat->offset);
 }
 
-int
-mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
-		unsigned int n)
+/* How many they are. */
+static unsigned int
+queue_values(const struct rte_eth_dev *dev, struct rte_eth_xstat *xstats)
 {
-	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	static const struct virtqueue not_set_up;
-	unsigned int count = xstats_count(dev), i, j, id = 0;
 	struct virtqueue_stats sum;
 	const struct virtqueue *vq;
+	unsigned int i, j, id = 0;
 
-	if (xstats == NULL || n < count)
-		return count;
-	mdev_virtio_queues_lock();
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		sum = rx_stats(dev->data->rx_queues[i]);
 		for (j = 0; j < RTE_DIM(rx_xstats); j++)
@@ -199,16 +208,44 @@ mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
 		for (j = 0; j < RTE_DIM(tx_xstats); j++)
 			xstats[id++].value = queue_value(&vq->stats, &tx_xstats[j]);
 	}
+	return id;
+}
+
+static void
+port_values(const struct mdev_virtio_hw *hw, struct rte_eth_xstat *xstats)
+{
+	const uint64_t values[] = {
+		hw->cvq.failed, hw->cvq.timeouts,
+		hw->recovery.succeeded, hw->recovery.gave_up,
+		hw->recovery.rx_lost, hw->recovery.tx_lost,
+	};
+	unsigned int i;
+
+	RTE_BUILD_BUG_ON(RTE_DIM(values) != RTE_DIM(port_names));
+	for (i = 0; i < RTE_DIM(values); i++)
+		xstats[i].value = values[i];
+}
+
+int
+mdev_virtio_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats,
+		unsigned int n)
+{
+	unsigned int count, id;
+	int ret = -ENODEV;
+
+	mdev_virtio_queues_lock();
+	if (dev->process_private != NULL) {
+		count = xstats_count(dev);
+		ret = count;
+		if (xstats != NULL && n >= count) {
+			id = queue_values(dev, xstats);
+			port_values(mdev_virtio_hw(dev), &xstats[id]);
+			for (id = 0; id < count; id++)
+				xstats[id].id = id;
+		}
+	}
 	mdev_virtio_queues_unlock();
-	xstats[id++].value = hw->cvq.failed;
-	xstats[id++].value = hw->cvq.timeouts;
-	xstats[id++].value = hw->recovery.succeeded;
-	xstats[id++].value = hw->recovery.gave_up;
-	xstats[id++].value = hw->recovery.rx_lost;
-	xstats[id++].value = hw->recovery.tx_lost;
-	for (id = 0; id < count; id++)
-		xstats[id].id = id;
-	return count;
+	return ret;
 }
 
 static void
