@@ -18,6 +18,7 @@
 #include "held.h"
 #include "made_up_sysfs.h"
 #include "test.h"
+#include "test_compat.h"
 
 #define UUID_1 "00000001-abcd-4ef0-9abc-def012345678" /* made_up_uuid(1) */
 #define BAR0 VFIO_PCI_BAR0_REGION_INDEX
@@ -185,7 +186,26 @@ test_detached(void)
 	return fails_with(-ENODEV, "mdev:" UUID_1 ": the primary process does not use it: attach it there first");
 }
 
-/* One silence is enough, until the next probe. */
+/* What EAL does with a device that is attached later; nobody answers. */
+static int
+plug_second(void)
+{
+	const struct rte_mdev_device *first = mdev_first();
+	int ret;
+
+	memcpy(second->pub.device_api, first->device_api, sizeof(first->device_api));
+	memcpy(second->pub.type, first->type, sizeof(first->type));
+	memcpy(second->pub.parent, first->parent, sizeof(first->parent));
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
+	ret = test_bus_plug(&mdev_bus.bus, &second->pub.device);
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(ret, -ETIMEDOUT, "returned %d", ret);
+	TEST_ASSERT_EQUAL(captured_log_lines("the primary process does not answer"),
+		1, "%u lines", captured_log_lines(NULL));
+	return TEST_SUCCESS;
+}
+
+/* One silence is enough, until the next probe, or until a device is attached. */
 static int
 test_silent(void)
 {
@@ -199,6 +219,8 @@ test_silent(void)
 	if (fails_with(-ETIMEDOUT, NULL) != TEST_SUCCESS)
 		return TEST_FAILED;
 	TEST_ASSERT_EQUAL(fake_mp.requests, requests, "asked again");
+	TEST_ASSERT_SUCCESS(plug_second(), "plug");
+	TEST_ASSERT_EQUAL(fake_mp.requests, requests + 1, "not asked again");
 	fake_mp.silent = false;
 	mdev_mp_retry();
 	TEST_ASSERT_SUCCESS(mdev_mp_open(&second->pub), "not opened");

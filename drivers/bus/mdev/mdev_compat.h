@@ -89,9 +89,10 @@ static inline int
 mdev_compat_probe_device(struct rte_driver *drv, struct rte_device *dev)
 {
 	struct rte_mdev_device *mdev = RTE_DEV_TO_MDEV(dev);
-	int ret = mdev_probe_device(container_of(drv, struct rte_mdev_driver, driver),
-			mdev);
+	int ret;
 
+	mdev_mp_retry();
+	ret = mdev_probe_device(container_of(drv, struct rte_mdev_driver, driver), mdev);
 	if (ret > 0)
 		mdev_compat_not_taken(drv, mdev);
 	return ret;
@@ -174,6 +175,7 @@ mdev_is_ignored(const struct rte_mdev_device *mdev)
 static inline int
 mdev_compat_plug(struct rte_device *dev)
 {
+	mdev_mp_retry();
 	return mdev_probe_drivers(RTE_DEV_TO_MDEV(dev));
 }
 

@@ -22,7 +22,11 @@
 #include "private.h"
 
 #define MDEV_MP_NAME "bus_mdev"
-#define MDEV_MP_TIMEOUT_S 2
+/*
+ * It passes through the IPC thread of the primary, which may be at something else that a
+ * secondary asked for: net_mdev_virtio waits for no command longer than this.
+ */
+#define MDEV_MP_TIMEOUT_S 5
 
 enum mdev_mp_type {
 	MDEV_MP_OPEN, /* the answer has the device's fd, or none: share it */

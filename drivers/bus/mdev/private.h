@@ -308,7 +308,7 @@ void mdev_mp_stop(void);
 
 /**
  * Wait for the primary process again if it did not answer. One silence is enough for
- * all devices of a probe.
+ * all devices of a probe, but not for one that is attached later.
  */
 void mdev_mp_retry(void);
 
