@@ -9,6 +9,7 @@
 
 #include "captured_log.h"
 #include "fake_mp.h"
+#include "held.h"
 #include "test.h"
 #include "virtio_port.h"
 
@@ -432,6 +433,36 @@ test_secondary(void)
 	return TEST_SUCCESS;
 }
 
+/* A device that does not answer is an answer of the primary: nothing is lost to it. */
+static int
+test_secondary_timeout(void)
+{
+	const struct eth_dev_ops *ops = &mdev_virtio_secondary_ops;
+	struct rte_eth_rss_reta_entry64 reta[GROUPS] = { { .mask = 1 } };
+	struct rte_eth_dev *dev = virtio_port.dev;
+	struct held before, after;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(2, 2, RING, &rss_conf), "start");
+	mdev_virtio_hw(dev)->cvq.max_polls = 200;
+	fake_virtio.answer = FAKE_ANSWER_NEVER;
+	fake_mp.secondary = true;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	held_now(&before);
+	TEST_ASSERT_EQUAL(ops->reta_update(dev, reta, RETA), -ETIMEDOUT, "answered");
+	held_now(&after);
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(fake_mp.requests, fake_mp.replies, "the primary was silent");
+	TEST_ASSERT_EQUAL(after.rte_blocks, before.rte_blocks, "memory is lost");
+	/* but it is to a primary that may still be at it */
+	fake_mp.silent = true;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_EQUAL(ops->reta_update(dev, reta, RETA), -ETIMEDOUT, "answered");
+	held_now(&after);
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(after.rte_blocks, before.rte_blocks + 1, "taken away");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: receive-side scaling",
 	.unit_test_cases = {
@@ -448,6 +479,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_no_mq, virtio_port_stop, test_without_mq),
 		TEST_CASE_ST(setup_both, virtio_port_stop, test_lies),
 		TEST_CASE_ST(setup_mp, teardown_mp, test_secondary),
+		TEST_CASE_ST(setup_mp, teardown_mp, test_secondary_timeout),
 		TEST_CASES_END()
 	}
 };

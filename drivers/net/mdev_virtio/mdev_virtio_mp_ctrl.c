@@ -202,15 +202,19 @@ ask_stopped(const struct rte_eth_dev *dev, const struct ctrl_param *param)
 	}
 }
 
-/* In a secondary process. */
+/*
+ * In a secondary process. What the primary answered; without an answer, after which it may
+ * still be at it, *unanswered is set.
+ */
 static int
-ask(struct rte_eth_dev *dev, struct ctrl_param *param)
+ask_or_lose(struct rte_eth_dev *dev, struct ctrl_param *param, bool *unanswered)
 {
 	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
 	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
 	struct rte_mp_reply reply = { .msgs = NULL };
 	int ret;
 
+	*unanswered = false;
 	if (is_closed(dev))
 		return -ENODEV;
 	if (dev->data->dev_started == 0)
@@ -222,10 +226,11 @@ ask(struct rte_eth_dev *dev, struct ctrl_param *param)
 	pthread_mutex_lock(&request_lock);
 	ret = rte_mp_request_sync(&msg, &reply, &timeout);
 	pthread_mutex_unlock(&request_lock);
+	*unanswered = ret < 0 ? rte_errno == ETIMEDOUT : reply.nb_received != 1 ||
+		reply.msgs[0].len_param != (int)sizeof(*param);
 	if (ret < 0)
 		ret = -rte_errno;
-	else if (reply.nb_received != 1 ||
-			reply.msgs[0].len_param != (int)sizeof(*param))
+	else if (*unanswered)
 		ret = -ETIMEDOUT;
 	else
 		ret = ((const struct ctrl_param *)reply.msgs[0].param)->result;
@@ -236,6 +241,14 @@ ask(struct rte_eth_dev *dev, struct ctrl_param *param)
 			"read the registers" : "set the receive filter or RSS",
 			rte_strerror(-ret));
 	return ret;
+}
+
+static int
+ask(struct rte_eth_dev *dev, struct ctrl_param *param)
+{
+	bool unanswered;
+
+	return ask_or_lose(dev, param, &unanswered);
 }
 
 static int
@@ -315,9 +328,10 @@ static int
 ask_rss(struct rte_eth_dev *dev, enum ctrl_type type, struct ctrl_rss *rss)
 {
 	struct ctrl_param param = { .type = type, .rss = rss };
-	int ret = ask(dev, &param);
+	bool unanswered;
+	int ret = ask_or_lose(dev, &param, &unanswered);
 
-	if (ret != -ETIMEDOUT)
+	if (!unanswered)
 		rte_free(rss);
 	return ret;
 }
@@ -370,6 +384,7 @@ static int
 get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
 {
 	struct ctrl_param param = { .type = CTRL_REGS };
+	bool unanswered;
 	size_t len;
 	int ret;
 
@@ -385,10 +400,10 @@ get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *info)
 			dev->data->name);
 		return -ENOMEM;
 	}
-	ret = ask(dev, &param);
+	ret = ask_or_lose(dev, &param, &unanswered);
 	if (ret == 0)
 		memcpy(info->data, param.regs, len);
-	if (ret != -ETIMEDOUT) /* as above */
+	if (!unanswered) /* as above */
 		rte_free(param.regs);
 	return ret;
 }
