@@ -3,10 +3,12 @@
 /* What the kernel and the device tell of removal and creation. */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -18,6 +20,7 @@
 #include "fake_vfio.h"
 #include "made_up_sysfs.h"
 #include "test.h"
+#include "wrap.h"
 
 #define UUID_1 "00000001-abcd-4ef0-9abc-def012345678" /* made_up_uuid(1) */
 #define PATH "/devices/virtual/mtty/mtty/" UUID_1
@@ -81,6 +84,37 @@ test_uevents(void)
 		TEST_ASSERT_SUCCESS(strcmp(name, UUID_1), "case %u: name %s", i,
 			name);
 	}
+	return TEST_SUCCESS;
+}
+
+static unsigned int naps;
+
+WRAP_PROTO(int, usleep, useconds_t us)
+{
+	__atomic_fetch_add(&naps, 1, __ATOMIC_RELAXED);
+	return __real_usleep(us);
+}
+
+/* A device whose type comes late is waited for, one that is gone again is not. */
+static int
+test_wait_for_type(void)
+{
+	const char gone[] = "00000009-abcd-4ef0-9abc-def012345678";
+	char path[PATH_MAX];
+	unsigned int before = naps;
+
+	mdev_wait_for_type(gone);
+	TEST_ASSERT_EQUAL(naps, before, "%u times for a device that is gone",
+		naps - before);
+	mdev_wait_for_type(UUID_1);
+	TEST_ASSERT_EQUAL(naps, before, "%u times for a type that is there",
+		naps - before);
+	snprintf(path, sizeof(path), "%s/%s", made_up_sysfs_root(), gone);
+	TEST_ASSERT_SUCCESS(mkdir(path, 0700), "no folder");
+	mdev_wait_for_type(gone);
+	TEST_ASSERT_SUCCESS(rmdir(path), "a folder is left");
+	TEST_ASSERT(naps > before && naps <= before + 1000, "%u times",
+		naps - before);
 	return TEST_SUCCESS;
 }
 
@@ -406,6 +440,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "bus/mdev: creation and removal",
 	.unit_test_cases = {
 		TEST_CASE(test_uevents),
+		CASE(test_wait_for_type),
 		CASE(test_request),
 		CASE(test_detach_in_event),
 		CASE(test_remove_fails),

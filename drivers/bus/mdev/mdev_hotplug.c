@@ -86,15 +86,17 @@ mdev_uevent_parse(const char *msg, size_t len, char name[RTE_UUID_STRLEN],
 	return true;
 }
 
-/* Whoever hears of a device may attach it at once: it has a type by then. */
-static void
-wait_for_type(const char *name)
+/* Not of one that has been removed again: EAL's interrupt thread has others to hear of. */
+void
+mdev_wait_for_type(const char *name)
 {
-	char path[PATH_MAX];
+	char device[PATH_MAX], type[PATH_MAX];
 	unsigned int i;
 
-	snprintf(path, sizeof(path), "%s/%s/mdev_type", mdev_sysfs_root(), name);
-	for (i = 0; i < TYPE_TRIES && access(path, F_OK) != 0; i++)
+	snprintf(device, sizeof(device), "%s/%s", mdev_sysfs_root(), name);
+	snprintf(type, sizeof(type), "%s/%s/mdev_type", mdev_sysfs_root(), name);
+	for (i = 0; i < TYPE_TRIES && access(type, F_OK) != 0 &&
+			access(device, F_OK) == 0; i++)
 		usleep(TYPE_POLL_US);
 }
 
@@ -121,7 +123,7 @@ take_uevent(int fd)
 	if (!mdev_uevent_parse(msg, len, name, &type))
 		return true;
 	if (type == RTE_DEV_EVENT_ADD)
-		wait_for_type(name);
+		mdev_wait_for_type(name);
 	MDEV_LOG(DEBUG, "mdev:%s: %s", name,
 		type == RTE_DEV_EVENT_ADD ? "created" : "removed");
 	rte_dev_event_callback_process(name, type);

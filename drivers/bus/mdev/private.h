@@ -356,6 +356,15 @@ bool mdev_uevent_parse(const char *msg, size_t len, char name[RTE_UUID_STRLEN],
 		enum rte_dev_event_type *type);
 
 /**
+ * Wait until a device that the kernel has announced has its type: whoever hears of it may
+ * attach it at once. For a bounded time, and only while it is there.
+ *
+ * @param name
+ *   Name of the device.
+ */
+void mdev_wait_for_type(const char *name);
+
+/**
  * Have EAL's interrupt thread poll an fd and call back to read it.
  *
  * @param fd
