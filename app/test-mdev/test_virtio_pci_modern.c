@@ -346,6 +346,81 @@ test_config_bounds(void)
 	return TEST_SUCCESS;
 }
 
+#define FAR UINT64_C(0xfffffff0)
+#define BAR (&fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX])
+
+static struct fake_vfio_region bar; /* as it was */
+static unsigned int strayed;
+
+static uint64_t
+from_far(uint64_t offset)
+{
+	strayed += offset < FAKE_VIRTIO_ISR;
+	return offset >= FAR ? offset - FAR + FAKE_VIRTIO_COMMON : offset;
+}
+
+static void
+read_far(uint64_t offset, void *buf, size_t len)
+{
+	bar.read(from_far(offset), buf, len);
+}
+
+static void
+write_far(uint64_t offset, const void *buf, size_t len)
+{
+	bar.write(from_far(offset), buf, len);
+}
+
+/* A structure that begins in the first 4 GiB of a BAR, and ends behind them. */
+static int
+setup_far(void)
+{
+	const rte_le32_t offset = rte_cpu_to_le_32(FAR);
+
+	if (start(FAKE_VIRTIO_TRAPPED) != 0)
+		return TEST_FAILED;
+	strayed = 0;
+	bar = *BAR;
+	BAR->size = BAR->backed = UINT64_C(2) << 32;
+	BAR->read = read_far;
+	BAR->write = write_far;
+	memcpy(fake_vfio.regions[VFIO_PCI_CONFIG_REGION_INDEX].mem +
+		FAKE_VIRTIO_CAP_COMMON + offsetof(struct virtio_pci_cap, offset),
+		&offset, sizeof(offset));
+	return TEST_SUCCESS;
+}
+
+static void
+teardown_far(void)
+{
+	BAR->backed = bar.backed;
+	teardown();
+}
+
+static int
+test_far(void)
+{
+	uint32_t words[VIRTIO_REGS_COMMON + VIRTIO_REGS_CONFIG + VIRTIO_REGS_QUEUE];
+	const struct virtio_vq_addr addr = {
+		.desc = UINT64_C(0x1122334455667000),
+		.avail = UINT64_C(0x2233445566778000),
+		.used = UINT64_C(0x3344556677889000),
+	};
+	struct fake_virtio_queue *q = &fake_virtio.queue[0];
+
+	TEST_ASSERT_SUCCESS(virtio_pci_modern_create(vfio, &tr), "refused");
+	TEST_ASSERT_SUCCESS(tr->ops->set_vq_num(tr, 0, 64), "size");
+	TEST_ASSERT_EQUAL(q->size, 64, "size is %u", q->size);
+	TEST_ASSERT_SUCCESS(tr->ops->set_vq_address(tr, 0, &addr), "address");
+	TEST_ASSERT(q->desc == addr.desc && q->avail == addr.avail &&
+		q->used == addr.used, "addresses");
+	TEST_ASSERT_SUCCESS(tr->ops->get_regs(tr, 1, words), "registers");
+	TEST_ASSERT_EQUAL(words[VIRTIO_REGS_COMMON + VIRTIO_REGS_CONFIG], 64,
+		"size in the dump");
+	TEST_ASSERT_EQUAL(strayed, 0, "%u accesses to the first bytes", strayed);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: registers of virtio over PCI",
 	.unit_test_cases = {
@@ -361,6 +436,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_queue_reset),
 		TEST_CASE_ST(setup, teardown, test_doorbell_outside),
 		TEST_CASE_ST(setup, teardown, test_config_bounds),
+		TEST_CASE_ST(setup_far, teardown_far, test_far),
 		TEST_CASES_END()
 	}
 };

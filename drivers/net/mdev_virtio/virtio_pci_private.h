@@ -16,7 +16,7 @@
 /* A structure in a BAR (s. 4.1.4); region NULL: none was found. */
 struct virtio_pci_struct {
 	struct vfio_region *region;
-	uint32_t offset;
+	uint64_t offset; /* of 32 bits; a register behind it may need more */
 	uint32_t length;
 	struct virtio_pci_cap misplaced; /* cfg_type 0: none was */
 };
