@@ -426,14 +426,6 @@ start_pairs(const char *arg __rte_unused)
 	return rte_eth_dev_start(virtio_port.id);
 }
 
-static int
-set_up_100(const char *arg __rte_unused)
-{
-	const struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
-
-	return virtio_port_configure(1, 1, 100, &conf);
-}
-
 #define NOT_ACCEPTED(i) OURS "virtqueue " #i " of 64 descriptors was not accepted (Protocol error): " BROKEN
 
 static const struct error_case starts[] = {
@@ -448,8 +440,6 @@ static const struct error_case starts[] = {
 	{ "enable", attach_good, never_enables, start, .line = NOT_ACCEPTED(0) },
 	{ "interrupts", attach_good, no_msix, start_lsc,
 	  .line = OURS "cannot enable the interrupts of the configuration and of 0 receive queues: Device or resource busy: configure the port without them" },
-	{ "ring", attach_good, NULL, set_up_100,
-	  .line = OURS "a ring of 100 descriptors is not possible: its size is a power of two, 64 for one" },
 	{ "MTU", attach_good, NULL, start_mtu_9000,
 	  .line = OURS "frames of MTU 9000 do not fit one receive buffer: use a smaller MTU, larger mbufs, or the scatter offload where the device has VIRTIO_NET_F_MRG_RXBUF" },
 	{ "no answer", attach_ctrl, no_answer, start_pairs,

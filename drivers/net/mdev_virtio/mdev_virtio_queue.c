@@ -37,14 +37,6 @@ queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
 		rte_errno = EBUSY;
 		return NULL;
 	}
-	/* VIRTIO 1.2 s. 2.7: so it is in a split ring, and the driver wants it in both */
-	if (!rte_is_power_of_2(nb_desc)) {
-		INIT_LOG(ERR, "%s: a ring of %u descriptors is not possible: its size is a power of two, %u for one",
-			dev->data->name, nb_desc,
-			(unsigned int)rte_align32pow2(nb_desc) / 2);
-		rte_errno = EINVAL;
-		return NULL;
-	}
 	vq = virtqueue_create(dev->data->port_id, vq_index, kind, nb_desc,
 			socket_id);
 	if (vq == NULL)
@@ -55,6 +47,23 @@ queue_create(struct rte_eth_dev *dev, uint16_t vq_index,
 	return vq;
 }
 
+/*
+ * VIRTIO 1.2 s. 2.7: a power of two, in a split ring; the driver wants it in both. ethdev
+ * cannot be told, so who asks for another number gets the next one: there is one, since
+ * the device's largest size is a power of two.
+ */
+static uint16_t
+ring_size(const struct rte_eth_dev *dev, const char *direction, uint16_t index,
+		uint16_t nb_desc)
+{
+	uint16_t size = rte_align32pow2(nb_desc);
+
+	if (size != nb_desc)
+		INIT_LOG(INFO, "%s: %s queue %u has %u descriptors instead of %u: a ring's size is a power of two",
+			dev->data->name, direction, index, size, nb_desc);
+	return size;
+}
+
 int
 mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 		uint16_t nb_desc, unsigned int socket_id,
@@ -63,6 +72,7 @@ mdev_virtio_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 	struct virtqueue *vq;
 
 	mdev_virtio_rx_queue_release(dev, index);
+	nb_desc = ring_size(dev, "receive", index, nb_desc);
 	vq = queue_create(dev, VIRTIO_NET_RX_VQ(index), VIRTQUEUE_RX, nb_desc,
 			socket_id);
 	if (vq == NULL)
@@ -84,6 +94,7 @@ mdev_virtio_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index,
 	struct virtqueue *vq;
 
 	mdev_virtio_tx_queue_release(dev, index);
+	nb_desc = ring_size(dev, "transmit", index, nb_desc);
 	vq = queue_create(dev, VIRTIO_NET_TX_VQ(index), VIRTQUEUE_TX, nb_desc,
 			socket_id);
 	if (vq == NULL)
