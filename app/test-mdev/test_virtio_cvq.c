@@ -50,6 +50,12 @@ setup_packed(void)
 }
 
 static int
+setup_in_order(void)
+{
+	return setup_with(RTE_BIT64(VIRTIO_F_IN_ORDER));
+}
+
+static int
 restart(void)
 {
 	int ret;
@@ -73,6 +79,33 @@ test_many(void)
 	}
 	TEST_ASSERT_EQUAL(fake_virtio.counts.promisc, 1000, "%u commands",
 		fake_virtio.counts.promisc);
+	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "bad commands");
+	return TEST_SUCCESS;
+}
+
+/* s. 2.7.5 and 2.7.9: in order, descriptors are those behind the last ones. */
+static int
+test_ring_order(void)
+{
+	const struct mirror_ring *ring = &fake_virtio_ctrl_queue()->ring;
+	uint16_t first, next = 0, place, i, j;
+
+	TEST_ASSERT(mdev_virtio_hw(virtio_port.dev)->features &
+		RTE_BIT64(VIRTIO_F_IN_ORDER), "not in order");
+	for (i = 0; i < 100; i++) {
+		TEST_ASSERT_SUCCESS(virtio_cvq_promiscuous(cvq, tr, i % 2 == 0),
+			"command %u", i);
+		first = rte_le_to_cpu_16(ring->avail->ring[
+			(ring->last_avail - 1) % ring->size]);
+		TEST_ASSERT(i == 0 || first == next, "command %u begins at %u",
+			i, first);
+		next = (first + 3) % ring->size;
+		for (j = 0; j < 2; j++) {
+			place = (first + j) % ring->size;
+			TEST_ASSERT_EQUAL(rte_le_to_cpu_16(ring->desc[place].next),
+				(place + 1) % ring->size, "command %u", i);
+		}
+	}
 	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "bad commands");
 	return TEST_SUCCESS;
 }
@@ -388,6 +421,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_lost),
 		TEST_CASE_ST(setup, virtio_port_stop, test_freed),
 		TEST_CASE_ST(setup, virtio_port_stop, test_mac_table_bounds),
+		TEST_CASE_ST(setup_in_order, virtio_port_stop, test_ring_order),
+		TEST_CASE_ST(setup_in_order, virtio_port_stop, test_lies),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_many),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_refused),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_slow),

@@ -40,9 +40,10 @@ struct command {
 	uint8_t cmd;
 };
 
-/* Descriptors of a command, and the id of the only one. */
 #define DESCS_MAX 3
-#define COMMAND_ID 0
+
+/* The id of a packed ring's only command. */
+#define PACKED_ID 0
 
 static struct command_buf *
 command_buf(const struct virtqueue *vq)
@@ -114,16 +115,20 @@ virtio_cvq_stop(struct virtio_cvq *cvq)
 	pthread_mutex_unlock(&cvq->lock);
 }
 
-/* The chain always begins at descriptor 0. */
+/*
+ * s. 2.7.5 and 2.7.9: with VIRTIO_F_IN_ORDER descriptors are used in ring order, and each
+ * one's next is the one behind it. Without, they may be as well.
+ */
 static void
 publish_split(struct virtqueue *vq, const struct vring_desc *descs, uint16_t count)
 {
-	uint16_t i;
+	uint16_t first = vq->head & vq->mask, i;
 
 	for (i = 0; i < count; i++)
-		split_write_desc(vq, i, descs[i].addr, descs[i].len,
-			descs[i].flags, i + 1);
-	split_enqueue_avail(vq, vq->avail_idx++, COMMAND_ID);
+		split_write_desc(vq, (first + i) & vq->mask, descs[i].addr,
+			descs[i].len, descs[i].flags, (first + i + 1) & vq->mask);
+	vq->head += count;
+	split_enqueue_avail(vq, vq->avail_idx++, first);
 	split_publish(vq, vq->avail_idx);
 	split_kick(vq, vq->avail_idx - 1, vq->avail_idx);
 }
@@ -135,7 +140,7 @@ publish_packed(struct virtqueue *vq, const struct vring_desc *descs, uint16_t co
 	uint64_t word, first = 0;
 
 	for (i = 0; i < count; i++) {
-		word = packed_pack(descs[i].len, COMMAND_ID, descs[i].flags |
+		word = packed_pack(descs[i].len, PACKED_ID, descs[i].flags |
 				packed_avail_flags(vq, old + i));
 		if (i == 0) {
 			first = word;
@@ -276,11 +281,14 @@ wait_answer(struct virtio_cvq *cvq, struct virtio_transport *tr,
 	return -EIO;
 }
 
-/* The device has one command, and writes one byte; all else is a lie. */
+/*
+ * The device has one command, whose first descriptor is at the tail, and writes one byte;
+ * all else is a lie.
+ */
 static int
 take_answer(struct virtqueue *vq, uint32_t id, uint32_t len, uint8_t *ack)
 {
-	if (id != COMMAND_ID)
+	if (id != (vq->packed ? PACKED_ID : vq->tail & vq->mask))
 		virtqueue_break(vq, "a command that it does not have", id);
 	else if (len != sizeof(*ack))
 		virtqueue_break(vq, "an answer of a wrong length", len);
