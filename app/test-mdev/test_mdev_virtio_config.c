@@ -66,6 +66,34 @@ test_pairs_refused(void)
 }
 
 static int
+expect_speed(uint32_t speed, uint32_t capa)
+{
+	struct rte_eth_dev_info info;
+
+	fake_virtio.config.speed = rte_cpu_to_le_32(speed);
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_info_get(virtio_port.id, &info), "info");
+	TEST_ASSERT_EQUAL(info.speed_capa, capa, "%u: 0x%x", speed,
+		info.speed_capa);
+	TEST_ASSERT_SUCCESS(virtio_port_detach(), "detach");
+	return TEST_SUCCESS;
+}
+
+/* s. 5.1.4: what the device says, if ethdev has a flag for it. */
+static int
+test_speed(void)
+{
+	fake_virtio.config.duplex = 1;
+	TEST_ASSERT_SUCCESS(expect_speed(10000, 0), "not offered");
+	fake_virtio.offered |= RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX);
+	TEST_ASSERT_SUCCESS(expect_speed(10000, RTE_ETH_LINK_SPEED_10G), "10G");
+	TEST_ASSERT_SUCCESS(expect_speed(100, RTE_ETH_LINK_SPEED_100M), "100M");
+	TEST_ASSERT_SUCCESS(expect_speed(12345, 0), "odd");
+	TEST_ASSERT_SUCCESS(expect_speed(UINT32_MAX, 0), "unknown");
+	return TEST_SUCCESS;
+}
+
+static int
 test_limits(void)
 {
 	struct rte_eth_dev_info info;
@@ -144,6 +172,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: what a device says of itself",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_pairs_refused),
+		TEST_CASE_ST(setup, virtio_port_stop, test_speed),
 		TEST_CASE_ST(setup, virtio_port_stop, test_limits),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dependencies),
 		TEST_CASE_ST(setup, virtio_port_stop, test_vlan_on_demand),

@@ -354,6 +354,7 @@ test_bad_mac(void)
 static int
 test_link_details(void)
 {
+	struct rte_eth_dev_info info;
 	struct rte_eth_link link;
 
 	fake_virtio.offered |= RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX);
@@ -363,6 +364,9 @@ test_link_details(void)
 	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "not started");
 	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");
 	TEST_ASSERT_EQUAL(link.link_speed, 100, "speed %u", link.link_speed);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_info_get(virtio_port.id, &info), "info");
+	TEST_ASSERT_EQUAL(info.speed_capa, RTE_ETH_LINK_SPEED_100M_HD, "0x%x",
+		info.speed_capa);
 	TEST_ASSERT_EQUAL(link.link_duplex, RTE_ETH_LINK_HALF_DUPLEX, "duplex");
 	fake_virtio.config.status = 0;
 	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(virtio_port.id, &link), "link");

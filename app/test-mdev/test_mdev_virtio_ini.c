@@ -27,6 +27,7 @@ struct feature {
 	uint64_t rx, tx;     /* offloads that are all reported */
 	uint32_t flags;      /* RTE_ETH_DEV_* */
 	uint64_t capa;       /* RTE_ETH_DEV_CAPA_* */
+	uint32_t speed;      /* RTE_ETH_LINK_SPEED_*, of a device that has it */
 };
 
 #define OP(field) (offsetof(struct eth_dev_ops, field) + 1)
@@ -35,6 +36,7 @@ struct feature {
 #define DEV(field) (offsetof(struct rte_eth_dev, field) + 1)
 
 static const struct feature features[] = {
+	{ "Speed capabilities", .speed = RTE_ETH_LINK_SPEED_10G },
 	{ "Link status", .ops = { OP(link_update) } },
 	{ "Link status event", .flags = RTE_ETH_DEV_INTR_LSC },
 	{ "Removal event", .flags = RTE_ETH_DEV_INTR_RMV },
@@ -90,6 +92,7 @@ static const struct feature features[] = {
 	RTE_BIT64(VIRTIO_NET_F_HASH_REPORT) | RTE_BIT64(VIRTIO_NET_F_CTRL_RX) | \
 	RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN) | RTE_BIT64(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
 	RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
+	RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX) | \
 	RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) | \
 	RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO6) | \
 	RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6))
@@ -100,6 +103,8 @@ setup(void)
 	if (virtio_port_prepare(FAKE_VIRTIO_TRAPPED) < 0)
 		return TEST_FAILED;
 	fake_virtio_offer_ctrl(ALL_FEATURES, 2);
+	fake_virtio.config.speed = rte_cpu_to_le_32(10000);
+	fake_virtio.config.duplex = 1;
 	fake_virtio.config.rss_max_key_size = 40;
 	fake_virtio.config.rss_max_indirection_table_length =
 		rte_cpu_to_le_16(128);
@@ -131,7 +136,8 @@ reported(const struct feature *feature, const struct rte_eth_dev_info *info)
 		(info->rx_offload_capa & feature->rx) == feature->rx &&
 		(info->tx_offload_capa & feature->tx) == feature->tx &&
 		(*info->dev_flags & feature->flags) == feature->flags &&
-		(info->dev_capa & feature->capa) == feature->capa;
+		(info->dev_capa & feature->capa) == feature->capa &&
+		(info->speed_capa & feature->speed) == feature->speed;
 }
 
 static const struct feature *

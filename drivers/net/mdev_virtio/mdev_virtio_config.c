@@ -259,6 +259,26 @@ read_mtu(struct rte_eth_dev *dev)
 	return 0;
 }
 
+/* s. 5.1.4: in Mb/s; half duplex is 0. What ethdev has no flag for is not told. */
+static int
+read_speed(struct rte_eth_dev *dev)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	rte_le32_t speed;
+	uint8_t duplex;
+	int ret;
+
+	if (!virtio_has_feature(hw->features, VIRTIO_NET_F_SPEED_DUPLEX))
+		return 0;
+	ret = MDEV_VIRTIO_CONFIG_FIELD(dev, speed, &speed);
+	if (ret == 0)
+		ret = MDEV_VIRTIO_CONFIG_FIELD(dev, duplex, &duplex);
+	if (ret == 0)
+		hw->speed_capa = rte_eth_speed_bitflag(rte_le_to_cpu_32(speed),
+				duplex != 0);
+	return ret;
+}
+
 static int
 access_failed(const struct rte_eth_dev *dev, const char *what, int ret)
 {
@@ -445,6 +465,8 @@ mdev_virtio_examine(struct rte_eth_dev *dev)
 		ret = read_mac(dev);
 	if (ret == 0)
 		ret = read_mtu(dev);
+	if (ret == 0)
+		ret = read_speed(dev);
 	if (ret == 0)
 		ret = mdev_virtio_rss_examine(dev);
 	if (ret < 0) {

@@ -237,6 +237,7 @@ mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info
 	info->max_mac_addrs =
 		virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_RX) ?
 		MDEV_VIRTIO_MAC_ADDRS : 1;
+	info->speed_capa = hw->speed_capa;
 	info->rx_offload_capa = hw->rx_offload_capa;
 	info->tx_offload_capa = hw->tx_offload_capa;
 	if ((hw->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)

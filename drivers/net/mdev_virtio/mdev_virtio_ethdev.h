@@ -88,6 +88,7 @@ struct mdev_virtio_hw {
 	uint64_t features;        /* as negotiated last */
 	struct mdev_virtio_devargs devargs;
 	uint16_t max_mtu;         /* of the device */
+	uint32_t speed_capa;      /* RTE_ETH_LINK_SPEED_*, when it was probed; 0: not known */
 	uint64_t rx_offload_capa; /* RTE_ETH_RX_OFFLOAD_* */
 	uint64_t tx_offload_capa; /* RTE_ETH_TX_OFFLOAD_* */
 	uint16_t rx_ring_max;     /* largest ring that the device takes */
