@@ -152,7 +152,8 @@ transfer()
 	# a check that fails may leave its receiver: the next one is another shell
 	port=$((10000 + BASHPID % 20000))
 	rm -f "$5"	# whoever else had it open writes elsewhere
-	in_namespace "$2" socat -u $listen:$port "CREATE:$5" &
+	# a connection of before may wait for its last acknowledgement, which went with a backend
+	in_namespace "$2" socat -u "$listen:$port,reuseaddr" "CREATE:$5" &
 	receiver=$!
 	wait_until 20 listening "$2" $port || {
 		echo "nobody listens in $2"
