@@ -15,6 +15,8 @@
 #
 #   vhost   the same against a DPDK vhost backend on this machine
 #
+# The points of driver_only and vhost are also drawn, to build/bench.svg.
+#
 #   -n COUNT   launches of each measurement (default 5); the median counts
 #   -l LAYOUT  of driver_only and vhost: this ring layout only; may be repeated
 #   --full     of driver_only: also other sizes of rings, bursts and frames
@@ -102,4 +104,8 @@ for part in "${parts[@]}"; do
 done
 write_json "$build/bench.json"
 say "results are in $build/bench.json"
+if [ -e "$work/driver_only.json" ] || [ -e "$work/vhost.json" ]; then
+	/usr/bin/python3 "$REPO/devtools/bench/chart.py" "$build/bench.json" "$build/bench.svg"
+	say "and as a chart in $build/bench.svg"
+fi
 [ $check = no ] || exit $missed

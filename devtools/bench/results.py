@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""results.py rst|markdown JSON: print what bench.sh has written to JSON as a page of the
-guides, or as the table of the README."""
+"""results.py rst|markdown|json JSON: print what bench.sh has written to JSON as a page of
+the guides, as the table of the README, or as JSON to keep: one line for each point."""
 
 import json
 import sys
@@ -50,7 +50,7 @@ def rst(bench):
     print(f'{machine["cpu"]}, {machine["cpus"]} processors, {machine["kernel"]};\n'
           f'DPDK {machine["dpdk"]}, {machine["compiler"]}; {machine["date"][:10]}.\n\n'
           'What is measured, and how, says :doc:`bench`. Cycles are those of one packet, '
-          'received and sent.')
+          'received and sent.\n\n.. image:: img/bench.svg')
     for name, head in (('driver_only', 'Driver only'), ('vhost', 'On a vhost backend')):
         if name in bench:
             print(f'\n{head}\n{"-" * len(head)}\n')
@@ -75,6 +75,16 @@ def markdown(bench):
                   f'| {number(vhost.get(entry["layout"], {}), "ratio", 2)} |')
 
 
+def compact(bench):
+    """Without the A/A ratios, which the points have, too."""
+    parts = [f'{json.dumps(name)}: ' + (
+        '[\n' + ',\n'.join(map(json.dumps, part)) + '\n]' if isinstance(part, list)
+        else json.dumps(part)) for name, part in bench.items() if name != 'control']
+    print('{\n' + ',\n'.join(parts) + '\n}')
+
+
 if __name__ == '__main__':
+    if len(sys.argv) != 3 or sys.argv[1] not in ('rst', 'markdown', 'json'):
+        sys.exit(__doc__)
     with open(sys.argv[2], encoding='utf-8') as file:
-        {'rst': rst, 'markdown': markdown}[sys.argv[1]](json.load(file))
+        {'rst': rst, 'markdown': markdown, 'json': compact}[sys.argv[1]](json.load(file))

@@ -156,7 +156,7 @@ loaded_twice()
 bench_verdicts()
 {
 	cd "$REPO/devtools/bench"
-	/usr/bin/python3 -B -m unittest -q test_burst
+	/usr/bin/python3 -B -m unittest -q test_burst test_chart
 }
 
 # burst_passes ORDER LAYOUT [OPTION]: bench burst checks the content of all frames
@@ -203,5 +203,5 @@ check "unknown UUID: one line, and testpmd starts" unknown \
 	00000009-abcd-4ef0-9abc-def012345678
 check "DPDK of another release: one line, and no bus" other_release
 check "plugins loaded twice: one line" loaded_twice
-check "bench.sh: medians and verdicts" bench_verdicts
+check "bench.sh: medians, verdicts and chart" bench_verdicts
 check "bench.sh: frames of bursts, by content" bench_bursts
