@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <linux/vfio.h>
 
@@ -38,7 +40,8 @@ fake_kernel_start(void)
 
 	fake_vfio_start();
 	memset(&fake_kernel, 0, sizeof(fake_kernel));
-	fake_kernel.device_fd = fake_kernel.group_fd = attached_fd = -1;
+	fake_kernel.device_fd = fake_kernel.first_fd = -1;
+	fake_kernel.group_fd = attached_fd = -1;
 	file = memfd_create("fake-kernel", MFD_CLOEXEC);
 	if (file < 0 || ftruncate(file, FAKE_KERNEL_CONFIG + 256) < 0)
 		return -1;
@@ -114,7 +117,8 @@ WRAP_PROTO(int, ioctl, int fd, unsigned long request, ...)
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	if (running && (fd == fake_kernel.device_fd || fd == attached_fd)) {
+	if (running && (fd == fake_kernel.device_fd || fd == fake_kernel.first_fd ||
+			fd == attached_fd)) {
 		ret = device_ioctl(request, arg);
 	} else {
 		if (!fault_now("ioctl")) {
@@ -194,6 +198,7 @@ WRAP_PROTO(int, rte_vfio_clear_group, int fd)
 	if (fd != fake_kernel.group_fd)
 		return -1;
 	fake_kernel.group_fd = -1;
+	fake_kernel.devices = 0;
 	return 0;
 }
 
@@ -207,20 +212,42 @@ WRAP_PROTO(int, rte_vfio_setup_device, const char *base, const char *addr, int *
 		return fails ? -1 : __real_rte_vfio_setup_device(base, addr, fd, info);
 	if (fails || fake_kernel.setup != 0)
 		return fails ? -1 : fake_kernel.setup;
-	*fd = fake_kernel.device_fd = fcntl(file, F_DUPFD_CLOEXEC, 0);
-	return *fd < 0 ? -1 : 0;
+	*fd = fcntl(file, F_DUPFD_CLOEXEC, 0);
+	if (*fd < 0)
+		return -1;
+	fake_kernel.first_fd = fake_kernel.device_fd;
+	fake_kernel.device_fd = *fd;
+	fake_kernel.devices++;
+	return 0;
+}
+
+/* EAL finds the group by its link in sysfs only. */
+static bool
+has_group(const char *base, const char *addr)
+{
+	char link[PATH_MAX];
+	struct stat st;
+
+	snprintf(link, sizeof(link), "%s/%s/iommu_group", base, addr);
+	return lstat(link, &st) == 0;
 }
 
 WRAP_PROTO(int, rte_vfio_release_device, const char *base, const char *addr, int fd)
 {
 	if (!running)
 		return __real_rte_vfio_release_device(base, addr, fd);
-	if (fd != fake_kernel.device_fd || fake_kernel.keeps)
+	if ((fd != fake_kernel.device_fd && fd != fake_kernel.first_fd) ||
+			fake_kernel.keeps || !has_group(base, addr))
 		return -1;
 	fake_kernel.released++;
 	close(fd);
+	if (fd == fake_kernel.device_fd)
+		fake_kernel.device_fd = fake_kernel.first_fd;
+	fake_kernel.first_fd = -1;
+	if (--fake_kernel.devices > 0)
+		return 0;
 	close(fake_kernel.group_fd);
-	fake_kernel.device_fd = fake_kernel.group_fd = -1;
+	fake_kernel.group_fd = -1;
 	return 0;
 }
 

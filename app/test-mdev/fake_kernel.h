@@ -4,8 +4,8 @@
 #define FAKE_KERNEL_H
 
 /*
- * The kernel's VFIO and EAL's part of it, for one group with one device, on a machine
- * that has neither. Ioctls are answered by the fake VFIO device (fake_vfio.h); what is
+ * The kernel's VFIO and EAL's part of it, for one group with up to two devices, on
+ * a machine that has neither. Ioctls are answered by the fake VFIO device (fake_vfio.h); what is
  * read, written and mapped is a file. Works by the linker's --wrap, as fault_inject.
  */
 
@@ -27,7 +27,9 @@ struct fake_kernel {
 	bool keeps;              /* EAL does not release the device */
 	unsigned int interrupts; /* reads and writes that a signal ends first */
 	/* what came of it */
-	int device_fd;           /* -1 while closed */
+	int device_fd;           /* of the device opened last; -1 while closed */
+	int first_fd;            /* of the one opened before it; -1 for none */
+	int devices;             /* as EAL counts them in the group */
 	int group_fd;            /* as EAL has it; -1 for none */
 	int dma_mapped;          /* container's maps minus unmaps */
 	unsigned int released;   /* devices that EAL was told to release */

@@ -31,6 +31,7 @@
 #include "test.h"
 
 #define UUID "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
+#define OTHER_UUID "83b8f4f2-509f-382f-3c1e-e6bfe0fa1002"
 #define REAL_BASE "/sys/bus/mdev/devices"
 #define PAGE 4096
 #define IOVA 0x7f0000000000
@@ -100,7 +101,9 @@ teardown(void)
 	finish();
 	fake_kernel_stop();
 	unlink(below(UUID "/iommu_group"));
+	unlink(below(OTHER_UUID "/iommu_group"));
 	rmdir(below(UUID));
+	rmdir(below(OTHER_UUID));
 	rmdir(base);
 }
 
@@ -427,6 +430,62 @@ test_gone(void)
 	return TEST_SUCCESS;
 }
 
+/* A second device in the group of the first. */
+static int
+open_other(struct vfio_dev **other)
+{
+	if (mkdir(below(OTHER_UUID), 0700) < 0 ||
+			symlink("../../" RTE_STR(FAKE_KERNEL_GROUP),
+				below(OTHER_UUID "/iommu_group")) < 0)
+		return -errno;
+	return vfio_dev_open(base, OTHER_UUID, other);
+}
+
+/* One of two: EAL counts one less, and lets go of the group with the other. */
+static int
+test_gone_of_two(void)
+{
+	struct held before;
+	struct vfio_dev *other;
+
+	held_now(&before);
+	TEST_ASSERT_SUCCESS(open_dev(), "not opened");
+	TEST_ASSERT_SUCCESS(open_other(&other), "not opened");
+	TEST_ASSERT_EQUAL(fake_kernel.devices, 2, "%d devices", fake_kernel.devices);
+	unlink(below(UUID "/iommu_group"));
+	release();
+	TEST_ASSERT_EQUAL(fake_kernel.devices, 1, "EAL counts %d",
+		fake_kernel.devices);
+	TEST_ASSERT(fake_kernel.group_fd >= 0, "the group was closed");
+	vfio_dev_close(other);
+	TEST_ASSERT_EQUAL(fake_kernel.released, 2, "EAL was not told");
+	TEST_ASSERT_EQUAL(fake_kernel.group_fd, -1, "EAL keeps the group");
+	TEST_ASSERT(held_same(&before, true), "something is left");
+	return TEST_SUCCESS;
+}
+
+/* Both: no link is left to find the group by, and the last one clears it. */
+static int
+test_both_gone(void)
+{
+	struct held before;
+	struct vfio_dev *other;
+
+	held_now(&before);
+	TEST_ASSERT_SUCCESS(open_dev(), "not opened");
+	TEST_ASSERT_SUCCESS(open_other(&other), "not opened");
+	unlink(below(UUID "/iommu_group"));
+	unlink(below(OTHER_UUID "/iommu_group"));
+	release();
+	TEST_ASSERT(fake_kernel.group_fd >= 0, "the group was closed");
+	vfio_dev_close(other);
+	TEST_ASSERT_EQUAL(fake_kernel.released, 0, "EAL was asked");
+	TEST_ASSERT_EQUAL(fake_kernel.group_fd, -1, "EAL keeps the group");
+	TEST_ASSERT_EQUAL(fake_kernel.forgotten, 1, "EAL keeps its callback");
+	TEST_ASSERT(held_same(&before, true), "something is left");
+	return TEST_SUCCESS;
+}
+
 static int
 test_each_fails(void)
 {
@@ -545,6 +604,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_eal_refuses),
 		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup, teardown, test_gone),
+		TEST_CASE_ST(setup, teardown, test_gone_of_two),
+		TEST_CASE_ST(setup, teardown, test_both_gone),
 		TEST_CASE_ST(setup, teardown, test_each_fails),
 		TEST_CASE_ST(setup, teardown, test_attach_each_fails),
 		TEST_CASE_ST(setup, teardown, test_unmap_fails),

@@ -299,6 +299,32 @@ fail:
 	return ret;
 }
 
+/*
+ * EAL finds a group through sysfs only, which may have no link of the device any more.
+ * Another device of the group does as well: what EAL gives back is one of its count and
+ * the fd, whichever device it is told. Nothing needs kdev's own address after that.
+ */
+static bool
+kernel_find_group(struct kernel_dev *kdev)
+{
+	struct kernel_dev *other;
+
+	if (kernel_group(kdev->base, kdev->addr) == kdev->group)
+		return true;
+	rte_spinlock_lock(&devs_lock);
+	TAILQ_FOREACH(other, &kernel_devs, next) {
+		if (other->group == kdev->group &&
+				kernel_group(other->base, other->addr) == kdev->group)
+			break;
+	}
+	if (other != NULL) {
+		memcpy(kdev->base, other->base, sizeof(kdev->base));
+		memcpy(kdev->addr, other->addr, sizeof(kdev->addr));
+	}
+	rte_spinlock_unlock(&devs_lock);
+	return other != NULL;
+}
+
 static void
 kernel_close(struct vfio_transport_dev *tdev)
 {
@@ -307,12 +333,12 @@ kernel_close(struct vfio_transport_dev *tdev)
 	rte_spinlock_lock(&devs_lock);
 	TAILQ_REMOVE(&kernel_devs, kdev, next);
 	rte_spinlock_unlock(&devs_lock);
-	if (kernel_group(kdev->base, kdev->addr) == kdev->group) {
+	if (kernel_find_group(kdev)) {
 		if (rte_vfio_release_device(kdev->base, kdev->addr, tdev->fd) != 0)
 			VFIO_LOG(ERR, "%s: EAL could not release VFIO group %d: start this application again before anybody uses the device",
 				tdev->name, kdev->group);
 	} else {
-		/* EAL finds the group through sysfs, which has no device any more */
+		/* the last of the group takes whatever EAL still counts with it */
 		close(tdev->fd);
 		kernel_clear_group(kdev->group);
 	}
