@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -151,7 +152,7 @@ check_struct(const struct virtio_pci_modern *pci,
 	const struct virtio_pci_cap *cap = &s->misplaced;
 
 	if (s->region != NULL)
-		INIT_LOG(DEBUG, "%s: %s: %u bytes at 0x%x of BAR %u", pci->tr.name, name,
+		INIT_LOG(DEBUG, "%s: %s: %u bytes at 0x%" PRIx64 " of BAR %u", pci->tr.name, name,
 			s->length, s->offset, s->region->index);
 	if (s->region != NULL || (!needed && cap->cfg_type == 0))
 		return 0;
