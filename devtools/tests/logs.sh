@@ -17,8 +17,15 @@ LEVELS=(--log-level=bus.mdev:debug "--log-level=pmd.common.vfio*:debug"
 # How each of our lines begins.
 OURS='^(mdev:|mdev bus|vfio: |mdev_virtio: )'
 
+# In a list of its own: another application of this machine may use all that it finds.
 device=$(uuid)
-mediator_start "$work/mediator" --device "uuid=$device,backend=$work/none.sock"
+export RUN_MDEV_DEVICES=$work/run/devices
+mkdir "$work/run"
+"$build/app/mediator/dpdk-mdev-mediator" --root "$work/run" --verbose \
+	--device "uuid=$device,backend=$work/none.sock" >"$work/mediator" 2>&1 &
+at_exit end $!
+wait_until 60 test -S "$RUN_MDEV_DEVICES/$device/socket" ||
+	{ cat "$work/mediator" >&2; die "the mediator did not start"; }
 
 # start LOG OPTION...: testpmd starts on the device, runs for a moment, and ends. A machine
 # that gave the mediator no time for seconds is no matter of this: once more, then.
@@ -33,7 +40,7 @@ start()
 	done
 	cat "$1"
 	# it ran: the port was there, and was started
-	grep -q "^Port 0: " "$1"
+	grep -q "^Port 0: " "$1" || { cat "$work/mediator"; return 1; }
 }
 
 start_once()
