@@ -15,57 +15,28 @@
 #include <bus_mdev_driver.h>
 
 #include <vfio_irq.h>
+#include <vfio_names.h>
 #include <vfio_pci.h>
 #include <vfio_region.h>
 
 #include "test.h"
 #include "test_compat.h"
 
-struct flag_name {
-	uint32_t flag;
-	const char *name;
-};
+/* The end of a line. */
+static void
+dump_flags(const char *(*flags_text)(uint32_t, char *, size_t), uint32_t flags)
+{
+	char text[VFIO_FLAGS_TEXT_LEN];
 
-static const struct flag_name device_flags[] = {
-	{ VFIO_DEVICE_FLAGS_RESET, "reset" },
-	{ VFIO_DEVICE_FLAGS_PCI, "pci" },
-	{ VFIO_DEVICE_FLAGS_PLATFORM, "platform" },
-	{ VFIO_DEVICE_FLAGS_AMBA, "amba" },
-	{ VFIO_DEVICE_FLAGS_CCW, "ccw" },
-	{ VFIO_DEVICE_FLAGS_AP, "ap" },
-	{ VFIO_DEVICE_FLAGS_FSL_MC, "fsl-mc" },
-	{ VFIO_DEVICE_FLAGS_CAPS, "caps" },
-};
-
-static const struct flag_name region_flags[] = {
-	{ VFIO_REGION_INFO_FLAG_READ, "read" },
-	{ VFIO_REGION_INFO_FLAG_WRITE, "write" },
-	{ VFIO_REGION_INFO_FLAG_MMAP, "mmap" },
-};
-
-static const struct flag_name irq_flags[] = {
-	{ VFIO_IRQ_INFO_EVENTFD, "eventfd" },
-	{ VFIO_IRQ_INFO_MASKABLE, "maskable" },
-	{ VFIO_IRQ_INFO_AUTOMASKED, "automasked" },
-	{ VFIO_IRQ_INFO_NORESIZE, "noresize" },
-};
-
-static const char * const pci_regions[] = {
-	"BAR0", "BAR1", "BAR2", "BAR3", "BAR4", "BAR5", "ROM", "config", "VGA",
-};
-
-static const char * const pci_irqs[] = { "INTx", "MSI", "MSI-X", "ERR", "REQ" };
+	flags_text(flags, text, sizeof(text));
+	printf("%s%s\n", text[0] != '\0' ? " " : "", text);
+}
 
 static void
-dump_flags(const struct flag_name *names, unsigned int count, uint32_t flags)
+dump_name(const char *name)
 {
-	unsigned int i;
-
-	for (i = 0; i < count; i++) {
-		if (flags & names[i].flag)
-			printf(" %s", names[i].name);
-	}
-	printf("\n");
+	if (name != NULL)
+		printf(" %s", name);
 }
 
 /* What the parent's driver calls the type, and whether it says more of it. */
@@ -104,8 +75,7 @@ dump_region(struct vfio_dev *dev, uint32_t index, bool pci)
 	if (region->size == 0)
 		return 0;
 	printf("  region %-5u", index);
-	if (pci && index < RTE_DIM(pci_regions))
-		printf(" %s", pci_regions[index]);
+	dump_name(pci ? vfio_pci_region_name(index) : NULL);
 	printf(" size %#" PRIx64 " offset %#" PRIx64, region->size,
 		region->offset);
 	if (region->type != 0)
@@ -113,7 +83,7 @@ dump_region(struct vfio_dev *dev, uint32_t index, bool pci)
 			region->subtype);
 	if (region->msix_mappable)
 		printf(" msix-mappable");
-	dump_flags(region_flags, RTE_DIM(region_flags), region->flags);
+	dump_flags(vfio_region_flags_text, region->flags);
 	for (i = 0; i < region->nr_areas; i++)
 		printf("    %s [%#" PRIx64 ", %#" PRIx64 ")\n",
 			region->sparse ? "sparse area" : "mappable",
@@ -138,10 +108,9 @@ dump_irq(struct vfio_dev *dev, uint32_t index, bool pci)
 	if (irq.count == 0)
 		return 0;
 	printf("  irq %-8u", index);
-	if (pci && index < RTE_DIM(pci_irqs))
-		printf(" %s", pci_irqs[index]);
+	dump_name(pci ? vfio_pci_irq_name(index) : NULL);
 	printf(" count %" PRIu32, irq.count);
-	dump_flags(irq_flags, RTE_DIM(irq_flags), irq.flags);
+	dump_flags(vfio_irq_flags_text, irq.flags);
 	return 0;
 }
 
@@ -155,7 +124,7 @@ dump_vfio_dev(struct vfio_dev *dev)
 
 	printf("  %-12s %s\n", "transport", vfio_dev_transport(dev));
 	printf("  %-12s", "flags");
-	dump_flags(device_flags, RTE_DIM(device_flags), vfio_dev_flags(dev));
+	dump_flags(vfio_device_flags_text, vfio_dev_flags(dev));
 	if (pci) {
 		ret = vfio_pci_read_ids(dev, &ids);
 		if (ret == 0)

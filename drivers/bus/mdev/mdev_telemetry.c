@@ -7,12 +7,14 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <linux/vfio.h>
 
 #include <rte_telemetry.h>
 
 #include <vfio_irq.h>
+#include <vfio_names.h>
 #include <vfio_region.h>
 
 #include "private.h"
@@ -66,47 +68,6 @@ mdev_telemetry_open(struct rte_mdev_device *mdev, bool open)
 	mdev_telemetry_unlock();
 }
 
-struct flag_name {
-	uint32_t flag;
-	const char *name;
-};
-
-static const struct flag_name region_flags[] = {
-	{ VFIO_REGION_INFO_FLAG_READ, "read" },
-	{ VFIO_REGION_INFO_FLAG_WRITE, "write" },
-	{ VFIO_REGION_INFO_FLAG_MMAP, "mmap" },
-};
-
-static const struct flag_name irq_flags[] = {
-	{ VFIO_IRQ_INFO_EVENTFD, "eventfd" },
-	{ VFIO_IRQ_INFO_MASKABLE, "maskable" },
-	{ VFIO_IRQ_INFO_AUTOMASKED, "automasked" },
-	{ VFIO_IRQ_INFO_NORESIZE, "noresize" },
-};
-
-/* Of a PCI device; others have numbers. */
-static const char * const pci_regions[] = {
-	"BAR0", "BAR1", "BAR2", "BAR3", "BAR4", "BAR5", "ROM", "config", "VGA",
-};
-
-static const char * const pci_irqs[] = { "INTx", "MSI", "MSI_X", "ERR", "REQ" };
-
-static void
-add_flags(struct rte_tel_data *d, const struct flag_name *names, unsigned int count,
-		uint32_t flags)
-{
-	char text[RTE_TEL_MAX_STRING_LEN] = "";
-	unsigned int i;
-	size_t len = 0;
-
-	for (i = 0; i < count; i++) {
-		if (flags & names[i].flag)
-			len += snprintf(text + len, sizeof(text) - len, "%s%s",
-				len > 0 ? " " : "", names[i].name);
-	}
-	rte_tel_data_add_dict_string(d, "flags", text);
-}
-
 /* Put a part, which is complete, into the whole. */
 static void
 add_part(struct rte_tel_data *d, const char *name, struct rte_tel_data *part)
@@ -115,14 +76,20 @@ add_part(struct rte_tel_data *d, const char *name, struct rte_tel_data *part)
 		rte_tel_data_free(part);
 }
 
+/* Those of regions and interrupts of PCI devices; others have numbers. */
 static const char *
-index_name(const char * const *names, unsigned int count, uint32_t index,
-		char number[16])
+index_name(const char *name, uint32_t index, char text[16])
 {
-	if (index < count)
-		return names[index];
-	snprintf(number, 16, "%" PRIu32, index);
-	return number;
+	char *c;
+
+	if (name == NULL)
+		snprintf(text, 16, "%" PRIu32, index);
+	else
+		snprintf(text, 16, "%s", name);
+	/* telemetry refuses other signs than letters and digits in names */
+	for (c = strchr(text, '-'); c != NULL; c = strchr(c, '-'))
+		*c = '_';
+	return text;
 }
 
 static void
@@ -149,12 +116,14 @@ static void
 add_region(struct rte_tel_data *d, const char *name, const struct vfio_region *region)
 {
 	struct rte_tel_data *part = rte_tel_data_alloc();
+	char flags[VFIO_FLAGS_TEXT_LEN];
 
 	if (part == NULL)
 		return;
 	rte_tel_data_start_dict(part);
 	MDEV_TEL_ADD_UINT(part, "size", region->size);
-	add_flags(part, region_flags, RTE_DIM(region_flags), region->flags);
+	rte_tel_data_add_dict_string(part, "flags",
+		vfio_region_flags_text(region->flags, flags, sizeof(flags)));
 	rte_tel_data_add_dict_int(part, "mapped", region->addr != NULL);
 	add_areas(part, region);
 	add_part(d, name, part);
@@ -164,12 +133,14 @@ static void
 add_irq(struct rte_tel_data *d, const char *name, const struct vfio_irq *irq)
 {
 	struct rte_tel_data *part = rte_tel_data_alloc();
+	char flags[VFIO_FLAGS_TEXT_LEN];
 
 	if (part == NULL)
 		return;
 	rte_tel_data_start_dict(part);
 	MDEV_TEL_ADD_UINT(part, "count", irq->count);
-	add_flags(part, irq_flags, RTE_DIM(irq_flags), irq->flags);
+	rte_tel_data_add_dict_string(part, "flags",
+		vfio_irq_flags_text(irq->flags, flags, sizeof(flags)));
 	add_part(d, name, part);
 }
 
@@ -182,7 +153,7 @@ add_regions(struct rte_tel_data *d, struct vfio_dev *vfio, bool pci)
 {
 	struct rte_tel_data *regions = rte_tel_data_alloc();
 	const struct vfio_region *region;
-	char number[16];
+	char name[16];
 	uint32_t i;
 
 	if (regions == NULL)
@@ -191,8 +162,8 @@ add_regions(struct rte_tel_data *d, struct vfio_dev *vfio, bool pci)
 	for (i = 0; i < vfio_dev_num_regions(vfio); i++) {
 		region = vfio_region_known(vfio, i);
 		if (region != NULL && region->size > 0)
-			add_region(regions, index_name(pci_regions,
-				pci ? RTE_DIM(pci_regions) : 0, i, number), region);
+			add_region(regions, index_name(
+				pci ? vfio_pci_region_name(i) : NULL, i, name), region);
 	}
 	add_part(d, "regions", regions);
 }
@@ -202,7 +173,7 @@ add_irqs(struct rte_tel_data *d, const struct vfio_dev *vfio, bool pci)
 {
 	struct rte_tel_data *irqs = rte_tel_data_alloc();
 	struct vfio_irq irq;
-	char number[16];
+	char name[16];
 	uint32_t i;
 
 	if (irqs == NULL)
@@ -210,8 +181,8 @@ add_irqs(struct rte_tel_data *d, const struct vfio_dev *vfio, bool pci)
 	rte_tel_data_start_dict(irqs);
 	for (i = 0; i < vfio_dev_num_irqs(vfio); i++) {
 		if (vfio_irq_known(vfio, i, &irq) && irq.count > 0)
-			add_irq(irqs, index_name(pci_irqs,
-				pci ? RTE_DIM(pci_irqs) : 0, i, number), &irq);
+			add_irq(irqs, index_name(
+				pci ? vfio_pci_irq_name(i) : NULL, i, name), &irq);
 	}
 	add_part(d, "irqs", irqs);
 }
