@@ -94,12 +94,7 @@ hotplug()
 # A secondary process has the BARs where the primary has them.
 secondary()
 {
-	PRIMARY_DEVICES=(-a "${PCI[0]},$ASK" -a "${PCI[1]},$ASK")
-	SECONDARY_DEVICES=(-a "${PCI[0]}" -a "${PCI[1]}")
-	primary_start
-	secondary_start
-	in_secondary start
-	cp "$work/secondary" "$work/testpmd"
+	family_start "$ASK"
 	passes right 192.0.2.2 1
 	secondary_quit
 	in_primary start

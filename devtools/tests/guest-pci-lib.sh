@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # For checks with PCI devices in the virtual machine. Source it after guest-lib.sh, with
-# $work a folder, and PEER the addresses of the devices on the other end.
+# $work a folder, PCI the addresses of the devices for DPDK, and PEER those of the
+# devices on the other end. family_start needs family-lib.sh.
 
 # bind ADDRESS DRIVER: have a driver of the kernel for a PCI device
 bind()
@@ -47,6 +48,19 @@ pci_start()
 pci_stop()
 {
 	testpmd_quit || { cat "$work/testpmd"; exit 1; }
+}
+
+# family_start ARGUMENT: a primary process on the first two devices, each with ARGUMENT, and
+# a secondary one that forwards. Its devargs do not say whose the devices are.
+# shellcheck disable=SC2034	# family-lib.sh
+family_start()
+{
+	PRIMARY_DEVICES=(-a "${PCI[0]},$1" -a "${PCI[1]},$1")
+	SECONDARY_DEVICES=(-a "${PCI[0]}" -a "${PCI[1]}")
+	primary_start
+	secondary_start
+	in_secondary start
+	cp "$work/secondary" "$work/testpmd"
 }
 
 # expect_driver PORT NAME

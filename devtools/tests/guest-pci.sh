@@ -146,12 +146,7 @@ hotplug()
 # are, and still net_virtio does not get them.
 secondary()
 {
-	PRIMARY_DEVICES=(-a "${PCI[0]},$ASK" -a "${PCI[1]},$ASK")
-	SECONDARY_DEVICES=(-a "${PCI[0]}" -a "${PCI[1]}")
-	primary_start
-	secondary_start
-	in_secondary start
-	cp "$work/secondary" "$work/testpmd"
+	family_start "$ASK"
 	transfer_checked 2
 	in_primary port stop all
 	in_primary port start all
