@@ -225,6 +225,8 @@ another_dpdk()
 	"$REPO/devtools/tests/host.sh" "$build"
 	say "user-space world"
 	"$REPO/devtools/tests/native.sh" "$build"
+	"$REPO/devtools/tests/examples.sh" "$build"
+	"$REPO/devtools/tests/skeleton.sh" "$build"
 	check "quickstart.sh" quickstart
 	say "tests in the virtual machine"
 	samples=$("$REPO/devtools/mdev-samples.sh" 6.1) || samples=
@@ -254,6 +256,11 @@ else
 	check "kernel mediator builds for Linux 6.1" kernel_builds 6.1
 	check "kernel mediator builds for Linux 6.12" kernel_builds 6.12
 	"$REPO/devtools/tests/intree.sh" build
+	"$REPO/devtools/tests/package.sh" "$build"
+	"$REPO/devtools/tests/skeleton.sh" "$build"
+	"$REPO/devtools/tests/docs.sh" "$build"
+	"$REPO/devtools/tests/troubleshooting.sh"
+	"$REPO/devtools/tests/progress.sh"
 	wait
 	say "unit tests"
 	ended unit
@@ -266,7 +273,9 @@ else
 	"$REPO/devtools/tests/usertools.sh" "$build"
 	say "user-space world"
 	"$REPO/devtools/tests/mediator.sh" "$build"
+	"$REPO/devtools/tests/logs.sh" "$build"
 	"$REPO/devtools/tests/native.sh" "$build"
+	"$REPO/devtools/tests/examples.sh" "$build"
 	"$REPO/devtools/tests/peer.sh" "$build"
 	check "quickstart.sh" quickstart
 	check_full "fuzz targets find nothing" "$REPO/devtools/fuzz.sh" 60

@@ -281,7 +281,7 @@ check "testpmd forwards between a mapped and a trapped device" forwarding
 check "starts, stops, other ring sizes and closes under traffic" restarts
 check "link status follows the host side" link_status
 check "mergeable receive buffers: frames of 4000 bytes" mergeable
-for group in hotplug processes net layouts offloads queues events errors tool many full; do
+for group in hotplug processes net layouts offloads queues events errors tool skeleton many full; do
 	# each is checked by itself
 	# shellcheck source=/dev/null
 	. "$REPO/devtools/tests/guest-$group.sh"
