@@ -267,11 +267,18 @@ ask_when_read(uint64_t offset, void *buf, size_t len)
 	mdev_virtio_needs_reset(virtio_port.dev);
 }
 
-/* One that asks while the port is started again is heard, whatever was before. */
+/*
+ * One that asks while the port is started again is heard, whatever was before, and if
+ * ethdev does not ask for the link, which is told by events.
+ */
 static int
 test_asks_in_start(void)
 {
-	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	const struct rte_eth_conf conf = { .intr_conf.lsc = 1 };
+
+	virtio_recovery_state()->pause_polls = 0;
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(1, 1, VIRTIO_RECOVERY_RING, &conf),
+		"start");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
 	read_bar = fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read;
 	fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read = ask_when_read;

@@ -96,8 +96,10 @@ diagrams_current()
 	cd "$REPO/doc/guides"
 	/usr/bin/python3 -B "$REPO/buildtools/draw-diagram.py" --check img/*.txt
 	for image in img/*.svg; do
-		expect "a drawing of $image" test -e "${image%.svg}.txt"
-		expect "a page that shows $image" grep -rqF "figure:: $image" --include='*.rst' .
+		# the chart is drawn from results, which host.sh compares
+		[ "$image" = img/bench.svg ] ||
+			expect "a drawing of $image" test -e "${image%.svg}.txt"
+		expect "a page that shows $image" grep -rqE "(figure|image):: $image" --include='*.rst' .
 		/usr/bin/python3 -c 'import sys, xml.dom.minidom as dom; dom.parse(sys.argv[1])' "$image"
 	done
 }

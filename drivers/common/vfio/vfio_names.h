@@ -36,11 +36,33 @@ extern "C" {
 __rte_internal
 const char *vfio_device_flags_text(uint32_t flags, char *text, size_t size);
 
-/** Names of VFIO_REGION_INFO_FLAG_*; see vfio_device_flags_text(). */
+/**
+ * Names of VFIO_REGION_INFO_FLAG_*.
+ *
+ * @param flags
+ *   The flags; those that have no name are left out.
+ * @param[out] text
+ *   Where to put the names, as vfio_device_flags_text() does.
+ * @param size
+ *   Room there in bytes, 1 or more; what does not fit is cut.
+ * @return
+ *   text
+ */
 __rte_internal
 const char *vfio_region_flags_text(uint32_t flags, char *text, size_t size);
 
-/** Names of VFIO_IRQ_INFO_*; see vfio_device_flags_text(). */
+/**
+ * Names of VFIO_IRQ_INFO_*.
+ *
+ * @param flags
+ *   The flags; those that have no name are left out.
+ * @param[out] text
+ *   Where to put the names, as vfio_device_flags_text() does.
+ * @param size
+ *   Room there in bytes, 1 or more; what does not fit is cut.
+ * @return
+ *   text
+ */
 __rte_internal
 const char *vfio_irq_flags_text(uint32_t flags, char *text, size_t size);
 
@@ -55,7 +77,14 @@ const char *vfio_irq_flags_text(uint32_t flags, char *text, size_t size);
 __rte_internal
 const char *vfio_pci_region_name(uint32_t index);
 
-/** Name of an interrupt index (VFIO_PCI_*_IRQ_INDEX); see vfio_pci_region_name(). */
+/**
+ * Name of an interrupt index of a PCI device.
+ *
+ * @param index
+ *   One of VFIO_PCI_*_IRQ_INDEX.
+ * @return
+ *   The name, or NULL if there is none: an index that the device's driver adds.
+ */
 __rte_internal
 const char *vfio_pci_irq_name(uint32_t index);
 
