@@ -217,7 +217,7 @@ static struct {
 	struct virtio_transport_ops ops;
 	const struct virtio_transport_ops *real;
 	pthread_t closer;
-	bool began;
+	bool began, fails;
 	unsigned int destroyed; /* atomic */
 	unsigned int within;    /* of them, before it answered */
 } closing;
@@ -233,7 +233,7 @@ close_port(void *dev)
 static bool
 close_within(void)
 {
-	void *volatile *process = &virtio_port.dev->process_private;
+	const struct mdev_virtio_process *process = virtio_port.dev->process_private;
 	unsigned int i;
 
 	if (closing.began)
@@ -241,7 +241,7 @@ close_within(void)
 	closing.began = true;
 	if (pthread_create(&closing.closer, NULL, close_port, virtio_port.dev) != 0)
 		return true;
-	for (i = 0; i < 10000 && *process != NULL; i++)
+	for (i = 0; i < 10000 && !__atomic_load_n(&process->withdrawn, __ATOMIC_SEQ_CST); i++)
 		rte_delay_us_sleep(1000);
 	closing.within = __atomic_load_n(&closing.destroyed, __ATOMIC_SEQ_CST);
 	return closing.within == 0;
@@ -256,7 +256,7 @@ slow_status(struct virtio_transport *tr, uint8_t *status)
 static int
 slow_regs(struct virtio_transport *tr, uint32_t nr_vqs, uint32_t *words)
 {
-	return close_within() ? closing.real->get_regs(tr, nr_vqs, words) : -EIO;
+	return close_within() && !closing.fails ? closing.real->get_regs(tr, nr_vqs, words) : -EIO;
 }
 
 static void
@@ -321,6 +321,34 @@ test_registers_while_closing(void)
 	TEST_ASSERT_SUCCESS(ret, "registers: %d", ret);
 	TEST_ASSERT_EQUAL(mdev_virtio_get_reg(virtio_port.dev, &info), -ENODEV,
 		"of a closed port");
+	return TEST_SUCCESS;
+}
+
+/* The device is gone by then: the registers cannot be read, and it is asked for its status. */
+static int
+test_registers_fail_while_closing(void)
+{
+	static uint32_t words[LENGTH];
+	struct rte_dev_reg_info info = { .length = LENGTH, .data = words };
+
+	TEST_ASSERT_SUCCESS(start(), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	be_slow();
+	closing.fails = true;
+	captured_log_start();
+	TEST_ASSERT_EQUAL(mdev_virtio_get_reg(virtio_port.dev, &info), -EIO, "read");
+	captured_log_stop();
+	TEST_ASSERT_SUCCESS(check_closed(), "close");
+	return TEST_SUCCESS;
+}
+
+static int
+test_link_while_closing(void)
+{
+	TEST_ASSERT_SUCCESS(start(), "start");
+	be_slow();
+	mdev_virtio_link_update(virtio_port.dev, 0);
+	TEST_ASSERT_SUCCESS(check_closed(), "close");
 	return TEST_SUCCESS;
 }
 
@@ -527,6 +555,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_and_start),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dump_while_closing),
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_while_closing),
+		TEST_CASE_ST(setup, virtio_port_stop, test_registers_fail_while_closing),
+		TEST_CASE_ST(setup, virtio_port_stop, test_link_while_closing),
 		TEST_CASE_ST(NULL, virtio_port_stop, test_wanted),
 		TEST_CASES_END()
 	}

@@ -282,15 +282,20 @@ unmap_dead(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 static int
 take_back(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 {
-	const bool all = dev->refused;
+	bool all = dev->refused;
+	uint32_t before;
 	int ret;
 
 	ret = vfio_user_ranges_remove(&dev->live, start, end);
-	if (ret < 0)
-		return ret;
-	/* what was refused may be at the border of a range now, or alone */
-	dev->refused = false;
-	return unmap_dead(dev, all ? 0 : start, all ? UINT64_MAX : end);
+	/* what was refused may be at the border of a range once others have gone */
+	do {
+		before = dev->nr_maps;
+		dev->refused = false;
+		if (ret == 0)
+			ret = unmap_dead(dev, all ? 0 : start, all ? UINT64_MAX : end);
+		all = true;
+	} while (ret == 0 && dev->refused && dev->nr_maps < before);
+	return ret;
 }
 
 static void

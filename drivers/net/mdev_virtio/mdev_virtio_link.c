@@ -74,9 +74,14 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 	/* a port that its primary process has closed has nothing but that it is stopped */
 	bool running = dev->data->dev_started != 0;
 	uint32_t before = running ? restarts(dev) : 0;
+	struct mdev_virtio_process *process;
 	int ret;
 
 	if (before % 2 != 0)
+		return -1;
+	/* telemetry asks, too, in its own thread */
+	process = running ? mdev_virtio_process_get(dev) : NULL;
+	if (running && process == NULL)
 		return -1;
 	/* but for a restart, whether it asks for a reset is looked at in any case */
 	if (running && !mdev_virtio_recovering(dev) &&
@@ -86,6 +91,8 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 		link.link_status = RTE_ETH_LINK_DOWN;
 		link.link_speed = RTE_ETH_SPEED_NUM_NONE;
 	}
+	if (process != NULL)
+		mdev_virtio_process_put(process);
 	if (running && restarts(dev) != before)
 		return -1;
 	ret = rte_eth_linkstatus_set(dev, &link);

@@ -239,6 +239,7 @@ int
 mdev_virtio_secondary_close(struct rte_eth_dev *dev)
 {
 	static struct rte_eth_dev_data closed; /* for ethdev's release only */
+	static const struct eth_dev_ops none;  /* ethdev looks into it until then */
 	struct mdev_virtio_process *process = dev->process_private;
 
 	if (process == NULL)
@@ -246,7 +247,7 @@ mdev_virtio_secondary_close(struct rte_eth_dev *dev)
 	pthread_mutex_lock(&attached_lock);
 	follow(dev, MP_STOP);
 	mdev_virtio_bursts_publish(dev, false);
-	dev->dev_ops = NULL; /* not the IPC thread's any more */
+	dev->dev_ops = &none; /* not the IPC thread's any more */
 	pthread_mutex_unlock(&attached_lock);
 	/* a dump may ask the primary process, whose answer that thread takes */
 	mdev_virtio_process_withdraw(dev);

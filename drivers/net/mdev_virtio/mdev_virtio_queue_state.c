@@ -123,6 +123,14 @@ say_restart_failed(const struct rte_eth_dev *dev, const struct virtqueue *vq)
 			dev->data->name, vq->index);
 }
 
+static int
+say_pools(const struct rte_eth_dev *dev, const struct virtqueue *vq)
+{
+	INIT_LOG(ERR, "%s: virtqueue %u cannot be stopped: without VIRTIO_F_RING_RESET the device is reset for it, which needs pools that several threads may use: stop the port",
+		dev->data->name, vq->index);
+	return -ENOTSUP;
+}
+
 /* The whole device goes down, and up again without this queue's buffers. */
 static int
 disable_by_restart(struct rte_eth_dev *dev, struct virtqueue *vq)
@@ -132,11 +140,8 @@ disable_by_restart(struct rte_eth_dev *dev, struct virtqueue *vq)
 	/* a stop that could not reset the device leaves its queues as they were */
 	if (dev->data->dev_started == 0)
 		return -ENETDOWN;
-	if (!mdev_virtio_restart_possible(dev, vq)) {
-		INIT_LOG(ERR, "%s: virtqueue %u cannot be stopped: without VIRTIO_F_RING_RESET the device is reset for it, which needs pools that several threads may use: stop the port",
-			dev->data->name, vq->index);
-		return -ENOTSUP;
-	}
+	if (!mdev_virtio_restart_possible(dev, vq))
+		return say_pools(dev, vq);
 	vq->stopped = true;
 	ret = mdev_virtio_restart(dev, vq,
 			"the device is reset to stop a queue, as it does not have VIRTIO_F_RING_RESET");
@@ -145,6 +150,10 @@ disable_by_restart(struct rte_eth_dev *dev, struct virtqueue *vq)
 		INIT_LOG(ERR, "%s: virtqueue %u cannot be stopped: the device was reset for others already, and no frame sent or received since: poll the queues, or stop the port",
 			dev->data->name, vq->index);
 		return -EBUSY;
+	}
+	if (ret == -ENOTSUP) {
+		vq->stopped = false;
+		return say_pools(dev, vq);
 	}
 	if (ret < 0)
 		say_restart_failed(dev, vq);

@@ -146,6 +146,13 @@ mdev_virtio_recover_again(struct rte_eth_dev *dev)
 	return !flag(&recovery->stopping) && attempt(recovery);
 }
 
+static void
+say_pools(const struct rte_eth_dev *dev)
+{
+	DRV_LOG(ERR, "%s: the device asks for a reset (DEVICE_NEEDS_RESET), which needs pools that several threads may use: stop and start the port",
+		dev->data->name);
+}
+
 /* The lock is held. Whoever had it before may have restarted the device for a queue. */
 static int
 perform(struct rte_eth_dev *dev)
@@ -166,6 +173,8 @@ perform(struct rte_eth_dev *dev)
 		recovery->succeeded++;
 	else
 		recovery->gave_up++;
+	if (ret == -ENOTSUP)
+		say_pools(dev);
 	return ret;
 }
 
@@ -219,8 +228,7 @@ refused(struct rte_eth_dev *dev)
 	struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
 
 	if (!mdev_virtio_restart_possible(dev, NULL)) {
-		DRV_LOG(ERR, "%s: the device asks for a reset (DEVICE_NEEDS_RESET), which needs pools that several threads may use: stop and start the port",
-			dev->data->name);
+		say_pools(dev);
 	} else if (!attempt(recovery)) {
 		DRV_LOG(ERR, "%s: the device asks for a reset (DEVICE_NEEDS_RESET) more than %u times in %u s: the port is left as it is; stop and start the port when the device is well",
 			dev->data->name, recovery->max, recovery->window_s);

@@ -186,6 +186,14 @@ restart(struct rte_eth_dev *dev, struct virtqueue *own, const char *why)
 		resume(dev);
 		return -ENOSPC;
 	}
+	/* what queues hold is known now that nobody sends */
+	if (!mdev_virtio_restart_possible(dev, own)) {
+		if (own != NULL)
+			resume(dev);
+		else
+			hw->recovery.failed = true;
+		return -ENOTSUP;
+	}
 	if (own != NULL)
 		wait_sent(dev, own);
 	ret = take_down(dev, own, why);

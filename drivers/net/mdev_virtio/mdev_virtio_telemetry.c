@@ -64,6 +64,8 @@ mdev_virtio_process_get(const struct rte_eth_dev *dev)
 
 	mdev_virtio_queues_lock();
 	process = dev->process_private;
+	if (process != NULL && process->withdrawn)
+		process = NULL;
 	if (process != NULL)
 		process->users++;
 	mdev_virtio_queues_unlock();
@@ -82,12 +84,14 @@ mdev_virtio_process_put(struct mdev_virtio_process *process)
 void
 mdev_virtio_process_withdraw(struct rte_eth_dev *dev)
 {
-	const struct mdev_virtio_process *process = dev->process_private;
+	struct mdev_virtio_process *process = dev->process_private;
 
 	mdev_virtio_queues_lock();
-	dev->process_private = NULL;
+	process->withdrawn = true;
 	while (process->users > 0)
 		pthread_cond_wait(&unused, &ports_lock);
+	/* not before: who uses it finds it there */
+	dev->process_private = NULL;
 	mdev_virtio_queues_unlock();
 }
 

@@ -238,6 +238,7 @@ struct mdev_virtio_process {
 	struct rte_intr_handle *rx_shared; /* a vector of all receive queues; or NULL */
 	eth_rx_burst_t rx_burst; /* the chosen one, while the link is set down */
 	uint32_t users; /* see mdev_virtio_process_get() */
+	bool withdrawn; /* no more of them */
 	uint32_t nr_doorbells;
 	struct virtio_doorbell doorbells[]; /* by queue index; set by start */
 };
