@@ -3,8 +3,8 @@
 # package.sh [DIR]: build the Debian packages, for the DPDK that Debian has installed, and
 # put them into DIR (default: build/packages) with their source package
 #
-# Installs what that needs. The source package holds what git knows, or the whole tree
-# where there is no git, and the driver SDK headers of that DPDK (devtools/sdk-headers.sh)
+# Installs what that needs. The source package holds what git does not ignore, or the whole
+# tree but for builds where there is no git, and the driver SDK headers of that DPDK (devtools/sdk-headers.sh)
 # as an archive of its own, so that it can be built again without a network.
 #
 #   -c  run the unit tests during the build (compiling them takes longer than the rest)
@@ -17,8 +17,8 @@ project_files()
 {
 	cd "$REPO"
 	git -c safe.directory="$REPO" ls-files -z --cached --others --exclude-standard 2>/dev/null ||
-		find . -name 'build*' -prune -o -name .git -prune -o -type f -printf '%P\0' \
-			-o -type l -printf '%P\0'
+		find . \( -path ./build -o -path './build-*' -o -path './examples/*/build' -o -name .git \) \
+			-prune -o \( -type f -o -type l \) -printf '%P\0'
 }
 
 # archive DEST FOLDER FOLDER_IN_ARCHIVE [TAR_OPTION...]: the same files give the same archive
@@ -93,7 +93,11 @@ DEB_BUILD_OPTIONS="$checks parallel=$(nproc) ${DEB_BUILD_OPTIONS:-}" \
 	quietly "$work/log" dpkg-buildpackage -us -uc -ui ||
 	{ tail -n 40 "$work/log" >&2; die "the packages cannot be built"; }
 mkdir -p "$dest"
-rm -f "$dest"/*.deb
+# what an earlier build of ours has left, and nothing else
+rm -f "$dest/${name}"_*.{dsc,changes,buildinfo,tar.xz}
+sed -n 's/^Package: //p' "$work/$name-$version/debian/control" | while read -r package; do
+	rm -f "$dest/$package"_*.deb "$dest/$package"-dbgsym_*.deb
+done
 mv "$work"/*.deb "$work"/*.dsc "$work"/*.tar.xz "$work"/*.changes "$work"/*.buildinfo "$dest/"
 mv "$work/log" "$dest/build.log"
 say "the packages are in $dest"

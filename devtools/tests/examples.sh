@@ -339,8 +339,8 @@ refused()
 	local line=$1 status=0
 
 	shift
-	"$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" "$@" >"$work/application" 2>&1 ||
-		status=$?
+	timeout -k 5 60 "$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" "$@" \
+		>"$work/application" 2>&1 || status=$?
 	expect "exit status 1, not $status, of $*" [ $status = 1 ]
 	expect "one line of $*: $(cat "$work/application")" \
 		[ "$(grep -v '^EAL' "$work/application")" = "l2fwd-mdev: $line" ]
@@ -354,12 +354,16 @@ arguments()
 	refused "port ${UUIDS[0]} is given twice" -- "${UUIDS[0]}" "mdev:${UUIDS[0]^^},packed=1"
 	refused "'mdev:left' is no name of a device: give a UUID, or what -a or --vdev takes" \
 		-- mdev:left mdev:right
+	refused "'bus=mdev,uuid=1' is no name of a device: give a UUID, or what -a or --vdev takes" \
+		-- bus=mdev,uuid=1 net_null0
+	refused "'${UUIDS[0]},packed=1': driver arguments need the bus: mdev:${UUIDS[0]},..." \
+		-- "${UUIDS[0]},packed=1" net_null0
 	refused "more ports than 16" -- net_null{1..17}
 	refused "${UUIDS[0]}: there is no bus for mediated devices: load its drivers, -d FOLDER" \
 		-- "${UUIDS[0]}" "${UUIDS[1]}"
 	LCORES=-l0 refused \
 		"the first lcore controls and the others forward: give two or more, -l 0,1"
-	"$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" -- --help >"$work/application"
+	timeout -k 5 60 "$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" -- --help >"$work/application"
 	expect "usage" grep -q '^usage: .* \[PORT PORT\]' "$work/application"
 }
 
@@ -368,7 +372,7 @@ makefile()
 {
 	cp -r "$REPO/examples/l2fwd-mdev" "$work"
 	make -C "$work/l2fwd-mdev" CFLAGS='-O1 -Wall -Wextra -Werror'
-	"$work/l2fwd-mdev/build/l2fwd-mdev" "${EAL[@]}" -- --help | grep '^usage:'
+	timeout -k 5 60 "$work/l2fwd-mdev/build/l2fwd-mdev" "${EAL[@]}" -- --help | grep '^usage:'
 	make -C "$work/l2fwd-mdev" clean
 	expect "nothing left" [ ! -e "$work/l2fwd-mdev/build" ]
 }

@@ -199,7 +199,8 @@ upgrade()
 	apt_in_root install --reinstall $(package_files dpdk-mdev-mediator)
 	after=$(in_root systemctl show -P MainPID "$unit")
 	echo "process $before, $after"
-	[ "$before" != 0 ] && [ "$before" = "$after" ]
+	expect "a service that runs" test "$before" != 0
+	expect "the same process" test "$before" = "$after"
 	in_root systemctl stop backend
 }
 

@@ -22,8 +22,8 @@ args_usage(const char *program)
 		"usage: %s [EAL options] -- [-n] [-P] [--no-mac-updating] [PORT PORT]...\n"
 		"\n"
 		"Forward what each PORT receives to the other one of its pair. PORT is the UUID\n"
-		"of a mediated device, or the name of any other device, as -a and --vdev take it,\n"
-		"with arguments behind commas. It is attached if EAL has not done so. A mediated\n"
+		"of a mediated device, or a name as -a and --vdev take it, with arguments behind\n"
+		"commas (mdev:UUID,arguments). It is attached if EAL has not done so. A mediated\n"
 		"device need not be there yet; one that goes is used again when it returns.\n"
 		"Without PORT, all ports that EAL has are used, the first one with the second.\n"
 		"\n"
@@ -50,6 +50,8 @@ port_name(const char *arg, char *name, size_t size)
 	if (len == 0 || len >= size || device[0] == '-')
 		return -EINVAL;
 	strlcpy(name, device, len + 1);
+	if (strchr(name, '=') != NULL)
+		return -EINVAL;
 	if (rte_uuid_parse(name, uuid) == 0)
 		rte_uuid_unparse(uuid, name, size);
 	else if (device != arg)
@@ -67,6 +69,11 @@ add_port(const char *arg)
 	if (port_name(arg, name, sizeof(name)) != 0) {
 		complain("'%s' is no name of a device: give a UUID, or what -a or --vdev takes",
 			arg);
+		return -EINVAL;
+	}
+	if (strncmp(arg, "mdev:", strlen("mdev:")) != 0 && strchr(arg, ',') != NULL &&
+			rte_uuid_parse(name, uuid) == 0) {
+		complain("'%s': driver arguments need the bus: mdev:%s,...", arg, name);
 		return -EINVAL;
 	}
 	if (port_find(name) != NULL) {

@@ -117,10 +117,13 @@ port_start(struct port *port, uint16_t id)
 		port->can_sleep = false;
 		ret = port_configure(id, &info, false);
 	}
-	if (ret == 0)
-		ret = rte_eth_macaddr_get(id, &port->mac);
+	if (ret < 0)
+		return ret;
+	ret = rte_eth_macaddr_get(id, &port->mac);
 	if (ret == 0 && options.promiscuous)
 		ret = rte_eth_promiscuous_enable(id);
+	if (ret < 0)
+		rte_eth_dev_stop(id); /* one that runs cannot be closed */
 	return ret;
 }
 

@@ -153,6 +153,7 @@ port_start(struct skeleton_port *port)
 unregister:
 	rte_intr_callback_unregister_sync(handle, skeleton_interrupt, port);
 close_fd:
+	rte_intr_fd_set(handle, -1);
 	close(fd);
 	return ret;
 }
@@ -167,6 +168,7 @@ port_stop(struct skeleton_port *port)
 	/* waits for one that is running; so not under the lock, which that takes */
 	rte_intr_callback_unregister_sync(handle, skeleton_interrupt, port);
 	close(rte_intr_fd_get(handle));
+	rte_intr_fd_set(handle, -1);
 }
 /* >8 End of start and stop. */
 
