@@ -28,8 +28,10 @@ has(const struct rte_eth_dev *dev, unsigned int feature)
  */
 static int
 rx_mode(struct rte_eth_dev *dev, int (*command)(struct virtio_cvq *cvq,
-		struct virtio_transport *tr, bool on), bool on, bool *told)
+		struct virtio_transport *tr, bool on), bool on, bool *mode)
 {
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	const bool before = *mode;
 	int ret;
 
 	if (!has(dev, VIRTIO_NET_F_CTRL_RX))
@@ -37,12 +39,29 @@ rx_mode(struct rte_eth_dev *dev, int (*command)(struct virtio_cvq *cvq,
 	if (dev->data->dev_started == 0)
 		return 0;
 	ret = mdev_virtio_control_begin(dev);
-	if (ret < 0)
+	if (ret == -EBUSY) {
+		/*
+		 * ethdev asks within rte_eth_dev_start(), and gives the start up if it is
+		 * refused. A restart that runs after this looks at its end.
+		 */
+		__atomic_store_n(mode, on, __ATOMIC_SEQ_CST);
+		if (mdev_virtio_restarting(dev))
+			return 0;
+		ret = mdev_virtio_control_begin(dev);
+	}
+	if (ret < 0) {
+		*mode = before;
 		return ret;
-	ret = command(&mdev_virtio_hw(dev)->cvq, mdev_virtio_transport(dev), on);
-	if (ret == 0)
-		*told = on;
-	return mdev_virtio_control_end(dev, ret);
+	}
+	*mode = on;
+	ret = mdev_virtio_control_end(dev, command(&hw->cvq,
+			mdev_virtio_transport(dev), on));
+	/* the device asks for a reset, after which it is told */
+	if (ret == -EIO && hw->needs_reset && !hw->recovery.failed)
+		return 0;
+	if (ret < 0)
+		*mode = before;
+	return ret;
 }
 
 int
@@ -372,8 +391,24 @@ mdev_virtio_ctrl_modes(struct rte_eth_dev *dev)
 
 	if (!has(dev, VIRTIO_NET_F_CTRL_RX))
 		return 0;
-	ret = virtio_cvq_promiscuous(&hw->cvq, tr, hw->promiscuous);
+	hw->told_promiscuous = __atomic_load_n(&hw->promiscuous, __ATOMIC_SEQ_CST);
+	hw->told_allmulticast = __atomic_load_n(&hw->allmulticast, __ATOMIC_SEQ_CST);
+	ret = virtio_cvq_promiscuous(&hw->cvq, tr, hw->told_promiscuous);
 	if (ret == 0)
-		ret = virtio_cvq_allmulticast(&hw->cvq, tr, hw->allmulticast);
+		ret = virtio_cvq_allmulticast(&hw->cvq, tr, hw->told_allmulticast);
 	return ret;
+}
+
+/* What was asked for while the device was told; the lock is held, nobody waits any more. */
+void
+mdev_virtio_ctrl_modes_again(struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+
+	if (__atomic_load_n(&hw->promiscuous, __ATOMIC_SEQ_CST) == hw->told_promiscuous &&
+			__atomic_load_n(&hw->allmulticast, __ATOMIC_SEQ_CST) ==
+			hw->told_allmulticast)
+		return;
+	if (mdev_virtio_ctrl_modes(dev) < 0)
+		mdev_virtio_needs_reset(dev);
 }

@@ -104,8 +104,10 @@ struct mdev_virtio_hw {
 	bool runaway;             /* was not reset: may still use its queues */
 	bool config_failed;       /* the configuration cannot be read, as was said */
 	bool link_down;           /* as rte_eth_dev_set_link_down() said */
-	bool promiscuous;         /* as the device was told since start */
-	bool allmulticast;
+	bool promiscuous;         /* as the device was told since start, or is to be: */
+	bool allmulticast;        /* what is asked for during a restart waits for its end */
+	bool told_promiscuous;    /* by the last restart */
+	bool told_allmulticast;
 	struct mdev_virtio_recovery recovery;
 	bool hash_report;         /* negotiated: struct virtio_net_hdr_v1_hash */
 	struct mdev_virtio_rss rss;
@@ -249,6 +251,8 @@ mdev_virtio_recovering(const struct rte_eth_dev *dev)
  */
 int mdev_virtio_control_begin(struct rte_eth_dev *dev);
 int mdev_virtio_control_end(struct rte_eth_dev *dev, int ret);
+/* Is the device being restarted, and will be told of modes at the end? */
+bool mdev_virtio_restarting(const struct rte_eth_dev *dev);
 
 /* mdev_virtio_restart.c */
 /*
@@ -285,6 +289,7 @@ int mdev_virtio_link_update(struct rte_eth_dev *dev, int wait);
 int mdev_virtio_ctrl_start(struct rte_eth_dev *dev);
 /* The same for these modes: what the device was told before it was reset. */
 int mdev_virtio_ctrl_modes(struct rte_eth_dev *dev);
+void mdev_virtio_ctrl_modes_again(struct rte_eth_dev *dev);
 int mdev_virtio_promiscuous_enable(struct rte_eth_dev *dev);
 int mdev_virtio_promiscuous_disable(struct rte_eth_dev *dev);
 int mdev_virtio_allmulticast_enable(struct rte_eth_dev *dev);

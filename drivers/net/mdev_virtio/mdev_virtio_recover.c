@@ -80,6 +80,14 @@ mdev_virtio_control_begin(struct rte_eth_dev *dev)
 	return -EIO;
 }
 
+bool
+mdev_virtio_restarting(const struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_recovery *recovery = &mdev_virtio_hw(dev)->recovery;
+
+	return flag(&recovery->running) && !flag(&recovery->stopping);
+}
+
 int
 mdev_virtio_control_end(struct rte_eth_dev *dev, int ret)
 {

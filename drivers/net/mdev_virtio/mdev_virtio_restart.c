@@ -168,6 +168,7 @@ resume(struct rte_eth_dev *dev)
 	mdev_virtio_rxintr_restore(dev);
 	__atomic_store_n(&mdev_virtio_hw(dev)->recovery.running, false,
 		__ATOMIC_SEQ_CST);
+	mdev_virtio_ctrl_modes_again(dev);
 	mdev_virtio_select_bursts(dev);
 	mdev_virtio_bursts_publish(dev, true);
 	mdev_virtio_mp_started(dev);
