@@ -278,6 +278,7 @@ else
 	"$REPO/devtools/tests/examples.sh" "$build"
 	"$REPO/devtools/tests/peer.sh" "$build"
 	check "quickstart.sh" quickstart
+	"$REPO/devtools/tests/howto.sh" "$build"
 	check_full "fuzz targets find nothing" "$REPO/devtools/fuzz.sh" 60
 	say "tests in the virtual machine"
 	samples=$("$REPO/devtools/mdev-samples.sh" 6.1) || samples=
