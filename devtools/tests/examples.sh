@@ -289,6 +289,24 @@ mediator_lost()
 	stop
 }
 
+# It ends and is started again while the application does not run: what that is told then, at
+# once, ends with the removal of devices that are back already.
+mediator_restarted()
+{
+	backend
+	devices
+	l2fwd -a "mdev:${UUIDS[0]}" -a "mdev:${UUIDS[1]}" -- -P --no-mac-updating
+	traffic
+	kill -STOP "$APPLICATION"
+	end "$MEDIATOR_PID"
+	devices
+	kill -CONT "$APPLICATION"
+	says 4 ': attached'
+	traffic
+	expect "2 to be detached" [ "$(grep -c ': detached' "$work/application")" = 2 ]
+	stop
+}
+
 link()
 {
 	backend
@@ -409,6 +427,7 @@ check "l2fwd-mdev forwards between two devices, and sleeps when nothing comes" f
 check "... and updates addresses" addresses
 check "... while devices go and come" hotplug
 check_full "... and its mediator is killed and returns" mediator_lost
+check "... and its mediator is restarted meanwhile" mediator_restarted
 check "... and follows the links" link
 check_full "... and polls a port without interrupts" polls
 check "DPDK's l2fwd forwards between two devices" dpdk_l2fwd

@@ -127,6 +127,25 @@ event_take(void)
 	return event;
 }
 
+/* A bus does not tell in the order in which things happened, if many did at a time. */
+void
+events_forget_removals(const char *name)
+{
+	STAILQ_HEAD(, event) all = STAILQ_HEAD_INITIALIZER(all);
+	struct event *event;
+
+	rte_spinlock_lock(&events_lock);
+	STAILQ_CONCAT(&all, &events);
+	while ((event = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, next);
+		if (event->type == DEVICE_REMOVED && strcmp(event->name, name) == 0)
+			free(event);
+		else
+			STAILQ_INSERT_TAIL(&events, event, next);
+	}
+	rte_spinlock_unlock(&events_lock);
+}
+
 void
 events_stop(void)
 {

@@ -84,6 +84,7 @@ int events_start(void);
 void events_stop(void);
 void events_wait(int timeout_ms);
 void events_handle(void);
+void events_forget_removals(const char *name); /* of what had the name so far */
 void events_wake(void); /* may be called by a signal handler */
 
 /* forward.c */

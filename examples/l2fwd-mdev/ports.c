@@ -202,6 +202,8 @@ port_attach(const char *name)
 		return 0; /* it is attached */
 	if (port == NULL && !(options.attach_new && is_mdev))
 		return 0;
+	/* any that is still to be handled is of a device that is detached by now */
+	events_forget_removals(name);
 	snprintf(address, sizeof(address), "%s%s", is_mdev ? "mdev:" : "", name);
 	ret = rte_dev_probe(port != NULL && port->devargs != NULL ?
 		port->devargs : address);
