@@ -53,6 +53,21 @@ namespace()
 	NAMESPACES[$1]=$HOLDER
 }
 
+# namespaces_or_skip CHECK: those that backend_start and tap need: hub, left and right. Where there
+# is no TAP interface to be had, the check is skipped, and this shell ends. Needs checks.sh.
+namespaces_or_skip()
+{
+	local name
+
+	[ -w /dev/net/tun ] || {
+		check "$1" skip "/dev/net/tun is missing or not writable"
+		exit 0
+	}
+	for name in hub left right; do
+		namespace $name
+	done
+}
+
 enter_user()
 {
 	[ -z "$USER_NAMESPACE" ] ||

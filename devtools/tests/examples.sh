@@ -416,13 +416,7 @@ dpdk_l2fwd()
 check "l2fwd-mdev: wrong arguments" arguments
 check "l2fwd-mdev: Makefile" makefile
 check "l2fwd-mdev forwards in pairs, each on an lcore" pairs
-[ -w /dev/net/tun ] || {
-	check "examples forward" skip "/dev/net/tun is missing or not writable"
-	exit 0
-}
-for name in hub left right; do
-	namespace $name
-done
+namespaces_or_skip "examples forward"
 check "l2fwd-mdev forwards between two devices, and sleeps when nothing comes" forwards
 check "... and updates addresses" addresses
 check "... while devices go and come" hotplug

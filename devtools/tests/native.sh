@@ -15,13 +15,7 @@ mapfile -t UUIDS < <(printf '%s\n' "$(uuid)" "$(uuid)" | sort)
 LEFT=192.0.2.1
 RIGHT=192.0.2.2
 
-[ -w /dev/net/tun ] || {
-	check "user-space world" skip "/dev/net/tun is missing or not writable"
-	exit 0
-}
-for name in hub left right; do
-	namespace $name
-done
+namespaces_or_skip "user-space world"
 
 # Nothing that drivers or the mediator say is an error, in a check that goes well.
 no_errors()

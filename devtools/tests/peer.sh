@@ -177,13 +177,7 @@ check_full "our client, a sample without mappable regions" gpio
 check_full "our client, a sample with mappable parts" mappable
 check_full "our client, a sample that uses our memory by messages" server_asks
 check_full "libvfio-user's client, our mediator" client
-[ -w /dev/net/tun ] || {
-	check "QEMU's virtio-net" skip "/dev/net/tun is missing or not writable"
-	exit 0
-}
-[ -z "${MDEV_TEST_FULL:-}" ] || for name in hub left right; do
-	namespace $name
-done
+[ -z "${MDEV_TEST_FULL:-}" ] || namespaces_or_skip "QEMU's virtio-net"
 check_full "QEMU with a vfio-user server is built" qemu_built
 check_full "testpmd forwards between two virtio-net devices of QEMU's" qemu_forwards ""
 check_full "... that offer packed rings" qemu_forwards ,packed=on

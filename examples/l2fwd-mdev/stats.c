@@ -58,33 +58,38 @@ message_keep(const char *text)
 	strlcpy(messages[NB_MESSAGES - 1].text, text, MESSAGE_SIZE);
 }
 
+/* stream: where it is printed, or NULL */
+__rte_format_printf(3, 0)
+static void
+message(FILE *stream, const char *prefix, const char *format, va_list args)
+{
+	char text[MESSAGE_SIZE];
+
+	vsnprintf(text, sizeof(text), format, args);
+	if (stream != NULL)
+		fprintf(stream, "%s%s\n", prefix, text);
+	if (terminal)
+		message_keep(text);
+}
+
 void
 say(const char *format, ...)
 {
-	char text[MESSAGE_SIZE];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	message(terminal ? NULL : stdout, "", format, args);
 	va_end(args);
-	if (terminal)
-		message_keep(text);
-	else
-		printf("%s\n", text);
 }
 
 void
 complain(const char *format, ...)
 {
-	char text[MESSAGE_SIZE];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	message(stderr, "l2fwd-mdev: ", format, args);
 	va_end(args);
-	fprintf(stderr, "l2fwd-mdev: %s\n", text);
-	if (terminal)
-		message_keep(text);
 }
 
 static void
