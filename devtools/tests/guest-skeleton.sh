@@ -25,22 +25,15 @@ skeleton_start()
 	return 1
 }
 
-# skeleton_asks [PARAMETERS ANSWER]...: what /mdev_skeleton/echo answers, one after the other
-skeleton_asks()
+# skeleton_received COUNT: so often has a byte come back
+skeleton_received()
 {
-	local questions=() answers=()
-
-	while [ $# -gt 0 ]; do
-		questions+=("/mdev_skeleton/echo,$1")
-		answers+=("{\"/mdev_skeleton/echo\": $2}")
-		shift 2
-	done
-	printf '%s\n' "${questions[@]}" | timeout 120 dpdk-telemetry.py -f skeleton >"$work/said" 2>&1
-	cat "$work/said"
-	grep -o '{"/mdev_skeleton/echo": .*' "$work/said" | diff <(printf '%s\n' "${answers[@]}") -
+	testpmd_wait "$1" "mdev_skeleton: mdev:$SERIAL: received 0x5a" && return
+	cat "$work/testpmd"
+	return 1
 }
 
-# Claimed by its type, without -a; what is written comes back, by interrupts. Detached and
+# Claimed by its type, without -a; what is written comes back, by an interrupt. Detached and
 # attached while testpmd runs.
 skeleton_echoes()
 {
@@ -48,20 +41,16 @@ skeleton_echoes()
 	[ -d /sys/class/mdev_bus/mtty ] || insmod "$samples/mtty.ko"
 	echo $SERIAL >/sys/class/mdev_bus/mtty/mdev_supported_types/mtty-1/create
 	skeleton_start
-	skeleton_asks "$SERIAL,hello" '{"received": "hello", "interrupts": 1}' \
-		"$SERIAL,a, b, and c" '{"received": "a, b, and c", "interrupts": 2}' \
-		"$SERIAL,sixteen bytes..." null "$(uuid),hello" null
+	skeleton_received 1
 	expect "no interrupt to be switched off so far" [ "$(mtty_disabled)" = 0 ]
 	testpmd_do device detach mdev:$SERIAL
-	expect "the driver to let go" grep -q \
-		"mdev_skeleton: mdev:$SERIAL: let go, after 2 interrupts" "$work/testpmd"
 	expect "the interrupt to be switched off" [ "$(mtty_disabled)" = 1 ]
 	testpmd_do port attach mdev:$SERIAL
-	skeleton_asks "$SERIAL,again" '{"received": "again", "interrupts": 1}'
+	skeleton_received 2
 	forward_stop
-	expect "the driver to let go at the end" grep -q \
-		"mdev_skeleton: mdev:$SERIAL: let go, after 1 interrupts" "$work/testpmd"
 	expect "the interrupt to be switched off again" [ "$(mtty_disabled)" = 2 ]
+	expect "a byte to come back once for each" \
+		[ "$(grep -c 'mdev_skeleton: .*received' "$work/testpmd")" = 2 ]
 }
 
 # The kernel waits until the driver lets go. mtty asks nobody to, so the user does.
@@ -71,11 +60,11 @@ skeleton_removed()
 
 	[ -d $MDEV_DEVICES/$SERIAL ] || skip "there is no such device"
 	skeleton_start -a mdev:$SERIAL
+	skeleton_received 1
 	mdev_remove $SERIAL &
 	remover=$!
 	# off the list at once, while the removal waits
 	wait_until 60 test ! -e $MDEV_DEVICES/$SERIAL
-	skeleton_asks "$SERIAL,held" '{"received": "held", "interrupts": 1}'
 	expect "the removal to wait" kill -0 $remover
 	testpmd_do device detach mdev:$SERIAL
 	wait $remover
@@ -84,5 +73,5 @@ skeleton_removed()
 	rmmod mtty
 }
 
-check "skeleton: drives mtty, whose bytes come back by interrupts" skeleton_echoes
+check "skeleton: drives mtty, whose byte comes back by an interrupt" skeleton_echoes
 check "skeleton: lets go of a device that is being removed" skeleton_removed
