@@ -807,14 +807,19 @@ def remove_user(machine, device, args):
     if mediator is None:
         raise Refused(f"mdev:{device.uuid}: {folder} is no mediator's folder: remove the device "
                       "by the program that made it")
-    # somebody may have come since it was asked first
-    why = mediator.read_clients()
-    if why:
-        raise Refused(why)
-    device.find_client(mediator)
-    must_be_unused(device, args)
-    # who comes between that and this is asked to let go; for nobody, the mediator does not wait
-    mediator.ask(f"remove {device.uuid} {args.timeout * 1000}", args.timeout + CTL_TIMEOUT_S)
+    if args.force:
+        mediator.ask(f"remove {device.uuid} {args.timeout * 1000}", args.timeout + CTL_TIMEOUT_S)
+        return
+    try:
+        # not by what it said before: somebody may have come since
+        mediator.ask(f"remove {device.uuid} unused")
+    except NotRunning:
+        raise
+    except Refused:
+        if mediator.read_clients() is None:
+            device.find_client(mediator)
+            must_be_unused(device, args)  # which says more of who has it
+        raise
 
 
 def remove_kernel(device, args):

@@ -7,7 +7,8 @@
  * The control socket: one command a connection, for the mediator's user and root.
  *
  * A request is a line, "list", "show <uuid>", "add <specification>", "remove <uuid>", the
- * last one with milliseconds behind it if the client is to have another time than usual.
+ * last one with milliseconds behind it if the client is to have another time than usual, or
+ * with "unused" if the device is to stay where somebody has it.
  * The answer is a line "ok <length>" and so many bytes, or a line "error: <text>"; then the
  * connection is closed. Lines "wait: <text>" come before it while it takes time. Whoever
  * takes too long for either is disconnected.

@@ -175,22 +175,46 @@ look(void *arg)
 	loop_timer_set(&client->look, MEDIATOR_LOOK_MS);
 }
 
-/* "remove UUID", or "remove UUID MILLISECONDS". */
+/* Has somebody the device? Then that is the answer. */
+static bool
+answer_used(struct client *client, const char *uuid)
+{
+	struct mediator_device *md = mediator_find(client->ctl->mediator, uuid);
+	char error[CONFIG_ERROR_LEN];
+	struct device_status status;
+
+	if (md == NULL)
+		return false;
+	device_get_status(md->device, &status);
+	if (status.client < 0)
+		return false;
+	snprintf(error, sizeof(error),
+		"mdev:%s: process %d has it: end that, or detach the device there",
+		uuid, status.client);
+	ctl_answer_error(client, error);
+	return true;
+}
+
+/* "remove UUID", "remove UUID MILLISECONDS" or "remove UUID unused". */
 static void
 command_remove(struct client *client, char *argument)
 {
 	uint64_t ms = CTL_REMOVE_MS;
 	char uuid[TEXT_UUID_LEN], *time;
+	bool unused = false;
 
 	time = strchr(argument, ' ');
 	if (time != NULL) {
 		*time++ = '\0';
-		if (!text_number(time, 0, CTL_REMOVE_MAX_MS, &ms)) {
+		unused = strcmp(time, "unused") == 0;
+		if (!unused && !text_number(time, 0, CTL_REMOVE_MAX_MS, &ms)) {
 			ctl_answer_error(client, "not a time: give milliseconds, an hour at most");
 			return;
 		}
 	}
 	if (!argument_uuid(client, argument, uuid))
+		return;
+	if (unused && answer_used(client, uuid))
 		return;
 	switch (mediator_retire(client->ctl->mediator, uuid, ms)) {
 	case -ENOENT:

@@ -92,8 +92,11 @@ test_bad_requests(void)
 		{ "remove " UUID_B " \n", NO_TIME },
 		{ "remove " UUID_B " 3600001\n", NO_TIME },
 		{ "remove " UUID_B " 1 1\n", NO_TIME },
+		{ "remove " UUID_B " unused \n", NO_TIME },
 		{ "remove  1\n", "error: " NO_UUID },
 		{ "show " UUID_B "\n", "error: mdev:" UUID_B ": no such device: see ctl list\n" },
+		{ "remove " UUID_B " unused\n",
+			"error: mdev:" UUID_B ": no such device: see ctl list\n" },
 		{ "remove " UUID_B "\n",
 			"error: mdev:" UUID_B ": no such device: see ctl list\n" },
 		{ "add uuid=" UUID_A ",backend=/x\n", "error: mdev:" UUID_A

@@ -177,6 +177,27 @@ test_at_once(void)
 	return TEST_SUCCESS;
 }
 
+/* Only if nobody has it: who has is neither asked nor cut off. */
+static int
+test_unused(void)
+{
+	char wanted[128];
+	const char *got;
+
+	TEST_ASSERT_SUCCESS(attach(true), "not attached");
+	snprintf(wanted, sizeof(wanted), "error: mdev:" UUID_A
+		": process %d has it: end that, or detach the device there\n", getpid());
+	got = cw_ask("remove " UUID_A " unused\n");
+	TEST_ASSERT(strcmp(got, wanted) == 0, "%s", got);
+	TEST_ASSERT(!hung_up() && !was_asked() && cw.mediator.count == 1, "disturbed");
+	fdmsg_close(&client, 1);
+	client = -1;
+	UNTIL(strstr(cw_ask("list\n"), "client -") != NULL);
+	got = cw_ask("remove " UUID_A " unused\n");
+	TEST_ASSERT(strcmp(got, "ok 0\n") == 0 && cw.mediator.count == 0, "%s", got);
+	return TEST_SUCCESS;
+}
+
 /* The one who wanted it goes: it goes on. Another one asks: it is sooner. */
 static int
 test_others(void)
@@ -222,6 +243,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(start, stop, test_asked),
 		TEST_CASE_ST(start, stop, test_late),
 		TEST_CASE_ST(start, stop, test_at_once),
+		TEST_CASE_ST(start, stop, test_unused),
 		TEST_CASE_ST(start, stop, test_others),
 		TEST_CASE_ST(start, stop, test_end),
 		TEST_CASES_END()

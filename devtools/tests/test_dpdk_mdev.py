@@ -558,22 +558,29 @@ which cannot be seen before, are the driver's
         self.process(7, ["fw"], "")
         line = f"{A} client 7\n".encode()
         held = b"ok %d\n%s" % (len(line), line)
+        has_it = f"mdev:{A}: process 7 has it: end that, or detach the device there"
+        error = f"error: {has_it}\n".encode()
         with socket.socket(socket.AF_UNIX) as ctl, \
                 concurrent.futures.ThreadPoolExecutor() as pool:
             ctl.bind(f"{folder}/ctl")
             ctl.listen()
             ctl.settimeout(60)
-            asked = pool.submit(self.serve, ctl, b"ok 0\n", held)
+            asked = pool.submit(self.serve, ctl, b"ok 0\n", error, held)
             self.refuses(f"mdev:{A}: in use by fw (pid 7): end that, or detach the device there; "
                          "or have it asked to let go (--force)", "--remove", A)
-            self.assertEqual(asked.result(), [b"list\n", b"list\n"])
-            # and who comes still later has the time to let go
-            asked = pool.submit(self.serve, ctl, b"ok 0\n", b"ok 0\n", b"ok 0\n")
-            self.prints("--remove", A, "--timeout", "3")
-            self.assertEqual(asked.result()[2], f"remove {A} 3000\n".encode())
-            asked = pool.submit(self.serve, ctl, held, held, b"ok 0\n")
-            self.prints("--remove", A, "--force", "--timeout", "0")
-            self.assertEqual(asked.result()[2], f"remove {A} 0\n".encode())
+            self.assertEqual(asked.result(), [b"list\n", f"remove {A} unused\n".encode(),
+                                              b"list\n"])
+            # and is gone by now
+            asked = pool.submit(self.serve, ctl, b"ok 0\n", error, b"ok 0\n")
+            self.refuses(has_it, "--remove", A)
+            asked.result()
+            # who had it has gone, which the mediator knows
+            asked = pool.submit(self.serve, ctl, held, b"ok 0\n")
+            self.prints("--remove", A)
+            self.assertEqual(asked.result()[1], f"remove {A} unused\n".encode())
+            asked = pool.submit(self.serve, ctl, held, b"ok 0\n")
+            self.prints("--remove", A, "--force", "--timeout", "3")
+            self.assertEqual(asked.result()[1], f"remove {A} 3000\n".encode())
 
     def test_interrupted(self):
         """^C while a mediator does not answer."""
