@@ -13,17 +13,20 @@ export BUILD
 clean()
 {
 	cd "$REPO"
-	/usr/bin/python3 -m pyflakes usertools/dpdk-mdev.py devtools/tests/test_dpdk_mdev.py
+	/usr/bin/python3 -m pyflakes usertools/dpdk-mdev.py devtools/tests/*dpdk_mdev*.py
 }
 
-# unit_tests CLASS: those of test_dpdk_mdev.py
+# unit_tests NAME: those of test_dpdk_mdev_NAME.py, or of a class in it
 unit_tests()
 {
 	cd "$REPO/devtools/tests"
-	/usr/bin/python3 -B -m unittest -q "test_dpdk_mdev.$1"
+	/usr/bin/python3 -B -m unittest -q "test_dpdk_mdev_$1"
 }
 
 check "dpdk-mdev.py: clean for pyflakes" clean
-check "dpdk-mdev.py: trees that are made up" unit_tests MadeUp
-check "dpdk-mdev.py: a mediator that runs" unit_tests Mediator
-check "dpdk-mdev.py: what the driver that was built serves" unit_tests Drivers
+check "dpdk-mdev.py: shows what there is" unit_tests show
+check "dpdk-mdev.py: creates and removes" unit_tests change
+check "dpdk-mdev.py: folders of mediators" unit_tests user
+check "dpdk-mdev.py: output that ends early" unit_tests output
+check "dpdk-mdev.py: a mediator that runs" unit_tests built.Mediator
+check "dpdk-mdev.py: what the driver that was built serves" unit_tests built.Drivers
