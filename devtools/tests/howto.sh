@@ -29,7 +29,7 @@ user_space()
 		timeout -k 5 300 /usr/bin/python3 -B "$REPO/devtools/tests/howto.py" user "$@"
 }
 
-# A page whose third step is wrong, and one whose traffic goes nowhere.
+# A page whose third step is wrong: it is the last one that is typed.
 wrong_page()
 {
 	local page=$REPO/doc/guides/howto/user_space_world.rst said status=0
