@@ -181,6 +181,29 @@ test_mtu(void)
 	return TEST_SUCCESS;
 }
 
+/* A stopped port that is to receive scattered frames from now on takes a large MTU. */
+static int
+test_mtu_stopped(void)
+{
+	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
+	bool scatter;
+	int ret;
+
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
+	for (scatter = false; ; scatter = true) {
+		conf.rxmode.offloads = scatter ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+		TEST_ASSERT_SUCCESS(virtio_port_configure(1, 1, RING, &conf),
+			"not configured");
+		ret = rte_eth_dev_set_mtu(virtio_port.id, 9000);
+		TEST_ASSERT_EQUAL(ret, scatter ? 0 : -EINVAL, "scatter %d: %d", scatter, ret);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "not started");
+		TEST_ASSERT_EQUAL(virtio_port.dev->data->scattered_rx, scatter, "scattered");
+		if (scatter)
+			return TEST_SUCCESS;
+		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "not stopped");
+	}
+}
+
 static int
 test_link(void)
 {
@@ -235,6 +258,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_probe_steps_fail),
 		TEST_CASE_ST(setup, virtio_port_stop, test_start_steps_fail),
 		TEST_CASE_ST(setup, virtio_port_stop, test_mtu),
+		TEST_CASE_ST(setup, virtio_port_stop, test_mtu_stopped),
 		TEST_CASE_ST(setup, virtio_port_stop, test_link),
 		TEST_CASE_ST(setup, virtio_port_stop, test_never_stops),
 		TEST_CASES_END()

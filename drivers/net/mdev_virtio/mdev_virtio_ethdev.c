@@ -65,7 +65,8 @@ mdev_virtio_device_up(struct rte_eth_dev *dev)
 	ret = mdev_virtio_negotiate(dev);
 	if (ret < 0)
 		return ret;
-	ret = mdev_virtio_check_mtu(dev, dev->data->mtu);
+	ret = mdev_virtio_check_mtu(dev, dev->data->mtu,
+			virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF));
 	if (ret == 0)
 		ret = recovering ? mdev_virtio_intr_restore(dev) :
 			mdev_virtio_intr_enable(dev);
@@ -261,14 +262,22 @@ mdev_virtio_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info
 	return 0;
 }
 
+/*
+ * What a port that is stopped has negotiated is what its last start needed. It may have
+ * been configured anew since; then what counts is what the device can.
+ */
 static int
 mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	bool mergeable = dev->data->dev_started != 0 ?
+		virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF) :
+		(hw->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
 	int ret;
 
 	ret = mdev_virtio_control_begin(dev);
 	return ret < 0 ? ret : mdev_virtio_control_end(dev,
-			mdev_virtio_check_mtu(dev, mtu));
+			mdev_virtio_check_mtu(dev, mtu, mergeable));
 }
 
 static const struct eth_dev_ops ops = {

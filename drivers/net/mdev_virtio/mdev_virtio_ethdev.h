@@ -362,8 +362,11 @@ void mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
 void mdev_virtio_spares_release(struct rte_eth_dev *dev);
 /* Can every receive buffer hold a frame of this MTU by itself? */
 bool mdev_virtio_buffers_hold(const struct rte_eth_dev *dev, uint16_t mtu);
-/* Does a frame of this MTU fit the receive buffers? Logs if it does not. */
-int mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu);
+/*
+ * Does a frame of this MTU fit the receive buffers, one of them or, if these are mergeable
+ * and the application takes it, several? Logs if it does not.
+ */
+int mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu, bool mergeable);
 
 /* mdev_virtio_queue_state.c: see ethdev's operations of these names. */
 int mdev_virtio_rx_queue_start(struct rte_eth_dev *dev, uint16_t index);

@@ -505,9 +505,8 @@ mdev_virtio_buffers_hold(const struct rte_eth_dev *dev, uint16_t mtu)
 }
 
 int
-mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu)
+mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu, bool mergeable)
 {
-	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	uint64_t offloads = dev->data->dev_conf.rxmode.offloads;
 	bool lro = (offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	bool scatter = lro || (offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
@@ -515,8 +514,7 @@ mdev_virtio_check_mtu(struct rte_eth_dev *dev, uint16_t mtu)
 	dev->data->scattered_rx = lro;
 	if (mdev_virtio_buffers_hold(dev, mtu))
 		return 0;
-	if (!scatter ||
-			!virtio_has_feature(hw->features, VIRTIO_NET_F_MRG_RXBUF)) {
+	if (!scatter || !mergeable) {
 		INIT_LOG(ERR, "%s: frames of MTU %u do not fit one receive buffer: use a smaller MTU, larger mbufs, or the scatter offload where the device has VIRTIO_NET_F_MRG_RXBUF",
 			dev->data->name, mtu);
 		return -EINVAL;
