@@ -352,7 +352,7 @@ test_tx(void)
 			"%u: 0x%02x%02x, not 0x%04x", i, p[start + at],
 			p[start + at + 1], want);
 		memset(&hdr, 0xff, sizeof(hdr));
-		virtio_tx_offload_frame(m, &hdr);
+		virtio_tx_offload_frame(m, VIRTIO_TX_OFFLOAD_FLAGS, &hdr);
 		TEST_ASSERT_EQUAL(hdr.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM, "%u", i);
 		TEST_ASSERT_EQUAL(hdr.csum_start, rte_cpu_to_le_16(start), "%u", i);
 		TEST_ASSERT_EQUAL(hdr.csum_offset, rte_cpu_to_le_16(at), "%u", i);
@@ -363,7 +363,7 @@ test_tx(void)
 		rte_pktmbuf_free(m);
 	}
 	m = make_frame(false, true);
-	virtio_tx_offload_frame(m, &hdr);
+	virtio_tx_offload_frame(m, VIRTIO_TX_OFFLOAD_FLAGS, &hdr);
 	TEST_ASSERT(hdr.flags == 0 && hdr.gso_type == 0, "asked for nothing");
 	rte_pktmbuf_free(m);
 	return TEST_SUCCESS;
@@ -566,6 +566,58 @@ test_port(void)
 	return TEST_SUCCESS;
 }
 
+/* Offloads of a port, flags of a frame, and what the header is to say. */
+static const struct {
+	uint64_t tx;
+	uint64_t missing; /* of what the device offers */
+	uint64_t flags;
+	uint8_t hdr_flags, gso_type;
+} unasked[] = {
+	{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, 0, RTE_MBUF_F_TX_TCP_CKSUM, 0, 0 },
+	{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, 0, RTE_MBUF_F_TX_TCP_SEG, 0, 0 },
+	{ RTE_ETH_TX_OFFLOAD_TCP_CKSUM, 0, RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_UDP_CKSUM,
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0 },
+	{ RTE_ETH_TX_OFFLOAD_UDP_TSO, 0, RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM,
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0 },
+	{ RTE_ETH_TX_OFFLOAD_TCP_TSO, 0, RTE_MBUF_F_TX_TCP_SEG, VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN },
+	{ RTE_ETH_TX_OFFLOAD_TCP_TSO, F(HOST_ECN), RTE_MBUF_F_TX_TCP_SEG,
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 },
+};
+
+/* s. 5.1.6.2.1: the device is asked for nothing that was not negotiated. */
+static int
+test_not_negotiated(void)
+{
+	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
+	struct virtio_net_hdr_v1_hash sent;
+	struct rte_mbuf *m;
+	uint8_t back[200];
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(unasked); i++) {
+		fake_virtio.offered &= ~unasked[i].missing;
+		TEST_ASSERT_SUCCESS(virtio_port_attach(""), "attach");
+		conf.txmode.offloads = unasked[i].tx;
+		TEST_ASSERT_SUCCESS(virtio_port_start_queues(1, 1, 64, &conf), "start");
+		m = virtio_port_frame(100, 0xff); /* with CWR */
+		m->l2_len = 14;
+		m->l3_len = 20;
+		m->l4_len = 20;
+		m->tso_segsz = 30;
+		m->ol_flags = unasked[i].flags | RTE_MBUF_F_TX_IPV4;
+		TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, &m, 1), 1, "Tx");
+		TEST_ASSERT_EQUAL(fake_virtio_sent_as(0, &sent, back, sizeof(back)), 100,
+			"%u: not sent", i);
+		TEST_ASSERT(sent.hdr.flags == unasked[i].hdr_flags &&
+			sent.hdr.gso_type == unasked[i].gso_type,
+			"%u: flags 0x%x, type 0x%x", i, sent.hdr.flags, sent.hdr.gso_type);
+		TEST_ASSERT_SUCCESS(virtio_port_detach(), "detach");
+		fake_virtio.offered |= unasked[i].missing;
+	}
+	return virtio_port_attach("");
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: offloads",
 	.unit_test_cases = {
@@ -579,6 +631,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_port, virtio_port_stop, test_negotiated),
 		TEST_CASE_ST(setup_port, virtio_port_stop, test_capabilities),
 		TEST_CASE_ST(setup_port, virtio_port_stop, test_port),
+		TEST_CASE_ST(setup_port, virtio_port_stop, test_not_negotiated),
 		TEST_CASES_END()
 	}
 };

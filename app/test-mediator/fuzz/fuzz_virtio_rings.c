@@ -136,8 +136,10 @@ start(struct virtqueue *vq, uint8_t layout, uint8_t offloads)
 		vq->burst |= BURST_VECTOR;
 	virtqueue_reset(vq, (layout & BURST_PACKED) != 0);
 	next_used[vq->index] = 0;
-	if (vq == tx)
+	if (vq == tx) {
+		vq->offloads = VIRTIO_TX_OFFLOAD_FLAGS | VIRTIO_TX_OFFLOAD_ECN;
 		return;
+	}
 	vq->mp = pool;
 	vq->turn = vq;
 	vq->direct = true;

@@ -62,6 +62,24 @@ mdev_virtio_rx_burst(const struct rte_eth_dev *dev)
 	return flags | vector_flag(hw);
 }
 
+/* What was not negotiated is not in a header (s. 5.1.6.2.1), whatever an mbuf says. */
+uint64_t
+mdev_virtio_tx_offloads(const struct rte_eth_dev *dev)
+{
+	const uint64_t features = mdev_virtio_hw(dev)->features;
+	uint64_t offloads = 0;
+
+	if (virtio_has_feature(features, VIRTIO_NET_F_CSUM))
+		offloads |= RTE_MBUF_F_TX_L4_MASK;
+	if (virtio_has_feature(features, VIRTIO_NET_F_HOST_TSO4))
+		offloads |= RTE_MBUF_F_TX_TCP_SEG; /* and HOST_TSO6, or neither */
+	if (virtio_has_feature(features, VIRTIO_NET_F_HOST_USO))
+		offloads |= RTE_MBUF_F_TX_UDP_SEG;
+	if (virtio_has_feature(features, VIRTIO_NET_F_HOST_ECN))
+		offloads |= VIRTIO_TX_OFFLOAD_ECN;
+	return offloads;
+}
+
 #define TX_OFFLOADS_IN_HEADER \
 	(RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | \
 	 RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_UDP_TSO | \

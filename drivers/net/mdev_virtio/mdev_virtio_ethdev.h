@@ -395,7 +395,9 @@ uint8_t mdev_virtio_rx_burst(const struct rte_eth_dev *dev);
 uint8_t mdev_virtio_tx_burst(const struct rte_eth_dev *dev);
 /* What receive bursts have to do besides, as struct virtqueue has it. */
 uint64_t mdev_virtio_rx_offloads(const struct rte_eth_dev *dev);
-/* They changed: tell the bursts, which may run. */
+/* What transmit bursts may ask the device for, likewise. */
+uint64_t mdev_virtio_tx_offloads(const struct rte_eth_dev *dev);
+/* Those of receive bursts changed: tell them, which may run. */
 void mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev);
 /* Set this process's burst functions of a port that is started, by the link's state too. */
 void mdev_virtio_select_bursts(struct rte_eth_dev *dev);

@@ -274,10 +274,12 @@ queue_init(const struct rte_eth_dev *dev, struct virtqueue *vq)
 		(uint32_t)hw->max_mtu + MDEV_VIRTIO_FRAME_OVERHEAD :
 		UINT32_MAX;
 	virtqueue_reset(vq, virtio_has_feature(hw->features, VIRTIO_F_RING_PACKED));
-	if (vq->kind == VIRTQUEUE_TX)
+	if (vq->kind == VIRTQUEUE_TX) {
 		vq->burst = mdev_virtio_tx_burst(dev);
-	else if (vq->kind == VIRTQUEUE_RX && vq->mp != NULL)
+		vq->offloads = mdev_virtio_tx_offloads(dev);
+	} else if (vq->kind == VIRTQUEUE_RX && vq->mp != NULL) {
 		rx_queue_init(dev, vq);
+	}
 }
 
 /* VIRTIO 1.2 s. 4.1.5.1.3: size, addresses, then enabled. */

@@ -146,19 +146,37 @@ virtio_rx_offload_frame(struct virtqueue *vq, struct rte_mbuf *m,
 	return true;
 }
 
+/*
+ * s. 5.1.6.2: the ECN bit of a frame to be segmented is CWR to all who implement it: only the
+ * first segment is to have it.
+ */
+static bool
+has_cwr(const struct rte_mbuf *m, uint32_t start)
+{
+	uint8_t copy;
+	const uint8_t *tcp_flags = rte_pktmbuf_read(m,
+			start + offsetof(struct rte_tcp_hdr, tcp_flags),
+			sizeof(copy), &copy);
+
+	return tcp_flags != NULL && (*tcp_flags & RTE_TCP_CWR_FLAG) != 0;
+}
+
 /* s. 5.1.6.2: where the checksum goes, and what it covers. */
 void
-virtio_tx_offload_frame(const struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr)
+virtio_tx_offload_frame(const struct rte_mbuf *m, uint64_t offloads,
+		struct virtio_net_hdr_v1 *hdr)
 {
-	uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
+	uint64_t flags = m->ol_flags & offloads, l4 = flags & RTE_MBUF_F_TX_L4_MASK;
 	uint16_t start = m->l2_len + m->l3_len;
 
 	memset(hdr, 0, sizeof(*hdr));
-	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0) {
+	if ((flags & RTE_MBUF_F_TX_TCP_SEG) != 0) {
 		l4 = RTE_MBUF_F_TX_TCP_CKSUM;
 		hdr->gso_type = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0 ?
 			VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-	} else if ((m->ol_flags & RTE_MBUF_F_TX_UDP_SEG) != 0) {
+		if ((offloads & VIRTIO_TX_OFFLOAD_ECN) != 0 && has_cwr(m, start))
+			hdr->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+	} else if ((flags & RTE_MBUF_F_TX_UDP_SEG) != 0) {
 		l4 = RTE_MBUF_F_TX_UDP_CKSUM;
 		hdr->gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
 	}
@@ -227,7 +245,6 @@ prepare_segmented(struct rte_mbuf *m)
 	return 0;
 }
 
-#define SEGMENTED (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
 #define NOT_SUPPORTED (RTE_MBUF_F_TX_OFFLOAD_MASK ^ (VIRTIO_TX_OFFLOAD_FLAGS | \
 	RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_VLAN))
 
@@ -263,7 +280,7 @@ prepare(struct rte_mbuf **pkt)
 	uint64_t flags = m->ol_flags;
 	int ret = 0;
 
-	if ((flags & SEGMENTED) != 0)
+	if ((flags & VIRTIO_TX_SEG_FLAGS) != 0)
 		flags &= ~RTE_MBUF_F_TX_IP_CKSUM; /* of them see prepare_segmented() */
 	if ((flags & NOT_SUPPORTED) != 0 ||
 			(flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM)
@@ -277,7 +294,7 @@ prepare(struct rte_mbuf **pkt)
 			RTE_MBUF_F_TX_UDP_CKSUM;
 	if (ret == 0)
 		ret = rte_net_intel_cksum_flags_prepare(*pkt, flags);
-	if (ret == 0 && ((*pkt)->ol_flags & SEGMENTED) != 0)
+	if (ret == 0 && ((*pkt)->ol_flags & VIRTIO_TX_SEG_FLAGS) != 0)
 		ret = prepare_segmented(*pkt);
 	return ret;
 }

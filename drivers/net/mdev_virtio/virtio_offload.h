@@ -28,8 +28,11 @@
 #define VIRTIO_RX_OFFLOAD_PTYPE RTE_BIT64(63)
 
 /* What an mbuf can ask for, besides VLAN insertion. */
-#define VIRTIO_TX_OFFLOAD_FLAGS \
-	(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+#define VIRTIO_TX_SEG_FLAGS (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+#define VIRTIO_TX_OFFLOAD_FLAGS (RTE_MBUF_F_TX_L4_MASK | VIRTIO_TX_SEG_FLAGS)
+
+/* A queue's offload that no mbuf asks for: segments of a frame with ECN (CWR). */
+#define VIRTIO_TX_OFFLOAD_ECN RTE_BIT64(63)
 
 /*
  * Set what a received frame's header says, and do what the queue's offloads ask for
@@ -44,8 +47,9 @@ bool virtio_rx_offload_frame(struct virtqueue *vq, struct rte_mbuf *m,
  */
 int virtio_vlan_insert(struct rte_mbuf *m);
 
-/* The header of a frame to be sent. */
-void virtio_tx_offload_frame(const struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr);
+/* The header of a frame to be sent, with what it asks for of a queue's offloads. */
+void virtio_tx_offload_frame(const struct rte_mbuf *m, uint64_t offloads,
+		struct virtio_net_hdr_v1 *hdr);
 
 /* See ethdev's tx_pkt_prepare. */
 uint16_t virtio_prepare(void *tx_queue, struct rte_mbuf **pkts, uint16_t count);

@@ -38,8 +38,8 @@ tx_clear_header(void *hdr)
 }
 
 static inline void
-tx_write_header(const struct rte_mbuf *m, void *hdr, uint32_t hdr_len,
-		const unsigned int flags)
+tx_write_header(const struct virtqueue *vq, const struct rte_mbuf *m, void *hdr,
+		uint32_t hdr_len, const unsigned int flags)
 {
 	tx_clear_header(hdr);
 	if ((flags & BURST_OFFLOAD) == 0)
@@ -47,8 +47,8 @@ tx_write_header(const struct rte_mbuf *m, void *hdr, uint32_t hdr_len,
 	if (hdr_len > VIRTIO_NET_HDR_LEN)
 		memset(RTE_PTR_ADD(hdr, VIRTIO_NET_HDR_LEN), 0,
 			VIRTIO_NET_HDR_MAX_LEN - VIRTIO_NET_HDR_LEN);
-	if ((m->ol_flags & VIRTIO_TX_OFFLOAD_FLAGS) != 0)
-		virtio_tx_offload_frame(m, hdr);
+	if ((m->ol_flags & vq->offloads) != 0)
+		virtio_tx_offload_frame(m, vq->offloads, hdr);
 }
 
 /* s. 5.1.4.2: what is not segmented is no longer than the device's MTU allows. */
@@ -58,8 +58,8 @@ tx_is_too_long(const struct virtqueue *vq, const struct rte_mbuf *m,
 {
 	if (likely(m->pkt_len <= vq->max_frame))
 		return false;
-	return (flags & BURST_OFFLOAD) == 0 || (m->ol_flags &
-		(RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)) == 0;
+	return (flags & BURST_OFFLOAD) == 0 ||
+		(m->ol_flags & vq->offloads & VIRTIO_TX_SEG_FLAGS) == 0;
 }
 
 #define TX_SIGN RTE_BIT64(63)
@@ -121,7 +121,7 @@ tx_enqueue_plain(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 	const bool packed = (flags & BURST_PACKED) != 0;
 	uint16_t id = vq->ids[at->head & vq->mask];
 
-	tx_write_header(m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
+	tx_write_header(vq, m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
 		flags);
 	tx_write_desc(vq, at, id, virtqueue_buf_addr(vq, m) + m->data_off - hdr_len,
 		m->data_len + hdr_len, 0, id, 0, packed);
@@ -163,10 +163,10 @@ tx_enqueue_chain(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 	uint32_t len;
 
 	if (in_headroom)
-		tx_write_header(m, rte_pktmbuf_mtod_offset(m, char *,
+		tx_write_header(vq, m, rte_pktmbuf_mtod_offset(m, char *,
 				-(int)hdr_len), hdr_len, flags);
 	else
-		tx_write_header(m, RTE_PTR_ADD(vq->mz->addr, vq->hdr_iova -
+		tx_write_header(vq, m, RTE_PTR_ADD(vq->mz->addr, vq->hdr_iova -
 				vq->ring_iova + head_id * VIRTIO_NET_HDR_MAX_LEN),
 				hdr_len, flags);
 	for (i = 0; i < count; i++, at->head++) {
@@ -232,7 +232,7 @@ tx_enqueue_segments(struct virtqueue *vq, struct tx_position *at, struct rte_mbu
 	struct rte_mbuf *next;
 	uint16_t id = head_id;
 
-	tx_write_header(m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
+	tx_write_header(vq, m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
 		flags);
 	vq->chain[head_id].count = count;
 	vq->chain[head_id].kind = VIRTQUEUE_SEGMENTS;

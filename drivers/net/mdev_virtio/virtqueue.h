@@ -201,7 +201,11 @@ struct virtqueue {
 	uint16_t port_id;
 	uint16_t index;
 	uint32_t event_behind;         /* packed: the device's event that lay behind last */
-	uint64_t offloads;             /* RTE_ETH_RX_OFFLOAD_* or TX that bursts care for */
+	/*
+	 * receive: RTE_ETH_RX_OFFLOAD_* that bursts care for; transmit: RTE_MBUF_F_TX_* that
+	 * the device can be asked for
+	 */
+	uint64_t offloads;
 	struct rte_mbuf *inject;       /* transmit: virtqueue_inject(); atomic */
 	struct virtqueue *sibling;     /* receive: is polled with this one, and so on */
 	struct virtqueue *turn;        /* receive: that is polled first next time */
