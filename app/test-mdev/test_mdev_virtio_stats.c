@@ -93,6 +93,68 @@ test_frames(void)
 	return TEST_SUCCESS;
 }
 
+/* Each queue's, once, with those that ethdev itself does not count by queue. */
+static int
+expect_queues(unsigned int nb_rx, unsigned int nb_tx)
+{
+	static const char * const names[] = {
+		"rx_q%u_packets", "rx_q%u_bytes", "rx_q%u_errors",
+		"rx_q%u_clamped_lengths", "tx_q%u_packets", "tx_q%u_bytes", "tx_q%u_errors",
+	};
+	static const uint64_t values[] = { 2, 1060, 0, 0, 2, 1060, 0 };
+	struct rte_eth_xstat_name listed[1000];
+	unsigned int i, j, k, count, times;
+	char name[64];
+	int n;
+
+	n = rte_eth_xstats_get_names(virtio_port.id, listed, RTE_DIM(listed));
+	TEST_ASSERT(n > 0 && n <= (int)RTE_DIM(listed), "%d names", n);
+	for (i = 0; i < RTE_DIM(names); i++) {
+		count = names[i][0] == 'r' ? nb_rx : nb_tx;
+		for (j = 0; j < count; j++) {
+			snprintf(name, sizeof(name), names[i], j);
+			for (times = 0, k = 0; k < (unsigned int)n; k++)
+				times += strcmp(listed[k].name, name) == 0;
+			TEST_ASSERT_EQUAL(times, 1, "%s: %u times", name, times);
+			TEST_ASSERT_EQUAL(xstat(name), values[i], "%s", name);
+		}
+	}
+	return TEST_SUCCESS;
+}
+
+/* A port of more queues than ethdev has room for; here they are one many times. */
+static int
+test_many_queues(void)
+{
+	void *rx[RTE_ETHDEV_QUEUE_STAT_CNTRS + 2], *tx[RTE_ETHDEV_QUEUE_STAT_CNTRS + 1];
+	struct rte_eth_dev_data *data = virtio_port.dev->data;
+	void **queues[2] = { data->rx_queues, data->tx_queues };
+	uint8_t frame[1000] = { 0 };
+	struct rte_mbuf *m[2];
+	unsigned int i;
+	int ret;
+
+	fake_virtio_receive(frame, 60);
+	fake_virtio_receive(frame, 1000);
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, m, 2), 2, "recv");
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, m, 2), 2, "send");
+	TEST_ASSERT_SUCCESS(expect_queues(1, 1), "one");
+	for (i = 0; i < RTE_DIM(rx); i++)
+		rx[i] = data->rx_queues[0];
+	for (i = 0; i < RTE_DIM(tx); i++)
+		tx[i] = data->tx_queues[0];
+	data->rx_queues = rx;
+	data->tx_queues = tx;
+	data->nb_rx_queues = RTE_DIM(rx);
+	data->nb_tx_queues = RTE_DIM(tx);
+	ret = expect_queues(RTE_DIM(rx), RTE_DIM(tx));
+	data->rx_queues = queues[0];
+	data->tx_queues = queues[1];
+	data->nb_rx_queues = 1;
+	data->nb_tx_queues = 1;
+	return ret;
+}
+
 /* Commands that went wrong, and those of them that were not answered. */
 static int
 test_ctrl(void)
@@ -144,6 +206,7 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_counters),
 		TEST_CASE_ST(setup, virtio_port_stop, test_frames),
+		TEST_CASE_ST(setup, virtio_port_stop, test_many_queues),
 		TEST_CASE_ST(setup_ctrl, virtio_port_stop, test_ctrl),
 		TEST_CASE_ST(setup, virtio_port_stop, test_closing),
 		TEST_CASES_END()

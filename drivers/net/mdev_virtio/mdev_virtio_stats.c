@@ -109,9 +109,12 @@ mdev_virtio_stats_get(MDEV_VIRTIO_STATS_GET(dev, stats, qstats))
 }
 
 /*
- * What is not among the basic statistics of a queue; ethdev adds those by itself
- * (RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS).
+ * A queue's basic statistics come first. ethdev adds those of the first queues by itself
+ * (RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS), and has no room for those of others.
  */
+#define RX_BASIC 3
+#define TX_BASIC 2
+
 struct queue_xstat {
 	const char *name;
 	size_t offset; /* in struct virtqueue_stats */
@@ -134,6 +137,9 @@ struct queue_xstat {
 	{ "size_1519_max_packets", SIZE_BIN(7) }
 
 static const struct queue_xstat rx_xstats[] = {
+	{ "packets", STAT(packets) },
+	{ "bytes", STAT(bytes) },
+	{ "errors", STAT(errors) },
 	{ "clamped_lengths", STAT(clamped) },
 	{ "nombuf", STAT(nombuf) },
 	{ "broken", STAT(broken) },
@@ -141,6 +147,8 @@ static const struct queue_xstat rx_xstats[] = {
 };
 
 static const struct queue_xstat tx_xstats[] = {
+	{ "packets", STAT(packets) },
+	{ "bytes", STAT(bytes) },
 	{ "errors", STAT(errors) },
 	{ "broken", STAT(broken) },
 	FRAME_XSTATS,
@@ -151,11 +159,26 @@ static const char * const port_names[] = {
 	"recoveries", "recoveries_failed", "recovery_rx_lost", "recovery_tx_lost",
 };
 
+/* Where a queue's begin in its table. */
+static unsigned int
+first_of(unsigned int queue, unsigned int basic)
+{
+	return queue < RTE_ETHDEV_QUEUE_STAT_CNTRS ? basic : 0;
+}
+
+static unsigned int
+queues_count(unsigned int queues, unsigned int of_each, unsigned int basic)
+{
+	return queues * of_each -
+		RTE_MIN(queues, (unsigned int)RTE_ETHDEV_QUEUE_STAT_CNTRS) * basic;
+}
+
 static unsigned int
 xstats_count(const struct rte_eth_dev *dev)
 {
-	return dev->data->nb_rx_queues * RTE_DIM(rx_xstats) +
-		dev->data->nb_tx_queues * RTE_DIM(tx_xstats) + RTE_DIM(port_names);
+	return RTE_DIM(port_names) +
+		queues_count(dev->data->nb_rx_queues, RTE_DIM(rx_xstats), RX_BASIC) +
+		queues_count(dev->data->nb_tx_queues, RTE_DIM(tx_xstats), TX_BASIC);
 }
 
 int
@@ -167,12 +190,12 @@ mdev_virtio_xstats_get_names(struct rte_eth_dev *dev,
 	if (names == NULL || n < count)
 		return count;
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		for (j = 0; j < RTE_DIM(rx_xstats); j++, names++)
+		for (j = first_of(i, RX_BASIC); j < RTE_DIM(rx_xstats); j++, names++)
 			snprintf(names->name, sizeof(names->name), "rx_q%u_%s",
 				i, rx_xstats[j].name);
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
-		for (j = 0; j < RTE_DIM(tx_xstats); j++, names++)
+		for (j = first_of(i, TX_BASIC); j < RTE_DIM(tx_xstats); j++, names++)
 			snprintf(names->name, sizeof(names->name), "tx_q%u_%s",
 				i, tx_xstats[j].name);
 	}
@@ -198,14 +221,14 @@ queue_values(const struct rte_eth_dev *dev, struct rte_eth_xstat *xstats)
 
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		sum = rx_stats(dev->data->rx_queues[i]);
-		for (j = 0; j < RTE_DIM(rx_xstats); j++)
+		for (j = first_of(i, RX_BASIC); j < RTE_DIM(rx_xstats); j++)
 			xstats[id++].value = queue_value(&sum, &rx_xstats[j]);
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		vq = dev->data->tx_queues[i];
 		if (vq == NULL)
 			vq = &not_set_up;
-		for (j = 0; j < RTE_DIM(tx_xstats); j++)
+		for (j = first_of(i, TX_BASIC); j < RTE_DIM(tx_xstats); j++)
 			xstats[id++].value = queue_value(&vq->stats, &tx_xstats[j]);
 	}
 	return id;
