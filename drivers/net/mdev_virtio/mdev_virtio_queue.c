@@ -243,6 +243,8 @@ rx_queue_init(const struct rte_eth_dev *dev, struct virtqueue *vq)
 		.port = dev->data->port_id,
 	};
 
+	/* a frame's header lies right before it */
+	RTE_BUILD_BUG_ON(RTE_PKTMBUF_HEADROOM < VIRTIO_NET_HDR_MAX_LEN);
 	vq->frame_offset = sizeof(m) + rte_pktmbuf_priv_size(vq->mp) +
 		RTE_PKTMBUF_HEADROOM;
 	memcpy(&vq->rearm, &m.data_off, sizeof(vq->rearm));
