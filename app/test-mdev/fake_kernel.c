@@ -184,7 +184,9 @@ WRAP_PROTO(int, rte_vfio_get_group_fd, int group)
 		return -1;
 	if (!running)
 		return __real_rte_vfio_get_group_fd(group);
-	if (fake_kernel.full || group != FAKE_KERNEL_GROUP)
+	if (fake_kernel.taken != 0)
+		fake_kernel.group_errno = fake_kernel.taken;
+	if (fake_kernel.full || fake_kernel.taken != 0 || group != FAKE_KERNEL_GROUP)
 		return -1;
 	if (fake_kernel.group_fd < 0)
 		fake_kernel.group_fd = fcntl(file, F_DUPFD_CLOEXEC, 0);

@@ -23,6 +23,7 @@ struct fake_kernel {
 	bool full;               /* EAL's table of groups is */
 	bool noiommu;            /* the group has no IOMMU, and a file of another name */
 	int group_errno;         /* what opening the group's file fails with */
+	int taken;               /* the same, from when EAL is asked for the group on */
 	int setup;               /* what EAL's set-up of the device returns */
 	bool keeps;              /* EAL does not release the device */
 	unsigned int interrupts; /* reads and writes that a signal ends first */

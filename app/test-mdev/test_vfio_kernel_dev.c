@@ -324,6 +324,7 @@ test_group_file(void)
 		{ EACCES, "read and write permission" },
 		{ EPERM, "read and write permission" },
 		{ ENOENT, "give this container /dev/vfio" },
+		{ EMFILE, "ulimit -n" },
 		{ EIO, "cannot open /dev/vfio/12" },
 	};
 	unsigned int i;
@@ -380,12 +381,34 @@ test_group_shared(void)
 	return TEST_SUCCESS;
 }
 
+/* EAL does not give the group: its table is full, or that was not the reason. */
+static int
+test_no_group(void)
+{
+	fake_kernel.full = true;
+	captured_log_start();
+	TEST_ASSERT_EQUAL(open_dev(), -ENOSPC, "no room, but another error");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("no room for another VFIO group"), 1, "line");
+	fake_kernel.secondary = true;
+	captured_log_start();
+	TEST_ASSERT_EQUAL(open_dev(), -ENODEV, "it is not this process's table");
+	captured_log_stop();
+	TEST_ASSERT_EQUAL(captured_log_lines("the primary process does not give"), 1,
+		"line");
+	fake_kernel.secondary = fake_kernel.full = false;
+	fake_kernel.taken = EBUSY;
+	captured_log_start();
+	TEST_ASSERT_EQUAL(open_dev(), -EBUSY, "somebody was faster");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 && captured_log_lines("is busy") == 1,
+		"line");
+	return TEST_SUCCESS;
+}
+
 static int
 test_eal_refuses(void)
 {
-	fake_kernel.full = true;
-	TEST_ASSERT_EQUAL(open_dev(), -ENOSPC, "no room, but another error");
-	fake_kernel.full = false;
 	fake_kernel.setup = -1;
 	TEST_ASSERT_EQUAL(open_dev(), -EIO, "wrong error");
 	TEST_ASSERT_EQUAL(fake_kernel.group_fd, -1, "EAL keeps the group");
@@ -601,6 +624,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_group_file),
 		TEST_CASE_ST(setup, teardown, test_no_iommu),
 		TEST_CASE_ST(setup, teardown, test_group_shared),
+		TEST_CASE_ST(setup, teardown, test_no_group),
 		TEST_CASE_ST(setup, teardown, test_eal_refuses),
 		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup, teardown, test_gone),

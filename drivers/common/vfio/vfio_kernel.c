@@ -176,6 +176,37 @@ kernel_open_group(char *path, size_t size, int group)
 	return fd;
 }
 
+/* Why a group's file cannot be opened. Returns the negative errno. */
+static int
+kernel_say_group(const char *addr, const char *path, int err)
+{
+	switch (err) {
+	case EBUSY:
+		VFIO_LOG(ERR, "%s: in use by another process or a virtual machine (%s is busy): stop that one, or block this device with -b",
+			addr, path);
+		break;
+	case EACCES:
+	case EPERM:
+		VFIO_LOG(ERR, "%s: no permission to open %s: run as root, or give this user read and write permission on it",
+			addr, path);
+		break;
+	case ENOENT:
+		VFIO_LOG(ERR, "%s: %s does not exist: give this container /dev/vfio, or load the vfio modules",
+			addr, path);
+		break;
+	case EMFILE:
+	case ENFILE:
+		VFIO_LOG(ERR, "%s: cannot open %s: %s: raise the limit of open files (ulimit -n)",
+			addr, path, strerror(err));
+		break;
+	default:
+		VFIO_LOG(ERR, "%s: cannot open %s: %s: the kernel's log may say why",
+			addr, path, strerror(err));
+		break;
+	}
+	return -err;
+}
+
 /*
  * EAL folds all failures of setting a device up into one and logs its own view
  * of them. Look at the group file first, for a message that a user can act on.
@@ -203,26 +234,32 @@ kernel_check_group(const char *addr, int group)
 	/* the application may have bound it to a container of its own */
 	if (err == EBUSY && group_is_open(path) == 1)
 		return 0;
-	switch (err) {
-	case EBUSY:
-		VFIO_LOG(ERR, "%s: in use by another process or a virtual machine (%s is busy): stop that one, or block this device with -b",
-			addr, path);
-		break;
-	case EACCES:
-	case EPERM:
-		VFIO_LOG(ERR, "%s: no permission to open %s: run as root, or give this user read and write permission on it",
-			addr, path);
-		break;
-	case ENOENT:
-		VFIO_LOG(ERR, "%s: %s does not exist: give this container /dev/vfio, or load the vfio modules",
-			addr, path);
-		break;
-	default:
-		VFIO_LOG(ERR, "%s: cannot open %s: %s: the kernel's log may say why",
-			addr, path, strerror(err));
-		break;
+	return kernel_say_group(addr, path, err);
+}
+
+/*
+ * EAL does not give the group. Where its file opens all the same, EAL's table is full;
+ * otherwise it was opened by somebody else since it was looked at, or by this application,
+ * but not through EAL.
+ */
+static int
+kernel_no_group(const char *addr, int group)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		VFIO_LOG(ERR, "%s: the primary process does not give VFIO group %d: attach the device there first",
+			addr, group);
+		return -ENODEV;
 	}
-	return -err;
+	fd = kernel_open_group(path, sizeof(path), group);
+	if (fd < 0)
+		return kernel_say_group(addr, path, errno);
+	close(fd);
+	VFIO_LOG(ERR, "%s: EAL has no room for another VFIO group (%d, each mediated device takes one): name fewer devices with -a, or build DPDK with a larger RTE_MAX_VFIO_GROUPS",
+		addr, RTE_MAX_VFIO_GROUPS);
+	return -ENOSPC;
 }
 
 static int
@@ -232,12 +269,8 @@ kernel_setup(struct vfio_transport_dev *tdev, const char *base, const char *addr
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	int ret;
 
-	/* it could be opened a moment ago, so what is left is a full table */
-	if (rte_vfio_get_group_fd(group) < 0) {
-		VFIO_LOG(ERR, "%s: EAL has no room for another VFIO group (%d, each mediated device takes one): name fewer devices with -a, or build DPDK with a larger RTE_MAX_VFIO_GROUPS",
-			addr, RTE_MAX_VFIO_GROUPS);
-		return -ENOSPC;
-	}
+	if (rte_vfio_get_group_fd(group) < 0)
+		return kernel_no_group(addr, group);
 	ret = rte_vfio_setup_device(base, addr, &tdev->fd, &info);
 	if (ret != 0) {
 		tdev->fd = -1;
