@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <vfio_private.h>
 #include <vfio_user_private.h>
 
 #include "captured_log.h"
@@ -83,6 +84,9 @@ all_closed(void)
 {
 	struct pollfd pollfd = { .fd = ends[0], .events = POLLIN };
 
+	/* a thread does it */
+	while (vfio_fd_waiting() > 0)
+		usleep(1000);
 	return poll(&pollfd, 1, 0) == 1 && (pollfd.revents & POLLHUP) != 0;
 }
 

@@ -17,6 +17,7 @@
 #include <rte_errno.h>
 #include <rte_string_fns.h>
 
+#include <vfio_fd.h>
 #include <vfio_share.h>
 
 #include "private.h"
@@ -142,7 +143,9 @@ serve(const struct rte_mp_msg *msg, const void *peer)
 	if (fd >= 0)
 		reply.fds[reply.num_fds++] = fd;
 	ret = rte_mp_reply(&reply, peer);
-	if (fd >= 0)
+	if (param.type == MDEV_MP_SHARE)
+		vfio_fd_close(&fd, 1); /* a file of the mediator's */
+	else if (fd >= 0)
 		close(fd);
 	return ret;
 }

@@ -91,6 +91,8 @@ int vfio_pci_assign_bars(struct vfio_dev *dev);
 int vfio_pci_msi_enable(struct vfio_dev *dev, uint32_t index, uint32_t start,
 		uint32_t count);
 
+/* Fds that vfio_fd_close() has left to a thread, which did not close them yet. */
+unsigned int vfio_fd_waiting(void);
 /* Disable what was enabled through this handle. */
 void vfio_irq_release(struct vfio_dev *dev);
 /* Take the pages that a range touches out of a region's mappable areas, before it is mapped. */

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/mman.h>
 
+#include "vfio_fd.h"
 #include "vfio_private.h"
 #include "vfio_share.h"
 #include "vfio_share_msg.h"
@@ -63,8 +63,7 @@ share_ask(struct share_dev *share, const struct share_req *req, size_t data_len,
 		*fd = reply.fd;
 		return ret;
 	}
-	if (reply.fd >= 0)
-		close(reply.fd);
+	vfio_fd_close(&reply.fd, 1);
 	return fd != NULL && ret >= 0 ? -EPROTO : ret;
 }
 
@@ -271,7 +270,7 @@ share_region_mmap(struct vfio_transport_dev *tdev, uint32_t index,
 	else if (mmap(at, len, prot, MAP_SHARED | MAP_FIXED, fd, fd_offset) ==
 			MAP_FAILED)
 		ret = -errno;
-	close(fd);
+	vfio_fd_close(&fd, 1);
 	return ret;
 }
 
@@ -373,7 +372,7 @@ share_close(struct vfio_transport_dev *tdev)
 
 	while ((known = TAILQ_FIRST(&share->ioeventfds)) != NULL) {
 		TAILQ_REMOVE(&share->ioeventfds, known, next);
-		close(known->fd);
+		vfio_fd_close(&known->fd, 1);
 		free(known);
 	}
 	pthread_mutex_destroy(&share->lock);

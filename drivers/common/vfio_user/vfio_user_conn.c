@@ -12,6 +12,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <vfio_fd.h>
+
 #include "vfio_user_private.h"
 
 /*
@@ -19,6 +21,9 @@
  * longer than those wait.
  */
 int vfio_user_timeout_ms = 10000;
+
+/* Messages, of which the kernel keeps fewer for a socket. */
+#define MAX_UNREAD 4096
 
 int64_t
 vfio_user_now_ms(void)
@@ -103,11 +108,13 @@ conn_failed(struct vfio_user_conn *conn, int err)
 	return vfio_user_conn_break(conn, err, why);
 }
 
-void
+unsigned int
 vfio_user_drop_fds(struct vfio_user_conn *conn)
 {
-	while (conn->nr_fds > 0)
-		close(conn->fds[--conn->nr_fds]);
+	unsigned int later = vfio_fd_close(conn->fds, conn->nr_fds);
+
+	conn->nr_fds = 0;
+	return later;
 }
 
 /* Keep the fds that came with some bytes; those beyond what one message has are dropped. */
@@ -127,7 +134,7 @@ take_fds(struct vfio_user_conn *conn, struct msghdr *msg)
 			if (conn->nr_fds < VFIO_USER_MAX_FDS)
 				conn->fds[conn->nr_fds++] = fd;
 			else
-				close(fd);
+				vfio_fd_close(&fd, 1);
 		}
 	}
 }
@@ -152,6 +159,23 @@ recv_some(struct vfio_user_conn *conn, void *buf, size_t len)
 		return -errno;
 	take_fds(conn, &msg);
 	return (msg.msg_flags & MSG_CTRUNC) != 0 ? -EMFILE : n;
+}
+
+void
+vfio_user_conn_drain(struct vfio_user_conn *conn)
+{
+	char buf[4096];
+	unsigned int i;
+	ssize_t n;
+
+	/* from here on nothing is added */
+	shutdown(conn->sock, SHUT_RDWR);
+	for (i = 0; i < MAX_UNREAD; i++) {
+		n = recv_some(conn, buf, sizeof(buf));
+		vfio_user_drop_fds(conn);
+		if (n <= 0 && n != -EMFILE && n != -EINTR)
+			break;
+	}
 }
 
 int
@@ -384,7 +408,9 @@ recv_message(struct vfio_user_conn *conn, int64_t deadline)
 			break;
 		}
 	}
-	vfio_user_drop_fds(conn);
+	/* a server that goes on with those would have all that this process can open */
+	if (vfio_user_drop_fds(conn) > 0 && ret == 0)
+		ret = conn_nonsense(conn, &header, "file descriptors that nobody asked for");
 	return ret;
 }
 
@@ -440,8 +466,8 @@ vfio_user_request(struct vfio_user_conn *conn, struct vfio_user_request *req)
 	if (ret == 0)
 		return conn->req_result;
 	/* the reply came, and something behind it failed */
-	while (req->in_nr_fds > 0)
-		close(req->in_fds[--req->in_nr_fds]);
+	vfio_fd_close(req->in_fds, req->in_nr_fds);
+	req->in_nr_fds = 0;
 	return ret;
 }
 

@@ -127,8 +127,13 @@ int vfio_user_recv(struct vfio_user_conn *conn, void *buf, size_t len,
 int vfio_user_send(struct vfio_user_conn *conn, struct iovec *iov,
 		unsigned int nr_iov, const int *fds, unsigned int nr_fds,
 		int64_t deadline);
-/* Close the fds that came and that nobody took. */
-void vfio_user_drop_fds(struct vfio_user_conn *conn);
+/* Close the fds that came and that nobody took. How many could keep their closer waiting. */
+unsigned int vfio_user_drop_fds(struct vfio_user_conn *conn);
+/*
+ * Take what was not read yet off the socket, which is of no use then: to close it would close
+ * the fds among that, and wait for whoever is behind them.
+ */
+void vfio_user_conn_drain(struct vfio_user_conn *conn);
 
 /* Take a command of the server's whose header was received; its answer is pending then. */
 int vfio_user_serve(struct vfio_user_conn *conn,

@@ -148,6 +148,7 @@ void
 vfio_user_conn_close(struct vfio_user_conn *conn)
 {
 	close(conn->epoll);
+	vfio_user_conn_drain(conn);
 	close(conn->sock);
 	pthread_mutex_destroy(&conn->lock);
 }

@@ -4,10 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include <vfio_fd.h>
 
 #include "vfio_user_private.h"
 
@@ -20,18 +20,11 @@
  * flag of the file, see the limitations in the guide.)
  */
 static bool
-is_eventfd(int fd)
+is_doorbell(int fd)
 {
-	char link[64], target[64];
-	ssize_t len;
 	int flags;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, target, sizeof(target) - 1);
-	if (len < 0)
-		return false;
-	target[len] = '\0';
-	if (strcmp(target, "anon_inode:[eventfd]") != 0)
+	if (!vfio_fd_is_eventfd(fd))
 		return false;
 	flags = fcntl(fd, F_GETFL);
 	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
@@ -46,7 +39,7 @@ parse_entry(const struct vfio_user_region *region, const struct vfio_user_io_fd 
 		return 0;
 	if (entry->fd_index >= nr_fds || entry->offset > region->size ||
 			entry->size > region->size - entry->offset ||
-			!is_eventfd(fds[entry->fd_index]))
+			!is_doorbell(fds[entry->fd_index]))
 		return -EPROTO;
 	io->offset = entry->offset;
 	io->size = entry->size;
@@ -100,7 +93,7 @@ ask(struct vfio_user_dev *dev, uint32_t index, struct vfio_user_io_fds *answer,
 		.in = { { answer, argsz } },
 		.in_min = sizeof(*answer),
 		.in_fds = fds,
-		.in_max_fds = fds == NULL ? 0 : VFIO_USER_MAX_FDS,
+		.in_max_fds = VFIO_USER_MAX_FDS,
 	};
 	int ret;
 
@@ -114,8 +107,7 @@ ask(struct vfio_user_dev *dev, uint32_t index, struct vfio_user_io_fds *answer,
 static void
 drop(struct vfio_user_region *region, const int *fds, uint32_t nr_fds)
 {
-	while (nr_fds > 0)
-		close(fds[--nr_fds]);
+	vfio_fd_close(fds, nr_fds);
 	free(region->io);
 	region->io = NULL;
 	region->nr_io = 0;
@@ -156,12 +148,15 @@ static int
 io_fds_get(struct vfio_user_dev *dev, struct vfio_user_region *region)
 {
 	struct vfio_user_io_fds head;
+	int fds[VFIO_USER_MAX_FDS];
 	uint32_t nr_fds;
 	ssize_t ret;
 
-	ret = ask(dev, region->index, &head, sizeof(head), NULL, &nr_fds);
+	ret = ask(dev, region->index, &head, sizeof(head), fds, &nr_fds);
 	if (ret < 0)
 		return ret;
+	/* the entries that they are for come with the next answer */
+	vfio_fd_close(fds, nr_fds);
 	if (head.argsz <= sizeof(head))
 		return 0;
 	if (head.argsz > IO_FDS_MAX_SIZE)

@@ -3,10 +3,13 @@
 /* Regions: information, mapping, reads and writes. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include <vfio_fd.h>
 
 #include "vfio_user_private.h"
 
@@ -42,14 +45,11 @@ void
 vfio_user_regions_release(struct vfio_user_dev *dev)
 {
 	struct vfio_user_region *region;
-	uint32_t i;
 
 	while ((region = TAILQ_FIRST(&dev->regions)) != NULL) {
 		TAILQ_REMOVE(&dev->regions, region, next);
-		for (i = 0; i < region->nr_io_fds; i++)
-			close(region->io_fds[i]);
-		if (region->fd >= 0)
-			close(region->fd);
+		vfio_fd_close(region->io_fds, region->nr_io_fds);
+		vfio_fd_close(&region->fd, 1);
 		free(region->io_fds);
 		free(region->io);
 		free(region);
@@ -61,8 +61,7 @@ static void
 region_keep(struct vfio_user_region *region, struct vfio_region_info *info,
 		uint32_t room, int fd)
 {
-	if (region->fd >= 0)
-		close(region->fd);
+	vfio_fd_close(&region->fd, 1);
 	region->fd = fd;
 	region->size = info->size;
 	region->offset = info->offset;
@@ -169,13 +168,32 @@ vfio_user_region_write(struct vfio_transport_dev *tdev, uint32_t index,
 		(void *)(uintptr_t)buf, len);
 }
 
+/*
+ * A file's mode and size. Whoever serves a file of FUSE or NFS is not asked: they could keep
+ * us, with the lock of the connection.
+ */
+static int
+file_stat(int fd, mode_t *mode, uint64_t *size)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE,
+			&stx) < 0)
+		return -errno;
+	*mode = stx.stx_mode;
+	*size = stx.stx_size;
+	return 0;
+}
+
 /* Where a part of a region is in its file, which must have it: or access is SIGBUS. */
 static int
 region_place(struct vfio_user_dev *dev, uint32_t index, uint64_t offset, size_t len,
 		uint64_t *fd_offset)
 {
 	struct vfio_user_region *region = region_find(dev, index);
-	struct stat st;
+	uint64_t size;
+	mode_t mode;
+	int ret;
 
 	if (region == NULL || region->fd < 0)
 		return -ENODEV;
@@ -183,10 +201,10 @@ region_place(struct vfio_user_dev *dev, uint32_t index, uint64_t offset, size_t 
 			(uint64_t)sysconf(_SC_PAGESIZE)) - offset)
 		return -EINVAL;
 	*fd_offset = region->offset + offset;
-	if (fstat(region->fd, &st) < 0)
-		return -errno;
-	if (S_ISREG(st.st_mode) && ((uint64_t)st.st_size < *fd_offset ||
-			(uint64_t)st.st_size - *fd_offset < len))
+	ret = file_stat(region->fd, &mode, &size);
+	if (ret < 0)
+		return ret;
+	if (S_ISREG(mode) && (size < *fd_offset || size - *fd_offset < len))
 		return -EOVERFLOW;
 	return region->fd;
 }
