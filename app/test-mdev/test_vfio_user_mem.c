@@ -12,6 +12,7 @@
 
 #include <rte_eal_memconfig.h>
 #include <rte_lcore.h>
+#include <rte_malloc.h>
 
 #include <vfio_dma.h>
 #include <vfio_private.h>
@@ -500,6 +501,50 @@ test_regions(void)
 	return TEST_SUCCESS;
 }
 
+#define HEAP "test_vfio_user"
+#define HEAP_PAGES 512
+
+/* An external heap of small pages is one map: there when the device comes, or added later. */
+static int
+test_heap(void)
+{
+	int memfd = memfd_create("external", MFD_CLOEXEC);
+	const size_t len = HEAP_PAGES * PAGE;
+	const struct fake_user_map *map;
+	void *memory;
+
+	TEST_ASSERT_SUCCESS(external(memfd, len, &memory), "no memory");
+	TEST_ASSERT_SUCCESS(rte_malloc_heap_create(HEAP), "no heap");
+	TEST_ASSERT_SUCCESS(rte_malloc_heap_memory_add(HEAP, memory, len, NULL, HEAP_PAGES,
+		PAGE), "not added");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	map = server_has(memory);
+	TEST_ASSERT(map != NULL && map->size == len && map->offset == 0, "when opened");
+
+	/* it goes and comes */
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, memory, len, NULL);
+	TEST_ASSERT_NULL(server_has(memory), "not taken back");
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, memory, len, NULL);
+	map = server_has(memory);
+	TEST_ASSERT(map != NULL && map->size == len, "when added");
+
+	/* a server that cannot forget it, and can when it comes again */
+	fake_user.keep_maps = true;
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, memory, len, NULL);
+	TEST_ASSERT_NOT_NULL(server_has(memory), "taken back");
+	fake_user.keep_maps = false;
+	vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, memory, len, NULL);
+	map = server_has(memory);
+	TEST_ASSERT(map != NULL && map->size == len, "when added again");
+	TEST_ASSERT_SUCCESS(vfio_dev_reset(udev), "broken");
+	vfio_user_mem_event(RTE_MEM_EVENT_FREE, memory, len, NULL);
+	TEST_ASSERT_SUCCESS(rte_malloc_heap_memory_remove(HEAP, memory, len), "kept");
+	TEST_ASSERT_SUCCESS(rte_malloc_heap_destroy(HEAP), "kept");
+	munmap(memory, len);
+	close(memfd);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: memory",
 	.unit_test_cases = {
@@ -517,6 +562,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_event_slow),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_validate),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_regions),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_heap),
 		TEST_CASES_END()
 	}
 };

@@ -81,18 +81,23 @@ add_piece(struct builder *builder, const struct vfio_user_piece *piece)
 	return ret;
 }
 
-/* An external heap: its file is not EAL's. What cannot be given is not used by the port. */
+/*
+ * A part of an external heap: its file is not EAL's. What cannot be given is not used by
+ * the port. All of it at once: its segments may be pages of 4 KiB, and to look for the file
+ * behind one of them reads all of /proc/self/maps.
+ */
 static int
-add_external(struct builder *builder, const struct rte_memseg_list *msl,
-		const struct rte_memseg *ms)
+add_external(struct builder *builder, const struct rte_memseg_list *msl, uint64_t start,
+		uint64_t end)
 {
-	const uint64_t end = ms->addr_64 + ms->len;
 	struct vfio_user_piece piece;
 	uint64_t from;
 	int ret;
 
+	if (!msl->heap)
+		return 0;
 	ret = flush(builder);
-	for (from = ms->addr_64; from < end && ret == 0; from = piece.end) {
+	for (from = start; from < end && ret == 0; from = piece.end) {
 		ret = vfio_user_file_behind(from, end, &piece);
 		if (ret == -ENOTSUP) {
 			if (builder->refused != msl)
@@ -110,8 +115,7 @@ add_external(struct builder *builder, const struct rte_memseg_list *msl,
 }
 
 static int
-add_segment(struct builder *builder, const struct rte_memseg_list *msl,
-		const struct rte_memseg *ms)
+add_segment(struct builder *builder, const struct rte_memseg *ms)
 {
 	struct vfio_user_piece piece = {
 		.start = ms->addr_64,
@@ -119,8 +123,6 @@ add_segment(struct builder *builder, const struct rte_memseg_list *msl,
 	};
 	size_t offset;
 
-	if (msl->external)
-		return msl->heap ? add_external(builder, msl, ms) : 0;
 	piece.fd = rte_memseg_get_fd_thread_unsafe(ms);
 	if (piece.fd < 0 || rte_memseg_get_fd_offset_thread_unsafe(ms, &offset) < 0)
 		return -ENOTSUP;
@@ -151,8 +153,7 @@ is_of_map(const struct vfio_user_map *map, const struct rte_memseg *ms)
 
 /* Memory that a map still covers, see above. */
 static int
-add_or_revive(struct builder *builder, const struct rte_memseg_list *msl,
-		const struct rte_memseg *ms)
+add_or_revive(struct builder *builder, const struct rte_memseg *ms)
 {
 	const uint64_t start = ms->addr_64, end = start + ms->len;
 	struct vfio_user_dev *dev = builder->dev;
@@ -168,7 +169,7 @@ add_or_revive(struct builder *builder, const struct rte_memseg_list *msl,
 		if (ret < 0)
 			return ret;
 	}
-	return add_segment(builder, msl, ms);
+	return add_segment(builder, ms);
 }
 
 /*
@@ -187,19 +188,18 @@ walk_segments(const struct rte_memseg_list *msl, const struct rte_memseg *ms, si
 	size_t offset, last_offset;
 	int ret = 0;
 
-	if (!msl->external) {
-		piece.fd = rte_memseg_get_fd_thread_unsafe(ms);
-		if (piece.fd >= 0 && piece.fd == rte_memseg_get_fd_thread_unsafe(last) &&
-				rte_memseg_get_fd_offset_thread_unsafe(ms, &offset) == 0 &&
-				rte_memseg_get_fd_offset_thread_unsafe(last,
-					&last_offset) == 0 &&
-				last_offset - offset == last->addr_64 - ms->addr_64) {
-			piece.offset = offset;
-			return add_piece(arg, &piece);
-		}
+	if (msl->external)
+		return add_external(arg, msl, piece.start, piece.end);
+	piece.fd = rte_memseg_get_fd_thread_unsafe(ms);
+	if (piece.fd >= 0 && piece.fd == rte_memseg_get_fd_thread_unsafe(last) &&
+			rte_memseg_get_fd_offset_thread_unsafe(ms, &offset) == 0 &&
+			rte_memseg_get_fd_offset_thread_unsafe(last, &last_offset) == 0 &&
+			last_offset - offset == last->addr_64 - ms->addr_64) {
+		piece.offset = offset;
+		return add_piece(arg, &piece);
 	}
 	for (; ms <= last && ret == 0; ms++)
-		ret = add_segment(arg, msl, ms);
+		ret = add_segment(arg, ms);
 	return ret;
 }
 
@@ -237,26 +237,6 @@ give_all(struct vfio_user_dev *dev)
 	return ret;
 }
 
-static int
-give_more(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
-{
-	struct builder builder = { .dev = dev };
-	const struct rte_memseg_list *msl;
-	const struct rte_memseg *ms;
-	int ret = 0;
-
-	while (start < end && ret == 0) {
-		msl = rte_mem_virt2memseg_list((const void *)(uintptr_t)start);
-		ms = msl == NULL ? NULL :
-			rte_mem_virt2memseg((const void *)(uintptr_t)start, msl);
-		if (ms == NULL)
-			return -EFAULT;
-		ret = add_or_revive(&builder, msl, ms);
-		start = ms->addr_64 + ms->len;
-	}
-	return ret == 0 ? flush(&builder) : ret;
-}
-
 /* Take back what is not live of the maps of EAL's in a range. */
 static int
 unmap_dead(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
@@ -277,6 +257,36 @@ unmap_dead(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 		}
 	}
 	return ret;
+}
+
+static int
+give_more(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
+{
+	struct builder builder = { .dev = dev };
+	const struct rte_memseg_list *msl;
+	const struct rte_memseg *ms;
+	uint64_t next;
+	int ret = 0;
+
+	while (start < end && ret == 0) {
+		msl = rte_mem_virt2memseg_list((const void *)(uintptr_t)start);
+		ms = msl == NULL ? NULL :
+			rte_mem_virt2memseg((const void *)(uintptr_t)start, msl);
+		if (ms == NULL)
+			return -EFAULT;
+		if (msl->external) {
+			next = RTE_MIN(end, (uintptr_t)msl->base_va + msl->len);
+			/* a map of what was there before, see above */
+			ret = unmap_dead(dev, start, next);
+			if (ret == 0)
+				ret = add_external(&builder, msl, start, next);
+		} else {
+			next = ms->addr_64 + ms->len;
+			ret = add_or_revive(&builder, ms);
+		}
+		start = next;
+	}
+	return ret == 0 ? flush(&builder) : ret;
 }
 
 static int
