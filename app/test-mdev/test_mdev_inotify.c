@@ -238,6 +238,31 @@ test_replaced(void)
 	return TEST_SUCCESS;
 }
 
+/* So it is when it takes the place of the first by rename(2), as "ln -sfn" does it. */
+static int
+test_renamed_over(void)
+{
+	const char *uuid = made_up_uuid(1);
+	char link[64];
+
+	TEST_ASSERT_SUCCESS(make(1), "not made");
+	TEST_ASSERT_SUCCESS(mdev_inotify_start(), "not started");
+	snprintf(link, sizeof(link), "devices/%s", uuid);
+	TEST_ASSERT_SUCCESS(rename(made_up_user_path(0, link),
+		made_up_user_path(0, "devices/old")), "not moved");
+	TEST_ASSERT(hears("-1"), "wrong");
+	TEST_ASSERT_SUCCESS(made_up_user_link(0, uuid), "not made");
+	TEST_ASSERT(hears("-1+1"), "wrong");
+	TEST_ASSERT_SUCCESS(rename(made_up_user_path(0, "devices/old"),
+		made_up_user_path(0, link)), "not moved");
+	TEST_ASSERT(hears("-1+1-1+1"), "not noticed");
+	/* the same one again is no news */
+	TEST_ASSERT_SUCCESS(chmod(made_up_user_root(0), 0711), "not changed");
+	TEST_ASSERT_SUCCESS(make(2), "not made");
+	TEST_ASSERT(hears("-1+1-1+1+2"), "wrong");
+	return TEST_SUCCESS;
+}
+
 /* Two roots, of which one is an ancestor's neighbour of the other. */
 static int
 test_two_roots(void)
@@ -317,6 +342,7 @@ static struct unit_test_suite suite = {
 		CASE(test_root_moves),
 		CASE(test_socket_late),
 		CASE(test_replaced),
+		CASE(test_renamed_over),
 		CASE(test_two_roots),
 		CASE(test_trust),
 		CASE(test_hundreds),

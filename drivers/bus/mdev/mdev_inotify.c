@@ -36,6 +36,8 @@
 struct listed {
 	rte_uuid_t uuid;
 	char name[RTE_UUID_STRLEN]; /* as spelt there */
+	dev_t dev;
+	ino_t ino;     /* of its link or folder: another one is another device */
 	int wd;        /* of its folder while it has no socket, else -1 */
 	bool told;     /* it can be attached, as was told */
 	bool seen;     /* for relist() */
@@ -127,7 +129,8 @@ make_room(struct user_root *root)
 }
 
 static int
-insert(struct user_root *root, size_t at, const rte_uuid_t uuid, const char *name)
+insert(struct user_root *root, size_t at, const rte_uuid_t uuid, const char *name,
+		const struct stat *st)
 {
 	struct listed *new;
 
@@ -138,6 +141,8 @@ insert(struct user_root *root, size_t at, const rte_uuid_t uuid, const char *nam
 	memset(new, 0, sizeof(*new));
 	rte_uuid_copy(new->uuid, uuid);
 	rte_strscpy(new->name, name, sizeof(new->name));
+	new->dev = st->st_dev;
+	new->ino = st->st_ino;
 	new->wd = -1;
 	new->seen = true;
 	return 0;
@@ -195,10 +200,22 @@ look_for_socket(struct user_root *root, struct listed *listed, bool quiet)
 		tell(listed, RTE_DEV_EVENT_ADD);
 }
 
-/* A name that is there. One that is known already is no news. */
+/* By another spelling it is the same UUID a second time. */
+static bool
+is_replaced(const struct listed *listed, const char *name, const struct stat *st)
+{
+	return strcmp(listed->name, name) == 0 &&
+		(listed->ino != st->st_ino || listed->dev != st->st_dev);
+}
+
+/*
+ * A name that is there. One that is known already is no news, unless something else was
+ * put into its place (rename(2)), which nothing but this tells.
+ */
 static int
 appeared(struct user_root *root, int root_fd, const char *name, bool quiet)
 {
+	struct stat st;
 	rte_uuid_t uuid;
 	bool found;
 	size_t at;
@@ -206,15 +223,19 @@ appeared(struct user_root *root, int root_fd, const char *name, bool quiet)
 
 	if (strlen(name) != RTE_UUID_STRLEN - 1 || rte_uuid_parse(name, uuid) != 0)
 		return 0;
+	if (fstatat(root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return mdev_user_is_absent(-errno) ? 0 : -errno;
 	at = find(root, uuid, &found);
-	if (found) {
+	if (found && !is_replaced(&root->listed[at], name, &st)) {
 		root->listed[at].seen = true;
 		return 0;
 	}
+	if (found)
+		drop(root, at);
 	ret = mdev_user_check_device(root_fd, name);
 	if (ret < 0)
 		return mdev_user_is_absent(ret) ? 0 : ret;
-	ret = insert(root, at, uuid, name);
+	ret = insert(root, at, uuid, name, &st);
 	if (ret == 0)
 		look_for_socket(root, &root->listed[at], quiet);
 	return ret;
