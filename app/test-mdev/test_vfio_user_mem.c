@@ -521,6 +521,12 @@ test_heap(void)
 	map = server_has(memory);
 	TEST_ASSERT(map != NULL && map->size == len && map->offset == 0, "when opened");
 
+	/* an application that maps it, too: as with PCI devices that is well, and nothing */
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, memory, 0, len), "not mapped");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, RTE_PTR_ADD(memory, PAGE), 0, PAGE), "a part");
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(udev, RTE_PTR_ADD(memory, PAGE), 0, PAGE), "a part");
+	TEST_ASSERT_EQUAL(fake_user.commands[VFIO_USER_DMA_UNMAP], 0, "taken from EAL");
+
 	/* it goes and comes */
 	vfio_user_mem_event(RTE_MEM_EVENT_FREE, memory, len, NULL);
 	TEST_ASSERT_NULL(server_has(memory), "not taken back");
@@ -538,6 +544,7 @@ test_heap(void)
 	TEST_ASSERT(map != NULL && map->size == len, "when added again");
 	TEST_ASSERT_SUCCESS(vfio_dev_reset(udev), "broken");
 	vfio_user_mem_event(RTE_MEM_EVENT_FREE, memory, len, NULL);
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(udev, memory, 0, len), "EAL was faster");
 	TEST_ASSERT_SUCCESS(rte_malloc_heap_memory_remove(HEAP, memory, len), "kept");
 	TEST_ASSERT_SUCCESS(rte_malloc_heap_destroy(HEAP), "kept");
 	munmap(memory, len);

@@ -253,16 +253,37 @@ say_why(const struct vfio_user_dev *dev, const void *addr, size_t len, int err)
 			dev->conn.name, addr, len, strerror(-err));
 }
 
-/* Ranges are counted: only the first dma_map of one and its last dma_unmap are sent. */
+/* Has the server got all of it because it is EAL's (an external heap)? */
+static bool
+is_eals(const struct vfio_user_dev *dev, uint64_t start, uint64_t end)
+{
+	uint32_t at = vfio_user_map_find(dev, start);
+
+	if (!vfio_user_ranges_contain(&dev->live, start, end))
+		return false;
+	for (; at < dev->nr_maps && dev->maps[at].start < end; at++) {
+		if (dev->maps[at].op_end != 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Ranges are counted: only the first dma_map of one and its last dma_unmap are sent. What is
+ * EAL's comes and goes with EAL: as EAL's own container has it, to map it again is no error.
+ */
 static int
 op_use(struct vfio_user_dev *dev, uint64_t start, uint64_t end, bool map)
 {
 	uint32_t at, count = op_find(dev, start, end, &at);
 
+	/* common/vfio unmaps only what it has mapped */
 	if (count == 0 && !map)
-		return -ENOENT;
+		return 0;
+	if (count == 0 && end < start)
+		return -EINVAL;
 	if (count == 0)
-		return end < start ? -EINVAL : op_map(dev, start, end);
+		return is_eals(dev, start, end) ? 0 : op_map(dev, start, end);
 	if (!map && dev->maps[at].users == 1)
 		return op_unmap(dev, start, end);
 	for (; count > 0; at++, count--)
