@@ -148,20 +148,20 @@ vu_conn_ready(struct vhost_user *vu)
 	loop_timer_set(&vu->settle, vu->times.settle);
 }
 
-void
-vu_conn_good(struct vhost_user *vu)
+/*
+ * It has lasted, so what fails from now on is said again. To have been started says nothing:
+ * one that dies of its first packet would be started, lost and connected to all the time.
+ */
+static void
+settle_fire(void *arg)
 {
+	struct vhost_user *vu = arg;
+
 	vu->good = true;
 	vu->flapping = false;
 	vu->said = 0;
 	vu->delay = vu->times.retry_min;
 	announce(vu);
-}
-
-static void
-settle_fire(void *arg)
-{
-	vu_conn_good(arg);
 }
 
 static void

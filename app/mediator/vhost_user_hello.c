@@ -97,11 +97,7 @@ heard_base(struct vhost_user *vu, uint32_t index, const struct vhost_vring_state
 static void
 operation_done(struct vhost_user *vu)
 {
-	const enum vu_op op = vu->op;
-
 	vu->op = VU_OP_NONE;
-	if (op == VU_OP_START)
-		vu_conn_good(vu);
 	vu->ops->done(vu->arg, 0);
 }
 

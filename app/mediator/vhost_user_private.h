@@ -243,8 +243,6 @@ void vu_leave(struct vhost_user *vu);
 void vu_fault(struct vhost_user *vu, int err);
 /* The backend is connected, and what it can do is known. */
 void vu_conn_ready(struct vhost_user *vu);
-/* It works, so what fails from now on is said again. */
-void vu_conn_good(struct vhost_user *vu);
 /* Print why an operation cannot be; once until the connection is good or time passes. */
 void vu_complain(struct vhost_user *vu, enum vu_failure what, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

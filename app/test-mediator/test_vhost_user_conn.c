@@ -299,10 +299,49 @@ test_destroy_anywhere(void)
 	return TEST_SUCCESS;
 }
 
+/* One that is started each time and then dies is not connected to ever so often. */
+static int
+test_dies_when_started(void)
+{
+	struct vu_times times = stage_times;
+	unsigned int i, lines;
+
+	times.retry_min = 1;
+	times.retry_max = 64;
+	times.settle = 1000000;
+	vhost_user_set_times(world.vu, &times);
+	world_capture();
+	for (i = 1; i <= 10; i++) {
+		while (world.count[WORLD_UP] < i)
+			world_round();
+		world_start(2);
+		while (world.count[WORLD_DONE] < i)
+			world_round();
+		backend_hang_up(&world.backend);
+		while (vhost_user_is_up(world.vu))
+			world_round();
+	}
+	lines = 10 * world_captured("connected to backend") +
+		world_captured("mdev:test: lost backend");
+	world_release();
+	TEST_ASSERT_EQUAL(world.vu->delay, 64u, "tried again after %u ms",
+		world.vu->delay);
+	TEST_ASSERT_EQUAL(lines, 11u, "not one line each: %u", lines);
+	/* one that stays is well again */
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	times.settle = 1;
+	vhost_user_set_times(world.vu, &times);
+	world.vu->delay = 64;
+	WORLD_UNTIL(world.vu->good);
+	TEST_ASSERT_EQUAL(world.vu->delay, 1u, "after %u ms", world.vu->delay);
+	return TEST_SUCCESS;
+}
+
 /* What a backend that is refused again and again is worth: one line. */
 static int
 test_lines(void)
 {
+	struct vu_times hurried = stage_times;
 	unsigned int i, counts[4];
 
 	world_capture();
@@ -322,6 +361,10 @@ test_lines(void)
 		world_round();
 	world_start(2);
 	while (world.count[WORLD_DONE] == 0)
+		world_round();
+	hurried.settle = 1;
+	vhost_user_set_times(world.vu, &hurried);
+	while (!world.vu->good)
 		world_round();
 	backend_hang_up(&world.backend);
 	while (vhost_user_is_up(world.vu))
@@ -351,6 +394,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_within_timers),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_after_fault),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_anywhere),
+		TEST_CASE_ST(world_connects, world_stop, test_dies_when_started),
 		TEST_CASE_ST(world_connects, world_stop, test_lines),
 		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
