@@ -119,6 +119,7 @@ device_create(struct loop *loop, const struct device_conf *conf, const char *pat
 		net_dev_make_mac(conf->uuid, dev->conf.mac);
 	dma_table_init(&dev->memory);
 	loop_timer_init(&dev->retry, loop, device_backend_retry, dev);
+	loop_timer_init(&dev->patience, loop, device_backend_too_slow, dev);
 	ret = alloc_fds(dev);
 	if (ret == 0)
 		ret = device_model_init(dev);
@@ -143,6 +144,7 @@ device_destroy(struct device *dev)
 	vhost_user_destroy(dev->vu);
 	vfu_server_destroy(dev->server);
 	loop_timer_cancel(&dev->retry);
+	loop_timer_cancel(&dev->patience);
 	if (dev->irq_fds != NULL)
 		device_irq_clear(dev);
 	if (dev->kick_fds != NULL)

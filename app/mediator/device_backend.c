@@ -24,6 +24,13 @@
 /* What there is no memory or no fd for is tried again. */
 #define RETRY_MS 100
 
+/*
+ * A client is answered in this time, however many things the backend has to do first and
+ * however long it may take for each (struct vu_times): our own client waits 10 s for a
+ * reply (drivers/common/vfio_user), and gives the device up then.
+ */
+#define PATIENCE_MS 8000
+
 /* Receive queues have even numbers, transmit queues odd ones (s. 5.1.2). */
 #define FIRST_TX 1
 
@@ -172,7 +179,6 @@ start(struct device *dev)
 		return;
 	}
 	dev->resumed = !dev->fresh;
-	dev->fresh = false;
 	dev->recall = false;
 	dev->told_pairs = dev->ctrl.pairs;
 	dev->run = DEVICE_STARTING;
@@ -198,6 +204,28 @@ prepare(struct device *dev)
 	if (nr_ranges <= VHOST_USER_MAX_REGIONS &&
 			vhost_user_prepare(dev->vu, ranges, nr_ranges) == 0)
 		dev->run = DEVICE_PREPARING;
+}
+
+/*
+ * The stopped backend uses no memory, but maps what it was told of, and the client is
+ * only answered once nothing refers to what it takes away (vfio-user, DMA_UNMAP). Returns
+ * whether that is over.
+ */
+static bool
+release(struct device *dev)
+{
+	struct dma_range ranges[VHOST_USER_MAX_REGIONS];
+	unsigned int nr_ranges;
+	int ret;
+
+	nr_ranges = dma_table_merge(&dev->memory, ranges, VHOST_USER_MAX_REGIONS);
+	ret = vhost_user_release(dev->vu, ranges, nr_ranges);
+	if (ret < 0 && will_pass(dev, ret))
+		return false;
+	dev->release = false;
+	if (ret == 0)
+		dev->run = DEVICE_RELEASING;
+	return ret != 0;
 }
 
 static void
@@ -251,10 +279,16 @@ stop(struct device *dev)
 static void
 settle_stopped(struct device *dev)
 {
+	/* it was stopped instead of being told */
+	dev->release |= dev->remap;
 	dev->remap = false;
 	if (dev->regs.resetting)
 		device_model_reset(dev);
-	if (dev->run == DEVICE_PREPARING || !vhost_user_is_up(dev->vu))
+	if (!vhost_user_is_up(dev->vu))
+		dev->release = false; /* it has nothing any more */
+	if (dev->run != DEVICE_STOPPED || !vhost_user_is_up(dev->vu))
+		return;
+	if (dev->release && !release(dev))
 		return;
 	if (virtio_regs_live(&dev->regs))
 		start(dev);
@@ -265,7 +299,8 @@ settle_stopped(struct device *dev)
 static bool
 client_must_wait(const struct device *dev)
 {
-	return dev->regs.resetting || dev->remap || dev->run == DEVICE_REMAPPING ||
+	return dev->regs.resetting || dev->remap || dev->release ||
+		dev->run == DEVICE_REMAPPING || dev->run == DEVICE_RELEASING ||
 		dev->run == DEVICE_STOPPING;
 }
 
@@ -288,7 +323,7 @@ advance(struct device *dev)
 		else if (dev->told_pairs != dev->ctrl.pairs)
 			tell_pairs(dev);
 	}
-	if (dev->run == DEVICE_STOPPED || dev->run == DEVICE_PREPARING)
+	if (dev->run <= DEVICE_RELEASING)
 		settle_stopped(dev);
 }
 
@@ -303,6 +338,7 @@ device_settle(struct device *dev)
 	/* last, as the client's next messages may be served in it */
 	if (dev->later && !client_must_wait(dev)) {
 		dev->later = false;
+		loop_timer_cancel(&dev->patience);
 		vfu_server_done(dev->server, 0);
 	}
 }
@@ -314,7 +350,17 @@ device_settle_for_client(struct device *dev)
 	if (!client_must_wait(dev))
 		return 0;
 	dev->later = true;
+	loop_timer_set(&dev->patience, PATIENCE_MS);
 	return VFU_LATER;
+}
+
+/* Without the backend nothing is left to be waited for. */
+void
+device_backend_too_slow(void *arg)
+{
+	struct device *dev = arg;
+
+	vhost_user_give_up(dev->vu);
 }
 
 static void
@@ -358,6 +404,9 @@ down(void *arg)
 		dev->losses++;
 		dev->lost_frames += count_lost(dev);
 	}
+	/* one that ends over the memory, say, leaves the rings as they were */
+	if (dev->run == DEVICE_STARTING && vhost_user_saw_rings(dev->vu))
+		dev->fresh = false;
 	dev->run = DEVICE_STOPPED;
 	set_link(dev, false);
 	device_settle(dev);
@@ -402,7 +451,9 @@ done(void *arg, int ret)
 	struct device *dev = arg;
 	enum device_run was = dev->run;
 
-	if (was == DEVICE_STOPPING || was == DEVICE_PREPARING) {
+	if (was == DEVICE_STARTING)
+		dev->fresh = false;
+	if (was == DEVICE_STOPPING || was == DEVICE_PREPARING || was == DEVICE_RELEASING) {
 		dev->run = DEVICE_STOPPED;
 	} else if (ret == 0 && was == DEVICE_STARTING) {
 		started(dev);

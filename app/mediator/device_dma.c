@@ -139,7 +139,9 @@ device_dma_unmap(void *arg, uint64_t iova, uint64_t size)
 	ret = dma_table_remove(&dev->memory, iova, size);
 	if (ret < 0)
 		return ret;
-	if (device_backend_active(dev)) {
+	if (!device_backend_active(dev)) {
+		dev->release = vhost_user_has_memory(dev->vu);
+	} else {
 		dev->remap = true;
 		stray = device_dma_stray_queue(dev);
 		if (stray >= 0 && virtio_regs_live(&dev->regs))
@@ -155,7 +157,9 @@ device_dma_unmap_all(void *arg)
 	struct device *dev = arg;
 
 	dma_table_clear(&dev->memory);
-	if (device_backend_active(dev)) {
+	if (!device_backend_active(dev)) {
+		dev->release = vhost_user_has_memory(dev->vu);
+	} else {
 		dev->remap = true;
 		if (virtio_regs_live(&dev->regs))
 			device_needs_reset(dev, "the application has unmapped all memory of a device in use: it is to stop the port first");

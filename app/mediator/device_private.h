@@ -20,10 +20,11 @@
 #include "virtio_pci.h"
 #include "virtio_regs.h"
 
-/* What the backend is doing. It uses the client's memory in all but the first two. */
+/* What the backend is doing. It uses the client's memory in all but the first three. */
 enum device_run {
 	DEVICE_STOPPED,
 	DEVICE_PREPARING,        /* is being told of memory that it does not use yet */
+	DEVICE_RELEASING,        /* is giving memory back that it does not use */
 	DEVICE_STARTING,
 	DEVICE_STARTED,
 	DEVICE_REMAPPING,        /* is being given other memory */
@@ -65,6 +66,7 @@ struct device {
 	bool prepare;            /* it can be told of the memory before the start */
 	bool other_memory;       /* since that was done last */
 	bool remap;              /* it does not know the memory of now */
+	bool release;            /* stopped, it may map memory that was taken away */
 	bool later;              /* the client waits for vfu_server_done() */
 	bool fresh;              /* no backend has seen the rings */
 	bool resumed;            /* another one has, before the one of now */
@@ -72,6 +74,7 @@ struct device {
 	uint16_t told_pairs;     /* that are enabled at the backend */
 	bool recall;             /* it does not know all interrupts of now */
 	struct loop_timer retry;
+	struct loop_timer patience; /* of the client that waits */
 	uint64_t losses, lost_frames;
 };
 
@@ -149,6 +152,7 @@ void device_settle(struct device *dev);
 /* And say what the client is answered with: 0, or VFU_LATER until it is there. */
 int device_settle_for_client(struct device *dev);
 void device_backend_retry(void *arg);
+void device_backend_too_slow(void *arg);
 /* The backend is still to learn of the queue pairs in use: device_ctrl_done() follows. */
 bool device_backend_pairs_wait(const struct device *dev);
 /* The eventfd of a queue's interrupts has changed: one that was missed is raised. */

@@ -22,6 +22,7 @@ detached(void *arg)
 	struct device *dev = arg;
 
 	dev->later = false;
+	loop_timer_cancel(&dev->patience);
 	device_irq_clear(dev);
 	dma_table_clear(&dev->memory);
 	device_doorbell_close(dev);

@@ -205,9 +205,18 @@ vhost_user_start(struct vhost_user *vu, uint64_t features,
 			VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
 			VIRTIO_CONFIG_S_DRIVER_OK);
 	ret = vu_batch_operation(&batch, VU_OP_START);
-	if (ret == 0)
+	if (ret == 0) {
 		vu->started = true;
+		/* who does not say how far it is may be anywhere */
+		vu->saw_rings = !vu_agreed(vu, VU_PROTOCOL_F_REPLY_ACK);
+	}
 	return ret;
+}
+
+bool
+vhost_user_saw_rings(const struct vhost_user *vu)
+{
+	return vu->saw_rings;
 }
 
 int
@@ -234,6 +243,32 @@ vhost_user_prepare(struct vhost_user *vu, const struct dma_range *ranges,
 	vu_batch_init(&batch, vu);
 	vu_add_memory(&batch, ranges, nr_ranges);
 	return vu_batch_operation(&batch, VU_OP_PREPARE);
+}
+
+bool
+vhost_user_has_memory(const struct vhost_user *vu)
+{
+	return vu->up && vu->asked.count > 0;
+}
+
+int
+vhost_user_release(struct vhost_user *vu, const struct dma_range *ranges,
+		unsigned int nr_ranges)
+{
+	if (nr_ranges <= VHOST_USER_MAX_REGIONS && vu_knows_memory(vu, ranges, nr_ranges))
+		return 1;
+	/* once, and not again for each piece that is taken away */
+	if (vu_agreed(vu, VU_PROTOCOL_F_STATUS))
+		return vhost_user_prepare(vu, NULL, 0);
+	return nr_ranges > VHOST_USER_MAX_REGIONS ? 1 :
+		vhost_user_prepare(vu, ranges, nr_ranges);
+}
+
+void
+vhost_user_give_up(struct vhost_user *vu)
+{
+	if (vu->sock >= 0)
+		vu_fault(vu, -ETIMEDOUT);
 }
 
 int

@@ -127,6 +127,8 @@ fault_fire(void *arg)
 	vu->serving = true;
 	if (vu->fault == -EPIPE || vu->fault == -ECONNRESET)
 		vu_drop(vu, VU_CLOSED, "it closed the connection");
+	else if (vu->fault == -ETIMEDOUT)
+		vu_drop(vu, VU_LATE, "it keeps the application waiting");
 	else
 		vu_drop(vu, VU_BROKEN, "cannot send: %s", strerror(-vu->fault));
 	vu_leave(vu);

@@ -249,7 +249,7 @@ test_stray_rings(void)
 
 /*
  * The backend hears of the memory when the client turns to the registers and when the
- * features are agreed on, and nobody waits for it: neither a reset, nor an unmap, nor the
+ * features are agreed on, and nobody waits for it: neither a reset, nor a map, nor the
  * start.
  */
 static int
@@ -271,22 +271,21 @@ test_prepare(void)
 	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
 	TEST_ASSERT_EQUAL(nr_regions(), 2u, "%u regions", nr_regions());
 	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_FEATURES), 0u, "started");
-	dw.backend.deaf = true;
 	TEST_ASSERT_SUCCESS(dw_unmap(0x200000000, 0x1000), "unmap");
+	dw.backend.deaf = true;
 	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "reset");
 	TEST_ASSERT_EQUAL(dw.dev->run, DEVICE_PREPARING, "run %u", dw.dev->run);
 	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "a reset waits");
 	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "a map waits");
-	TEST_ASSERT_SUCCESS(dw_unmap(0x200000000, 0x1000), "an unmap waits");
 	TEST_ASSERT_SUCCESS(dw_set_status(15), "DRIVER_OK waits");
 	dw.backend.deaf = false;
 	DW_UNTIL(dw.dev->run == DEVICE_STARTED);
-	TEST_ASSERT_EQUAL(nr_regions(), 1u, "%u regions", nr_regions());
+	TEST_ASSERT_EQUAL(nr_regions(), 2u, "%u regions", nr_regions());
 	TEST_ASSERT(dw_status() == 15 && !dw.backend.mistaken, "status");
 	TEST_ASSERT_EQUAL(dw_backend_saw(VU_SET_FEATURES), 1u, "starts");
 	/* at first, and once more for all that came while it was told */
 	TEST_ASSERT_SUCCESS(dw_set_status(0), "reset");
-	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
+	TEST_ASSERT_SUCCESS(dw_map(0x500000000, 0x1000, 0, dw.memory), "map");
 	dw_backend_forget();
 	dw.backend.deaf = true;
 	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
@@ -334,6 +333,78 @@ test_prepare_lost(void)
 	return TEST_SUCCESS;
 }
 
+/* Whether an unmap is answered only when the backend hears of it. */
+static int
+unmap_waits(uint64_t iova, uint64_t size)
+{
+	dw.backend.deaf = true;
+	dw_unmap_send(iova, size);
+	dw_settle();
+	TEST_ASSERT_EQUAL(dw_recv(), 0, "unmapped, and the backend does not know");
+	dw.backend.deaf = false;
+	DW_UNTIL(dw_recv() == 1);
+	TEST_ASSERT_EQUAL(dw.reply_error, 0u, "error %u", dw.reply_error);
+	return TEST_SUCCESS;
+}
+
+/* A backend that is stopped maps memory all the same: it gives it back first, and once. */
+static int
+test_unmap_stopped(void)
+{
+	const uint64_t other = 0x200000000;
+	unsigned int i;
+
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
+	for (i = 0; i < 3; i++)
+		TEST_ASSERT_SUCCESS(dw_map(other + 0x2000 * i, 0x1000, 0x2000 * i,
+			dw.memory), "map");
+	TEST_ASSERT_SUCCESS(dw_run(V1, 2), "not started");
+	TEST_ASSERT_SUCCESS(dw_set_status(0), "reset");
+	TEST_ASSERT_EQUAL(dw.dev->run, DEVICE_STOPPED, "not stopped");
+	if (unmap_waits(other, 0x1000) < 0)
+		return TEST_FAILED;
+	TEST_ASSERT_EQUAL(nr_regions(), 0u, "it still has %u regions", nr_regions());
+	dw.backend.deaf = true;
+	TEST_ASSERT_SUCCESS(dw_unmap(other + 0x2000, 0x1000), "it has nothing any more");
+	/* while it is being told of it */
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
+	TEST_ASSERT_EQUAL(dw.dev->run, DEVICE_PREPARING, "run %u", dw.dev->run);
+	if (unmap_waits(other + 0x4000, 0x1000) < 0)
+		return TEST_FAILED;
+	TEST_ASSERT_EQUAL(nr_regions(), 0u, "it still has %u regions", nr_regions());
+	TEST_ASSERT_SUCCESS(dw_run(V1, 2), "not started");
+	/* one that stops because of the unmap itself */
+	if (unmap_waits(DW_IOVA, DW_SIZE) < 0)
+		return TEST_FAILED;
+	TEST_ASSERT(dw.dev->run == DEVICE_STOPPED && nr_regions() == 0,
+		"it still has %u regions", nr_regions());
+	return TEST_SUCCESS;
+}
+
+/* A backend that has not answered when the client may wait no longer is given up. */
+static int
+test_patience(void)
+{
+	if (dw_run(V1, 2) < 0)
+		return TEST_FAILED;
+	TEST_ASSERT(!loop_timer_runs(&dw.dev->patience), "nobody waits");
+	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
+	dw.backend.deaf = true;
+	dw_unmap_send(0x200000000, 0x1000);
+	dw_settle();
+	TEST_ASSERT_EQUAL(dw_recv(), 0, "it does not wait");
+	TEST_ASSERT(loop_timer_runs(&dw.dev->patience), "it may wait for ever");
+	loop_timer_set(&dw.dev->patience, 1);
+	DW_UNTIL(dw_recv() == 1);
+	TEST_ASSERT(dw.reply_error == 0 && !vhost_user_is_up(dw.dev->vu),
+		"the backend still has it");
+	TEST_ASSERT(!loop_timer_runs(&dw.dev->patience), "nobody waits");
+	dw.backend.deaf = false;
+	DW_UNTIL(dw.dev->run == DEVICE_STARTED);
+	TEST_ASSERT_EQUAL(dw_status(), 15, "status");
+	return TEST_SUCCESS;
+}
+
 /* Others than DPDK's may not take an empty table, and close the connection for it. */
 static int
 test_no_empty_table(void)
@@ -343,6 +414,12 @@ test_no_empty_table(void)
 	TEST_ASSERT_SUCCESS(dw_run(V1, 2), "not started");
 	TEST_ASSERT(nr_regions() > 0 && !vu_agreed(dw.dev->vu, VU_PROTOCOL_F_STATUS),
 		"not another backend");
+	/* one with less in it is an ordinary one */
+	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
+	TEST_ASSERT_SUCCESS(dw_set_status(0), "reset");
+	if (unmap_waits(0x200000000, 0x1000) < 0)
+		return TEST_FAILED;
+	TEST_ASSERT_EQUAL(nr_regions(), 1u, "regions");
 	dw_disconnect();
 	dw_settle();
 	TEST_ASSERT(nr_regions() > 0, "an empty table");
@@ -386,6 +463,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_stray_rings),
 		TEST_CASE_ST(dw_start, dw_stop, test_prepare),
 		TEST_CASE_ST(dw_start, dw_stop, test_prepare_lost),
+		TEST_CASE_ST(dw_start, dw_stop, test_unmap_stopped),
+		TEST_CASE_ST(dw_start, dw_stop, test_patience),
 		TEST_CASE_ST(dw_start, dw_stop, test_no_empty_table),
 		TEST_CASE_ST(dw_start, dw_stop, test_share_of_files),
 		TEST_CASE(stage_no_leaks),
