@@ -84,12 +84,12 @@ device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_
 	int ret;
 
 	if (fd >= 0 && dev->memory.count >= device_dma_max_maps(dev)) {
-		foreign_fd_close(&fd, 1);
+		foreign_fd_close(vfu_server_peer(dev->server), &fd, 1);
 		return too_many(dev, dev->memory.count + 1);
 	}
 	ret = dma_table_add(&dev->memory, iova, size, offset, prot, fd);
 	if (ret < 0) {
-		foreign_fd_close(&fd, 1);
+		foreign_fd_close(vfu_server_peer(dev->server), &fd, 1);
 		if (ret == -ENOTSUP)
 			no_memory(dev, iova);
 		return ret;

@@ -53,13 +53,13 @@ device_irq_raise(struct device *dev, uint16_t vector)
 }
 
 static int
-check_fds(uint32_t count, const int *fds)
+check_fds(struct device *dev, uint32_t count, const int *fds)
 {
 	uint32_t i;
 
 	for (i = 0; i < count; i++) {
 		if (fds[i] >= 0 && !eventfd_check(fds[i])) {
-			foreign_fd_close(fds, count);
+			foreign_fd_close(vfu_server_peer(dev->server), fds, count);
 			return -EINVAL;
 		}
 	}
@@ -107,7 +107,7 @@ device_irq_set(void *arg, uint32_t index, uint32_t start, uint32_t count, const 
 	struct device *dev = arg;
 	int ret;
 
-	ret = check_fds(count, fds);
+	ret = check_fds(dev, count, fds);
 	if (ret < 0)
 		return ret;
 	if (index == VFIO_PCI_MSIX_IRQ_INDEX)

@@ -44,18 +44,19 @@ window_close(struct dma_window *window)
 	window->region = NULL;
 }
 
-static void
+/* Its file, if it has one, is the caller's then; -1: it has none. */
+static int
 region_free(struct dma_table *table, struct dma_region *region)
 {
+	int fd = region->fd;
 	unsigned int i;
 
 	for (i = 0; i < DMA_TABLE_WINDOWS; i++) {
 		if (table->windows[i].region == region)
 			window_close(&table->windows[i]);
 	}
-	if (region->fd >= 0)
-		close(region->fd);
 	free(region);
+	return fd;
 }
 
 static void
@@ -66,14 +67,23 @@ keep_region(void *region __attribute__((unused)))
 void
 dma_table_clear(struct dma_table *table)
 {
+	/* all of them at once: most likely nobody else has this memory any more */
+	int *fds = malloc(table->count * sizeof(*fds)), fd;
 	struct dma_region *region;
+	unsigned int count = 0;
 
 	tdestroy(table->root, keep_region);
 	table->root = NULL;
 	while ((region = TAILQ_FIRST(&table->regions)) != NULL) {
 		TAILQ_REMOVE(&table->regions, region, next);
-		region_free(table, region);
+		fd = region_free(table, region);
+		if (fd >= 0 && fds != NULL)
+			fds[count++] = fd;
+		else if (fd >= 0)
+			foreign_fd_close_memory(&fd, 1);
 	}
+	foreign_fd_close_memory(fds, count);
+	free(fds);
 	table->count = 0;
 }
 
@@ -205,12 +215,15 @@ dma_table_remove(struct dma_table *table, uint64_t iova, uint64_t size)
 {
 	struct probe probe = { .first = iova, .last = iova };
 	struct dma_region *region = find(table, &probe);
+	int fd;
 
 	if (region == NULL || region->iova != iova || region->size != size)
 		return -ENOENT;
 	tdelete(region, &table->root, compare);
 	TAILQ_REMOVE(&table->regions, region, next);
-	region_free(table, region);
+	fd = region_free(table, region);
+	if (fd >= 0)
+		foreign_fd_close_memory(&fd, 1);
 	table->count--;
 	return 0;
 }

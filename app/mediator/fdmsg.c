@@ -10,7 +10,6 @@
 #include <sys/un.h>
 
 #include "fdmsg.h"
-#include "foreign_fd.h"
 
 #define LISTEN_BACKLOG 8
 
@@ -59,12 +58,7 @@ fdmsg_recv(int sock, void *buf, size_t len, int *fds, unsigned int *nr_fds)
 		memcpy(&fds[*nr_fds], CMSG_DATA(cmsg), bytes);
 		*nr_fds += bytes / sizeof(int);
 	}
-	if ((msg.msg_flags & MSG_CTRUNC) != 0) {
-		foreign_fd_close(fds, *nr_fds);
-		*nr_fds = 0;
-		return -EMSGSIZE;
-	}
-	return n;
+	return (msg.msg_flags & MSG_CTRUNC) != 0 ? -EMSGSIZE : n;
 }
 
 ssize_t

@@ -20,7 +20,7 @@
  *
  * fds has room for FDMSG_MAX_FDS; *nr_fds is set in any case. Returns the number of
  * bytes, 0 at the end of the stream, -EAGAIN if there is nothing, -EMSGSIZE if fds were
- * lost on the way because this process has no room for them (those that came are closed),
+ * lost on the way because this process has no room for them (those that came are there),
  * or another negative errno.
  */
 ssize_t fdmsg_recv(int sock, void *buf, size_t len, int *fds, unsigned int *nr_fds);

@@ -4,31 +4,70 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "eventfds.h"
 #include "fdmsg.h"
 #include "foreign_fd.h"
 
-/* Threads that can be kept waiting before the rest of such files is left open. */
-#define MAX_CLOSERS 64
-/* Bytes. A system call needs little, and so does a sanitizer. */
-#define CLOSER_STACK (128 << 10)
+/* Threads that one peer can keep waiting before the rest of its files is left open. */
+#define MAX_CLOSERS 4
+/* Files of a peer that are left open before nothing more is taken from it. */
+#define MAX_WAITING 64
 /* What the kernel keeps of a sender's messages is less. */
 #define MAX_UNREAD 4096
+/* Bytes. A system call needs little, and so does a sanitizer. */
+#define CLOSER_STACK (128 << 10)
+/* Bytes of memory that are freed at once: 5 ms, in pages of 4 KiB. And files of it. */
+#define MAX_FREED (16 << 20)
+#define MAX_CLOSED 1024
 
+/* Files that one thread closes, one after the other. */
 struct waiting {
 	STAILQ_ENTRY(waiting) next;
-	int fd;
+	unsigned int nr_fds;
+	int fds[];
+};
+
+struct foreign_peer {
+	STAILQ_HEAD(, waiting) queue;
+	unsigned int nr_waiting; /* files */
+	unsigned int nr_closers;
+	bool gone;               /* freed by the last closer */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* lock protects these */
-static STAILQ_HEAD(, waiting) queue = STAILQ_HEAD_INITIALIZER(queue);
-static unsigned int nr_waiting, nr_closers;
+/* lock protects these, and all peers */
+static unsigned int nr_waiting;
+/* It keeps nobody waiting, but takes its time. */
+static struct foreign_peer memory = { .queue = STAILQ_HEAD_INITIALIZER(memory.queue) };
+
+struct foreign_peer *
+foreign_peer_create(void)
+{
+	struct foreign_peer *peer = calloc(1, sizeof(*peer));
+
+	if (peer != NULL)
+		STAILQ_INIT(&peer->queue);
+	return peer;
+}
+
+bool
+foreign_peer_is_full(const struct foreign_peer *peer)
+{
+	bool full;
+
+	pthread_mutex_lock(&lock);
+	full = peer->nr_waiting > MAX_WAITING;
+	pthread_mutex_unlock(&lock);
+	return full;
+}
 
 bool
 foreign_fd_is_memory(int fd)
@@ -40,25 +79,32 @@ foreign_fd_is_memory(int fd)
 static void *
 closer(void *arg)
 {
+	struct foreign_peer *peer = arg;
 	struct waiting *waiting;
+	unsigned int i;
+	bool over;
 
 	pthread_mutex_lock(&lock);
-	while ((waiting = STAILQ_FIRST(&queue)) != NULL) {
-		STAILQ_REMOVE_HEAD(&queue, next);
+	while ((waiting = STAILQ_FIRST(&peer->queue)) != NULL) {
+		STAILQ_REMOVE_HEAD(&peer->queue, next);
 		pthread_mutex_unlock(&lock);
-		close(waiting->fd);
-		free(waiting);
+		for (i = 0; i < waiting->nr_fds; i++)
+			close(waiting->fds[i]);
 		pthread_mutex_lock(&lock);
-		nr_waiting--;
+		peer->nr_waiting -= waiting->nr_fds;
+		nr_waiting -= waiting->nr_fds;
+		free(waiting);
 	}
-	nr_closers--;
+	over = --peer->nr_closers == 0 && peer->gone;
 	pthread_mutex_unlock(&lock);
-	return arg;
+	if (over)
+		free(peer);
+	return NULL;
 }
 
 /* The event loop's signals are not for it. */
 static int
-start_closer(void)
+start_closer(struct foreign_peer *peer)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -72,63 +118,137 @@ start_closer(void)
 	pthread_attr_setstacksize(&attr, CLOSER_STACK);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&thread, &attr, closer, NULL);
+	ret = pthread_create(&thread, &attr, closer, peer);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return -ret;
 }
 
-/* One that there is no memory for stays open: its owner gains nothing by that. */
-static void
-close_elsewhere(int fd)
+void
+foreign_peer_destroy(struct foreign_peer *peer)
 {
-	struct waiting *waiting = malloc(sizeof(*waiting));
+	bool over;
+
+	if (peer == NULL)
+		return;
+	pthread_mutex_lock(&lock);
+	peer->gone = true;
+	/* where no thread could be had before */
+	if (peer->nr_closers == 0 && !STAILQ_EMPTY(&peer->queue) && start_closer(peer) == 0)
+		peer->nr_closers++;
+	over = peer->nr_closers == 0;
+	pthread_mutex_unlock(&lock);
+	if (over)
+		free(peer);
+}
+
+/* -ENOMEM: they are as they were. */
+static int
+close_elsewhere(struct foreign_peer *peer, const int *fds, unsigned int nr_fds)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting) + nr_fds * sizeof(*fds));
 
 	if (waiting == NULL)
-		return;
-	waiting->fd = fd;
+		return -ENOMEM;
+	memcpy(waiting->fds, fds, nr_fds * sizeof(*fds));
+	waiting->nr_fds = nr_fds;
 	pthread_mutex_lock(&lock);
-	STAILQ_INSERT_TAIL(&queue, waiting, next);
-	nr_waiting++;
+	STAILQ_INSERT_TAIL(&peer->queue, waiting, next);
+	peer->nr_waiting += nr_fds;
+	nr_waiting += nr_fds;
 	/* a closer that is at work may be kept by what it has */
-	if (nr_closers < MAX_CLOSERS && start_closer() == 0)
-		nr_closers++;
+	if (peer->nr_closers < MAX_CLOSERS && start_closer(peer) == 0)
+		peer->nr_closers++;
 	pthread_mutex_unlock(&lock);
+	return 0;
 }
 
 void
-foreign_fd_close(const int *fds, unsigned int nr_fds)
+foreign_fd_close(struct foreign_peer *peer, const int *fds, unsigned int nr_fds)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr_fds; i++) {
 		if (fds[i] < 0)
 			continue;
-		if (foreign_fd_is_memory(fds[i]) || eventfd_check(fds[i]))
+		if (foreign_fd_is_memory(fds[i]))
+			foreign_fd_close_memory(&fds[i], 1);
+		else if (eventfd_check(fds[i]))
 			close(fds[i]);
 		else
-			close_elsewhere(fds[i]);
+			/* one that there is no memory for stays open: who gains by that? */
+			close_elsewhere(peer, &fds[i], 1);
 	}
 }
 
-/* The kernel would close what is in it, in the middle of our close(2). */
+/* Whether it takes long to close these, as they may be the last that keep their memory. */
+static bool
+takes_long(const int *fds, unsigned int nr_fds)
+{
+	uint64_t bytes = 0;
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < nr_fds && nr_fds <= MAX_CLOSED && bytes <= MAX_FREED; i++) {
+		if (fstat(fds[i], &st) == 0)
+			bytes += (uint64_t)st.st_blocks * 512;
+	}
+	return bytes > MAX_FREED || nr_fds > MAX_CLOSED;
+}
+
 void
-foreign_fd_close_socket(int sock)
+foreign_fd_close_memory(const int *fds, unsigned int nr_fds)
+{
+	unsigned int i;
+
+	if (takes_long(fds, nr_fds) && close_elsewhere(&memory, fds, nr_fds) == 0)
+		return;
+	for (i = 0; i < nr_fds; i++)
+		close(fds[i]);
+}
+
+/* Take what nobody has read from a socket, and close it. Returns whether that is all. */
+static bool
+empty(struct foreign_peer *peer, int sock)
 {
 	int fds[FDMSG_MAX_FDS];
 	unsigned int nr_fds, i;
 	char buf[4096];
 	ssize_t n;
 
+	for (i = 0; i < MAX_UNREAD && !foreign_peer_is_full(peer); i++) {
+		n = fdmsg_recv(sock, buf, sizeof(buf), fds, &nr_fds);
+		foreign_fd_close(peer, fds, nr_fds);
+		if (n <= 0 && n != -EMSGSIZE)
+			return true;
+	}
+	return false;
+}
+
+/* The kernel closes what is in it, in the middle of whoever's close(2) it is. */
+void
+foreign_fd_close_socket(struct foreign_peer *peer, int sock)
+{
 	/* from here on nothing is added */
 	shutdown(sock, SHUT_RDWR);
-	for (i = 0; i < MAX_UNREAD; i++) {
-		n = fdmsg_recv(sock, buf, sizeof(buf), fds, &nr_fds);
-		foreign_fd_close(fds, nr_fds);
-		if (n <= 0 && n != -EMSGSIZE)
-			break;
-	}
-	close(sock);
+	if (empty(peer, sock))
+		close(sock);
+	else
+		close_elsewhere(peer, &sock, 1);
+}
+
+void
+foreign_fd_close_listener(struct foreign_peer *peer, int sock)
+{
+	int fd;
+
+	shutdown(sock, SHUT_RDWR);
+	while ((fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		foreign_fd_close_socket(peer, fd);
+	if (errno == EAGAIN || errno == EINVAL) /* nobody waits, nor ever will */
+		close(sock);
+	else
+		close_elsewhere(peer, &sock, 1);
 }
 
 unsigned int

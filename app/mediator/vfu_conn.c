@@ -22,9 +22,11 @@
 #define RECV_BURST 32
 
 static void
-drop_message(struct vfu_conn *conn)
+drop_message(struct vfu_server *server)
 {
-	foreign_fd_close(conn->in.fds, conn->in.nr_fds);
+	struct vfu_conn *conn = &server->conn;
+
+	foreign_fd_close(server->peer, conn->in.fds, conn->in.nr_fds);
 	free(conn->in.data);
 	memset(&conn->in, 0, sizeof(conn->in));
 	conn->received = 0;
@@ -49,7 +51,7 @@ vfu_conn_drop(struct vfu_server *server)
 	if (conn->fd < 0)
 		return;
 	loop_fd_del(conn->lfd);
-	foreign_fd_close_socket(conn->fd);
+	foreign_fd_close_socket(server->peer, conn->fd);
 	conn->fd = -1;
 	conn->attached = false;
 	conn->op = VFU_OP_NONE;
@@ -58,7 +60,7 @@ vfu_conn_drop(struct vfu_server *server)
 	drop_out(conn);
 	/* otherwise its handler has it, down the stack */
 	if (!conn->serving)
-		drop_message(conn);
+		drop_message(server);
 }
 
 void
@@ -73,8 +75,9 @@ vfu_conn_close(struct vfu_server *server)
 
 /* Fds that have come with some bytes of a message belong to it. */
 static void
-take_fds(struct vfu_message *msg, const int *fds, unsigned int nr_fds)
+take_fds(struct vfu_server *server, const int *fds, unsigned int nr_fds)
 {
+	struct vfu_message *msg = &server->conn.in;
 	unsigned int n = VFU_MAX_FDS - msg->nr_fds;
 
 	if (n > nr_fds)
@@ -82,7 +85,7 @@ take_fds(struct vfu_message *msg, const int *fds, unsigned int nr_fds)
 	memcpy(&msg->fds[msg->nr_fds], fds, n * sizeof(*fds));
 	msg->nr_fds += n;
 	if (n < nr_fds) {
-		foreign_fd_close(fds + n, nr_fds - n);
+		foreign_fd_close(server->peer, fds + n, nr_fds - n);
 		msg->excess_fds = true;
 	}
 }
@@ -135,14 +138,19 @@ receive(struct vfu_server *server)
 	if (n == -EAGAIN || n == -ECONNRESET)
 		return n == -EAGAIN ? -EAGAIN : -EPIPE;
 	if (n < 0) {
+		foreign_fd_close(server->peer, fds, nr_fds);
 		vfu_log_broken(server, n == -EMSGSIZE ?
 			"no more files can be opened, raise the limit (LimitNOFILE= of "
 			"systemd, ulimit -n)" : strerror(-n));
 		return n;
 	}
-	take_fds(msg, fds, nr_fds);
+	take_fds(server, fds, nr_fds);
 	if (n == 0)
 		return -EPIPE;
+	if (nr_fds > 0 && foreign_peer_is_full(server->peer)) {
+		vfu_log_broken(server, "the files that it sent cannot be closed");
+		return -EPROTO;
+	}
 	conn->received += n;
 	if (conn->received < header_len)
 		return 0;
@@ -268,7 +276,7 @@ serve(struct vfu_server *server)
 	conn->serving = false;
 	if (conn->fd < 0) { /* vfu_server_disconnect() */
 		free(reply.buf);
-		drop_message(conn);
+		drop_message(server);
 		return 0;
 	}
 	if (ret == VFU_LATER && conn->op == VFU_OP_DONE)
@@ -286,7 +294,7 @@ serve(struct vfu_server *server)
 	} else {
 		ret = send_reply(server, &conn->in.header, ret, &reply);
 	}
-	drop_message(conn);
+	drop_message(server);
 	return ret;
 }
 

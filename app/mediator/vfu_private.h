@@ -91,6 +91,7 @@ struct vfu_server {
 	int listener;
 	struct loop_fd *listener_lfd;
 	struct loop_timer pause; /* of the listener */
+	struct foreign_peer *peer, *others; /* the client; who is turned away */
 	struct vfu_conn conn;
 	struct vfu_log_limit refused, broken, starved;
 };

@@ -3,6 +3,7 @@
 /* One listening socket, one client at a time. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -66,7 +67,7 @@ refuse(struct vfu_server *server, int fd)
 			server->refused.left_out, (int)server->conn.pid);
 		server->refused.left_out = 0;
 	}
-	foreign_fd_close_socket(fd);
+	foreign_fd_close_socket(server->others, fd);
 }
 
 /*
@@ -74,16 +75,24 @@ refuse(struct vfu_server *server, int fd)
  * away for a moment.
  */
 static void
-pause_listener(struct vfu_server *server, int error)
+pause_listener(struct vfu_server *server, const char *why)
 {
 	if (vfu_may_log(&server->starved)) {
-		LOG(WARNING, "%s: no client can connect: %s; raise the limit of open files "
-			"(LimitNOFILE= of systemd, ulimit -n)", server->name,
-			strerror(error));
+		LOG(WARNING, "%s: no client can connect: %s", server->name, why);
 		server->starved.left_out = 0;
 	}
 	if (loop_fd_set(server->listener_lfd, 0) == 0)
 		loop_timer_set(&server->pause, PAUSE_MS);
+}
+
+static void
+no_fds(struct vfu_server *server, int error)
+{
+	char why[160];
+
+	snprintf(why, sizeof(why), "%s; raise the limit of open files (LimitNOFILE= of "
+		"systemd, ulimit -n)", strerror(error));
+	pause_listener(server, why);
 }
 
 static void
@@ -103,6 +112,12 @@ on_listener(void *arg, uint32_t events __attribute__((unused)))
 	int fd, ret;
 
 	for (i = 0; i < ACCEPT_BURST; i++) {
+		/* another one could add to them, and be gone again */
+		if (foreign_peer_is_full(server->peer) ||
+				foreign_peer_is_full(server->others)) {
+			pause_listener(server, "files that clients have sent cannot be closed, as their file system does not answer: end whoever serves it");
+			return;
+		}
 		/*
 		 * The client has hung up, and its own event is still to come: what it sent
 		 * last, then the end. Whoever connects meanwhile is not a second one.
@@ -112,7 +127,7 @@ on_listener(void *arg, uint32_t events __attribute__((unused)))
 		fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
 			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-				pause_listener(server, errno);
+				no_fds(server, errno);
 			return;
 		}
 		if (server->conn.fd >= 0) {
@@ -122,11 +137,21 @@ on_listener(void *arg, uint32_t events __attribute__((unused)))
 		server->conn.pid = peer_pid(fd);
 		ret = vfu_conn_open(server, fd);
 		if (ret < 0) {
-			foreign_fd_close_socket(fd);
-			pause_listener(server, -ret);
+			foreign_fd_close_socket(server->peer, fd);
+			no_fds(server, -ret);
 			return;
 		}
 	}
+}
+
+static void
+destroy(struct vfu_server *server)
+{
+	if (server == NULL)
+		return;
+	foreign_peer_destroy(server->peer);
+	foreign_peer_destroy(server->others);
+	free(server);
 }
 
 int
@@ -137,7 +162,12 @@ vfu_server_create(struct loop *loop, const char *name, const char *path,
 	int ret;
 
 	new = calloc(1, sizeof(*new));
-	if (new == NULL) {
+	if (new != NULL) {
+		new->peer = foreign_peer_create();
+		new->others = foreign_peer_create();
+	}
+	if (new == NULL || new->peer == NULL || new->others == NULL) {
+		destroy(new);
 		LOG(ERR, "%s: no memory for its socket; free some", name);
 		return -ENOMEM;
 	}
@@ -166,7 +196,7 @@ fail:
 		ret == -EADDRINUSE ? "end the process that does" :
 		ret == -EMFILE || ret == -ENFILE ? "raise the limit of open files" :
 		"check its folder, and that the path is short");
-	free(new);
+	destroy(new);
 	return ret;
 }
 
@@ -178,9 +208,10 @@ vfu_server_destroy(struct vfu_server *server)
 	vfu_conn_drop(server);
 	loop_timer_cancel(&server->pause);
 	loop_fd_del(server->listener_lfd);
-	close(server->listener);
 	unlink(server->path);
-	free(server);
+	/* whoever waits there may have sent something */
+	foreign_fd_close_listener(server->others, server->listener);
+	destroy(server);
 }
 
 void
@@ -193,4 +224,10 @@ int
 vfu_server_client(const struct vfu_server *server)
 {
 	return server->conn.fd >= 0 ? (int)server->conn.pid : -1;
+}
+
+struct foreign_peer *
+vfu_server_peer(const struct vfu_server *server)
+{
+	return server->peer;
 }

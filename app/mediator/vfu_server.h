@@ -94,6 +94,7 @@ struct vfu_ops {
 };
 
 struct vfu_server;
+struct foreign_peer;
 
 /*
  * Listen at a path. name is for messages and stays the caller's, as ops and arg. 0 or a
@@ -111,5 +112,7 @@ void vfu_server_done(struct vfu_server *server, int ret);
 void vfu_server_disconnect(struct vfu_server *server);
 /* Process id of the client; -1 if there is none. */
 int vfu_server_client(const struct vfu_server *server);
+/* Whose fds those are that the device was given, see foreign_fd.h. */
+struct foreign_peer *vfu_server_peer(const struct vfu_server *server);
 
 #endif /* MEDIATOR_VFU_SERVER_H */

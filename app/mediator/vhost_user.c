@@ -34,10 +34,16 @@ vhost_user_create(struct loop *loop, const struct vhost_user_conf *conf,
 		return -EINVAL;
 	}
 	vu = calloc(1, sizeof(*vu));
-	if (vu != NULL)
+	if (vu != NULL) {
 		vu->rings = calloc(2 * conf->max_pairs, sizeof(*vu->rings));
-	if (vu == NULL || vu->rings == NULL) {
+		vu->peer = foreign_peer_create();
+	}
+	if (vu == NULL || vu->rings == NULL || vu->peer == NULL) {
 		LOG(ERR, "%s: no memory for the connection to a backend: free some", conf->name);
+		if (vu != NULL) {
+			free(vu->rings);
+			foreign_peer_destroy(vu->peer);
+		}
 		free(vu);
 		return -ENOMEM;
 	}
@@ -62,6 +68,8 @@ vhost_user_destroy(struct vhost_user *vu)
 	if (vu == NULL)
 		return;
 	vu_conn_close(vu);
+	foreign_peer_destroy(vu->peer);
+	vu->peer = NULL;
 	free(vu->rings);
 	vu->rings = NULL;
 	vu->destroyed = true;

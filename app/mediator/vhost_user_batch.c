@@ -29,7 +29,7 @@ discard(struct vu_batch *batch)
 
 	while ((msg = STAILQ_FIRST(&batch->msgs)) != NULL) {
 		STAILQ_REMOVE_HEAD(&batch->msgs, next);
-		vu_msg_free(msg);
+		vu_msg_free(batch->vu, msg);
 	}
 }
 
@@ -60,7 +60,7 @@ new_msg(const struct vu_batch *batch, struct vu_header *header, const void *payl
 		return -ENOMEM;
 	ret = dup_fds(msg, fds, nr_fds);
 	if (ret < 0) {
-		vu_msg_free(msg);
+		vu_msg_free(batch->vu, msg);
 		return ret;
 	}
 	msg->replied = vu_is_query(header->request);
@@ -189,6 +189,6 @@ vu_batch_replace(struct vu_batch *batch)
 	STAILQ_REMOVE_HEAD(&batch->msgs, next);
 	STAILQ_INSERT_AFTER(&batch->vu->unsent, old, new, next);
 	STAILQ_REMOVE(&batch->vu->unsent, old, vu_msg, next);
-	vu_msg_free(old);
+	vu_msg_free(batch->vu, old);
 	return 0;
 }

@@ -19,6 +19,9 @@
 /* Backends that are accepted in a row before others have their turn. */
 #define ACCEPTS 16
 
+/* Said of -EDEADLK. */
+#define STUCK "files that it has sent cannot be closed, as their file system does not answer"
+
 void
 vu_leave(struct vhost_user *vu)
 {
@@ -75,7 +78,7 @@ close_sock(struct vhost_user *vu)
 	loop_fd_del(vu->watch);
 	vu->watch = NULL;
 	if (vu->sock >= 0)
-		foreign_fd_close_socket(vu->sock);
+		foreign_fd_close_socket(vu->peer, vu->sock);
 	vu->sock = -1;
 	loop_timer_cancel(&vu->settle);
 	loop_timer_cancel(&vu->fault_timer);
@@ -187,7 +190,7 @@ begin(struct vhost_user *vu, int fd)
 
 	ret = loop_fd_add(vu->loop, fd, EPOLLIN, sock_event, vu, &vu->watch);
 	if (ret < 0) {
-		foreign_fd_close_socket(fd);
+		foreign_fd_close_socket(vu->peer, fd);
 		return ret;
 	}
 	vu->sock = fd;
@@ -207,7 +210,7 @@ cannot_connect(struct vhost_user *vu, int err)
 	else
 		say(vu, VU_CONNECT, LOG_WARNING,
 			"cannot connect to backend %s: %s; trying again",
-			vu->conf.path, strerror(-err));
+			vu->conf.path, err == -EDEADLK ? STUCK : strerror(-err));
 }
 
 static int
@@ -215,7 +218,7 @@ connect_now(struct vhost_user *vu)
 {
 	int ret;
 
-	ret = fdmsg_connect(vu->conf.path);
+	ret = foreign_peer_is_full(vu->peer) ? -EDEADLK : fdmsg_connect(vu->conf.path);
 	if (ret >= 0)
 		ret = begin(vu, ret);
 	if (ret < 0) {
@@ -241,7 +244,7 @@ cannot_accept(struct vhost_user *vu, int err)
 {
 	/* what waits stays readable: not to be looked at until the timer says so */
 	say(vu, VU_CONNECT, LOG_WARNING, "cannot accept a backend at %s: %s%s",
-		vu->conf.path, strerror(-err),
+		vu->conf.path, err == -EDEADLK ? STUCK : strerror(-err),
 		err == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
 	try_later(vu);
 }
@@ -261,13 +264,17 @@ listener_event(void *arg, uint32_t events)
 		 */
 		if (vu->sock >= 0 && fdmsg_hung_up(vu->sock))
 			return;
+		if (foreign_peer_is_full(vu->peer)) {
+			cannot_accept(vu, -EDEADLK);
+			return;
+		}
 		fd = accept4(vu->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd < 0 && errno == EAGAIN)
 			return;
 		if (fd >= 0 && vu->sock >= 0) {
-			foreign_fd_close_socket(fd);
+			foreign_fd_close_socket(vu->peer, fd);
 			continue;
 		}
 		ret = fd < 0 ? -errno : begin(vu, fd);
@@ -322,8 +329,9 @@ vu_conn_close(struct vhost_user *vu)
 	loop_fd_del(vu->listener_watch);
 	vu->listener_watch = NULL;
 	if (vu->listener >= 0) {
-		close(vu->listener);
 		unlink(vu->conf.path);
+		/* whoever waits there may have sent something */
+		foreign_fd_close_listener(vu->peer, vu->listener);
 	}
 	vu->listener = -1;
 }

@@ -64,9 +64,10 @@ vu_msg_init(struct vhost_user *vu)
 }
 
 void
-vu_msg_free(struct vu_msg *msg)
+vu_msg_free(struct vhost_user *vu, struct vu_msg *msg)
 {
-	fdmsg_close(msg->fds, msg->nr_fds);
+	/* the client's: it may be gone, and these the last ones */
+	foreign_fd_close(vu->peer, msg->fds, msg->nr_fds);
 	free(msg);
 }
 
@@ -77,7 +78,7 @@ vu_msg_reset(struct vhost_user *vu)
 
 	while ((msg = STAILQ_FIRST(&vu->unsent)) != NULL) {
 		STAILQ_REMOVE_HEAD(&vu->unsent, next);
-		vu_msg_free(msg);
+		vu_msg_free(vu, msg);
 	}
 	loop_timer_cancel(&vu->deadline);
 	vu->nr_expects = 0;
@@ -176,7 +177,7 @@ vu_flush(struct vhost_user *vu)
 		STAILQ_REMOVE_HEAD(&vu->unsent, next);
 		if (msg->replied)
 			expect_reply(vu, msg);
-		vu_msg_free(msg);
+		vu_msg_free(vu, msg);
 	}
 	if (ret >= 0 && full != vu->writing) {
 		vu->writing = full;
@@ -256,7 +257,7 @@ vu_receive(struct vhost_user *vu)
 	/* there is room: what is left of the last time is less than a reply */
 	n = fdmsg_recv(vu->sock, vu->rx + vu->rx_len, sizeof(vu->rx) - vu->rx_len, fds,
 		&nr_fds);
-	foreign_fd_close(fds, nr_fds);
+	foreign_fd_close(vu->peer, fds, nr_fds);
 	if (n == -EAGAIN)
 		return;
 	if (n == 0 || n == -ECONNRESET) {

@@ -16,6 +16,7 @@
 
 #include <linux/virtio_config.h>
 
+#include "foreign_fd.h"
 #include "vhost_user.h"
 
 enum vu_request {
@@ -175,6 +176,7 @@ struct vhost_user {
 	const struct vhost_user_ops *ops;
 	void *arg;
 	struct vu_times times;
+	struct foreign_peer *peer; /* the backends' fds */
 
 	/* vhost_user_conn.c */
 	int sock;            /* -1: not connected */
@@ -256,7 +258,7 @@ void vu_msg_init(struct vhost_user *vu);
 void vu_msg_reset(struct vhost_user *vu);
 /* Whether a request is always answered, with what it asks for. */
 bool vu_is_query(uint32_t request);
-void vu_msg_free(struct vu_msg *msg);
+void vu_msg_free(struct vhost_user *vu, struct vu_msg *msg);
 /* What can be sent now. */
 void vu_flush(struct vhost_user *vu);
 /* The socket is readable. */

@@ -4,58 +4,32 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "fdmsg.h"
 #include "foreign_fd.h"
+#include "lingering.h"
 #include "open_fds.h"
 #include "test.h"
-#include "vfu_peer.h"
 
-/* Seconds that closing a socket takes if its other end does nothing. */
-#define LINGER_S 8
-
-/* A connection whose end is to be closed, and has more to send than the other end takes. */
-struct lingering {
-	int fd, other;
-};
+static struct foreign_peer *peers[2];
 
 static int
-open_lingering(struct lingering *l)
+setup(void)
 {
-	const struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(addr);
-	static char buf[1 << 16];
-	int listener;
+	peers[0] = foreign_peer_create();
+	peers[1] = foreign_peer_create();
+	return peers[0] != NULL && peers[1] != NULL ? TEST_SUCCESS : TEST_FAILED;
+}
 
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	l->other = -1;
-	if (listener >= 0 && l->fd >= 0 &&
-			bind(listener, (struct sockaddr *)&addr, len) == 0 &&
-			listen(listener, 1) == 0 &&
-			getsockname(listener, (struct sockaddr *)&addr, &len) == 0 &&
-			connect(l->fd, (struct sockaddr *)&addr, len) == 0)
-		l->other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	fdmsg_close(&listener, 1);
-	if (l->other < 0) {
-		fdmsg_close(&l->fd, 1);
-		return TEST_SKIPPED; /* no network at all */
-	}
-	setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	while (send(l->fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
-		;
-	return TEST_SUCCESS;
+static void
+teardown(void)
+{
+	foreign_peer_destroy(peers[0]);
+	foreign_peer_destroy(peers[1]);
 }
 
 /* Until all is closed, which ends by itself. */
@@ -126,9 +100,9 @@ test_close(void)
 			break;
 		}
 	}
-	foreign_fd_close(fds, 3);
+	foreign_fd_close(peers[0], fds, 3);
 	TEST_ASSERT_EQUAL(foreign_fd_waiting(), 0u, "memory has to wait");
-	foreign_fd_close(fds + 3, RTE_DIM(fds) - 3);
+	foreign_fd_close(peers[0], fds + 3, RTE_DIM(fds) - 3);
 	wait_until_closed();
 	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "left open");
 	return TEST_SUCCESS;
@@ -142,16 +116,16 @@ test_slow(void)
 	unsigned int waiting, rounds = 0;
 	int fd, ret;
 
-	ret = open_lingering(&l);
+	ret = lingering_open(&l);
 	if (ret != TEST_SUCCESS)
 		return ret;
-	foreign_fd_close(&l.fd, 1);
+	foreign_fd_close(peers[0], &l.fd, 1);
 	waiting = foreign_fd_waiting();
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	foreign_fd_close(&fd, 1);
+	foreign_fd_close(peers[0], &fd, 1);
 	while (foreign_fd_waiting() > 1 && rounds++ < 100000)
 		usleep(100);
-	fdmsg_close(&l.other, 1);
+	lingering_release(&l);
 	TEST_ASSERT_EQUAL(waiting, 1u, "its closer has waited");
 	TEST_ASSERT(rounds < 100000, "another file had to wait for it");
 	wait_until_closed();
@@ -166,7 +140,7 @@ test_unread(void)
 	struct lingering l;
 	int pair[2], ret;
 
-	ret = open_lingering(&l);
+	ret = lingering_open(&l);
 	if (ret != TEST_SUCCESS)
 		return ret;
 	TEST_ASSERT_SUCCESS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair),
@@ -174,12 +148,114 @@ test_unread(void)
 	TEST_ASSERT_EQUAL(fdmsg_send(pair[0], "abc", 3, NULL, 0), 3, "not sent");
 	TEST_ASSERT_EQUAL(fdmsg_send(pair[0], "abc", 3, &l.fd, 1), 3, "not sent");
 	fdmsg_close(&l.fd, 1); /* not the last one */
-	foreign_fd_close_socket(pair[1]);
+	foreign_fd_close_socket(peers[0], pair[1]);
 	waiting = foreign_fd_waiting();
-	fdmsg_close(&l.other, 1);
+	lingering_release(&l);
 	TEST_ASSERT_EQUAL(waiting, 1u, "its closer has waited");
 	TEST_ASSERT(fdmsg_send(pair[0], "abc", 3, NULL, 0) < 0, "still connected");
 	fdmsg_close(pair, 1);
+	wait_until_closed();
+	/* one without such a file is closed at once */
+	TEST_ASSERT_SUCCESS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair),
+		"no sockets");
+	TEST_ASSERT_EQUAL(fdmsg_send(pair[0], "abc", 3, NULL, 0), 3, "not sent");
+	foreign_fd_close_socket(peers[0], pair[1]);
+	TEST_ASSERT_EQUAL(foreign_fd_waiting(), 0u, "an empty socket has to wait");
+	fdmsg_close(pair, 1);
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "left open");
+	return TEST_SUCCESS;
+}
+
+/* The same within a connection that nobody has accepted. */
+static int
+test_unaccepted(void)
+{
+	unsigned int waiting, open_fds = count_open_fds();
+	struct lingering l;
+	int listener, client, ret;
+	char path[64];
+
+	ret = lingering_open(&l);
+	if (ret != TEST_SUCCESS)
+		return ret;
+	snprintf(path, sizeof(path), "/tmp/mediator-test-%d", (int)getpid());
+	listener = fdmsg_listen(path);
+	client = fdmsg_connect(path);
+	unlink(path);
+	TEST_ASSERT_EQUAL(fdmsg_send(client, "abc", 3, &l.fd, 1), 3, "not sent");
+	fdmsg_close(&l.fd, 1);
+	foreign_fd_close_listener(peers[0], listener);
+	waiting = foreign_fd_waiting();
+	lingering_release(&l);
+	TEST_ASSERT_EQUAL(waiting, 1u, "its closer has waited");
+	TEST_ASSERT(fdmsg_send(client, "abc", 3, NULL, 0) < 0, "still connected");
+	fdmsg_close(&client, 1);
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "left open");
+	return TEST_SUCCESS;
+}
+
+/* Much memory is freed by a thread, in one piece or in several. */
+static int
+test_much_memory(void)
+{
+	const off_t size = 192 << 20;
+	unsigned int waiting, open_fds = count_open_fds(), i;
+	int fds[2];
+
+	for (i = 1; i <= RTE_DIM(fds); i++) {
+		fds[0] = memfd_create("memory", MFD_CLOEXEC);
+		fds[1] = memfd_create("memory", MFD_CLOEXEC);
+		if (fallocate(fds[0], 0, 0, size / i) < 0 ||
+				fallocate(fds[1], 0, 0, size - size / i + 4096) < 0) {
+			fdmsg_close(fds, 2);
+			return TEST_SKIPPED; /* so much there is not */
+		}
+		if (i == 1)
+			foreign_fd_close(peers[0], fds, 1);
+		foreign_fd_close_memory(fds + 2 - i, i);
+		waiting = foreign_fd_waiting();
+		TEST_ASSERT_EQUAL(waiting, i, "%u: its closer has waited", i);
+		TEST_ASSERT(!foreign_peer_is_full(peers[0]), "nobody's fault");
+		TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "left open");
+	}
+	return TEST_SUCCESS;
+}
+
+/* Who keeps all of its closers waiting does so to nobody else, and is told to stop. */
+static int
+test_share(void)
+{
+	struct lingering l[4];
+	unsigned int i, waiting, rounds = 0, open_fds = count_open_fds();
+	bool full[2];
+	int fd, ret;
+
+	for (i = 0; i < RTE_DIM(l); i++) {
+		ret = lingering_open(&l[i]);
+		if (ret != TEST_SUCCESS)
+			return ret;
+		foreign_fd_close(peers[0], &l[i].fd, 1);
+	}
+	full[0] = foreign_peer_is_full(peers[0]);
+	for (i = 0; i < 80; i++) {
+		fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+		foreign_fd_close(peers[0], &fd, 1);
+	}
+	full[1] = foreign_peer_is_full(peers[0]);
+	waiting = foreign_fd_waiting();
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	foreign_fd_close(peers[1], &fd, 1);
+	while (foreign_fd_waiting() > waiting && rounds++ < 100000)
+		usleep(100);
+	/* one that has gone leaves its files to its closers */
+	foreign_peer_destroy(peers[0]);
+	peers[0] = NULL;
+	for (i = 0; i < RTE_DIM(l); i++)
+		lingering_release(&l[i]);
+	TEST_ASSERT(!full[0] && full[1], "full: %d, %d", full[0], full[1]);
+	TEST_ASSERT_EQUAL(waiting, 84u, "waiting: %u", waiting);
+	TEST_ASSERT(rounds < 100000, "another peer had to wait for it");
+	TEST_ASSERT(!foreign_peer_is_full(peers[1]), "another peer is full");
 	wait_until_closed();
 	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "left open");
 	return TEST_SUCCESS;
@@ -189,9 +265,12 @@ static struct unit_test_suite suite = {
 	.suite_name = "mediator: fds of others",
 	.unit_test_cases = {
 		TEST_CASE(test_memory),
-		TEST_CASE(test_close),
-		TEST_CASE(test_slow),
-		TEST_CASE(test_unread),
+		TEST_CASE_ST(setup, teardown, test_close),
+		TEST_CASE_ST(setup, teardown, test_slow),
+		TEST_CASE_ST(setup, teardown, test_unread),
+		TEST_CASE_ST(setup, teardown, test_unaccepted),
+		TEST_CASE_ST(setup, teardown, test_much_memory),
+		TEST_CASE_ST(setup, teardown, test_share),
 		TEST_CASES_END()
 	},
 };

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "fdmsg.h"
+#include "lingering.h"
 #include "log.h"
 #include "open_fds.h"
 #include "test.h"
@@ -306,6 +307,54 @@ test_recv_emfile(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * Files that cannot be closed: their sender is sent away, and the next one waits until
+ * there are fewer of them.
+ */
+static int
+test_stuck(void)
+{
+	struct lingering l[4];
+	unsigned int i, lines;
+	int fds[16], next, ret, fd;
+	bool closed;
+
+	for (i = 0; i < RTE_DIM(fds); i++)
+		fds[i] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	TEST_ASSERT_SUCCESS(reconnect(true), "not connected");
+	for (i = 0; i < RTE_DIM(l); i++) {
+		ret = lingering_open(&l[i]);
+		if (ret != TEST_SUCCESS)
+			return ret;
+		peer_send(VFU_DEVICE_RESET, VFU_F_NO_REPLY, NULL, 0, &l[i].fd, 1);
+		fdmsg_close(&l[i].fd, 1); /* not the last one */
+		peer_pump();
+	}
+	closed = peer_is_closed(peer.sock);
+	peer_log_begin();
+	for (i = 0; i < 10 && !closed && !peer_is_closed(peer.sock); i++) {
+		peer_send(VFU_DEVICE_RESET, VFU_F_NO_REPLY, NULL, 0, fds, RTE_DIM(fds));
+		peer_pump();
+	}
+	next = peer_connect();
+	peer_pump();
+	ret = vfu_server_client(peer.server);
+	lines = peer_log_end();
+	for (fd = 0; fd < (int)RTE_DIM(l); fd++)
+		lingering_release(&l[fd]);
+	TEST_ASSERT(!closed && i == 5, "sent away after %u messages", i);
+	TEST_ASSERT_EQUAL(ret, -1, "the next one is taken");
+	TEST_ASSERT_EQUAL(lines, 2u, "%u lines of log", lines);
+	count_open_fds(); /* until all are closed */
+	while (vfu_server_client(peer.server) < 0)
+		loop_once(peer.loop, 10);
+	fdmsg_close(&next, 1);
+	fdmsg_close(fds, RTE_DIM(fds));
+	peer_pump();
+	TEST_ASSERT_SUCCESS(reconnect(true), "not connected again");
+	return TEST_SUCCESS;
+}
+
 /* The end of the server is no news for its device. */
 static int
 test_destroy(void)
@@ -357,6 +406,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(peer_start_alone, peer_stop, test_successor),
 		TEST_CASE_ST(peer_start_alone, peer_stop, test_accept_emfile),
 		TEST_CASE_ST(peer_start_alone, peer_stop, test_recv_emfile),
+		TEST_CASE_ST(peer_start_alone, peer_stop, test_stuck),
 		TEST_CASE_ST(peer_start_alone, peer_stop, test_destroy),
 		TEST_CASE_ST(peer_start_alone, peer_stop, test_create_fails),
 		TEST_CASES_END()
