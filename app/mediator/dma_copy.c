@@ -63,35 +63,12 @@ dma_copy_init(void)
 	taken_over = sigaction(SIGBUS, &action, &previous) == 0;
 }
 
-/* Loads and stores of one piece, which a ring shared with a driver needs. */
-#define LOAD(type, to, from) do { \
-	type value = *(const volatile type *)(from); \
-	memcpy(to, &value, sizeof(value)); \
-} while (0)
-
+/* Stores of one piece, which a ring shared with a driver needs. */
 #define STORE(type, to, from) do { \
 	type value; \
 	memcpy(&value, from, sizeof(value)); \
 	*(volatile type *)(to) = value; \
 } while (0)
-
-static void
-load(void *to, const void *shared, size_t len)
-{
-	switch ((uintptr_t)shared % len == 0 ? len : 0) {
-	case 2:
-		LOAD(uint16_t, to, shared);
-		break;
-	case 4:
-		LOAD(uint32_t, to, shared);
-		break;
-	case 8:
-		LOAD(uint64_t, to, shared);
-		break;
-	default:
-		memcpy(to, shared, len);
-	}
-}
 
 static void
 store(void *shared, const void *from, size_t len)
@@ -111,11 +88,12 @@ store(void *shared, const void *from, size_t len)
 	}
 }
 
-/* len is not 0. */
-static int
-guarded(void *to, const void *from, size_t len, bool write)
+int
+dma_copy_to(void *shared, const void *from, size_t len)
 {
-	guard.begin = write ? to : from;
+	if (len == 0)
+		return 0;
+	guard.begin = shared;
 	guard.end = guard.begin + len;
 	if (sigsetjmp(guard.env, 0) != 0) {
 		guard.runs = 0;
@@ -123,23 +101,8 @@ guarded(void *to, const void *from, size_t len, bool write)
 	}
 	guard.runs = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (write)
-		store(to, from, len);
-	else
-		load(to, from, len);
+	store(shared, from, len);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	guard.runs = 0;
 	return 0;
-}
-
-int
-dma_copy_from(void *to, const void *shared, size_t len)
-{
-	return len == 0 ? 0 : guarded(to, shared, len, false);
-}
-
-int
-dma_copy_to(void *shared, const void *from, size_t len)
-{
-	return len == 0 ? 0 : guarded(shared, from, len, true);
 }

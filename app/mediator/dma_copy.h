@@ -4,8 +4,8 @@
 #define MEDIATOR_DMA_COPY_H
 
 /*
- * Copies from and to a mapped file that its owner may cut short at any time: what is then
- * a SIGBUS is an error here.
+ * Copies to a mapped file that its owner may cut short at any time: what is then a SIGBUS
+ * is an error here.
  */
 
 #include <stddef.h>
@@ -14,7 +14,6 @@
 void dma_copy_init(void);
 
 /* 0, or -EFAULT: there is no memory any more. Aligned 2, 4, 8 bytes are one access. */
-int dma_copy_from(void *to, const void *shared, size_t len);
 int dma_copy_to(void *shared, const void *from, size_t len);
 
 #endif /* MEDIATOR_DMA_COPY_H */

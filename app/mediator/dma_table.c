@@ -20,6 +20,8 @@
 #include "dma_table.h"
 #include "foreign_fd.h"
 
+/* Reads of a number that somebody else changes meanwhile. */
+#define MAX_READS 8
 /* Bytes of a window; one page where pages are larger. */
 #define WINDOW_LEN (2ULL << 20)
 
@@ -309,19 +311,68 @@ window_open(struct dma_table *table, const struct dma_region *region, uint64_t o
 	return window;
 }
 
-/* Copy as much as one window has. Returns how much, or -EFAULT. */
-static ssize_t
-copy_part(struct dma_table *table, uint64_t iova, void *buf, size_t len, bool write)
+/* All of it, or it is not there (any more). 0 or -EFAULT. */
+static int
+read_file(const struct dma_region *region, uint64_t offset, void *buf, size_t len)
 {
-	const uint32_t prot = write ? PROT_WRITE : PROT_READ;
-	struct probe probe = { .first = iova, .last = iova };
-	const struct dma_region *region = find(table, &probe);
+	ssize_t n;
+
+	do {
+		n = pread(region->fd, buf, len, offset);
+	} while (n < 0 && errno == EINTR);
+	return n >= 0 && (size_t)n == len ? 0 : -EFAULT;
+}
+
+/*
+ * The kernel may copy a number byte by byte. What is read twice is what was written, as
+ * nobody's index goes from one value to another and back by then.
+ */
+static int
+read_number(const struct dma_region *region, uint64_t offset, void *buf, size_t len)
+{
+	uint8_t again[sizeof(uint64_t)];
+	unsigned int i;
+	int ret;
+
+	ret = read_file(region, offset, buf, len);
+	for (i = 1; ret == 0 && i < MAX_READS; i++) {
+		ret = read_file(region, offset, again, len);
+		if (memcmp(buf, again, len) == 0)
+			break;
+		memcpy(buf, again, len);
+	}
+	return ret;
+}
+
+/*
+ * The file is read, and not its mapping: what nobody has written to is zero there, and
+ * takes memory (of ours) in a mapping as soon as it is looked at. Returns how much, as
+ * much as a region has, or -EFAULT.
+ */
+static ssize_t
+read_part(const struct dma_region *region, uint64_t iova, void *buf, size_t len)
+{
+	uint64_t skip = iova - region->iova, offset = region->offset + skip;
+	int ret;
+
+	if (len > region->size - skip)
+		len = region->size - skip;
+	if ((len == 2 || len == 4 || len == 8) && offset % len == 0)
+		ret = read_number(region, offset, buf, len);
+	else
+		ret = read_file(region, offset, buf, len);
+	return ret < 0 ? ret : (ssize_t)len;
+}
+
+/* Write as much as one window has. Returns how much, or -EFAULT. */
+static ssize_t
+write_part(struct dma_table *table, const struct dma_region *region, uint64_t iova,
+		const void *buf, size_t len)
+{
 	struct dma_window *window;
 	uint64_t skip, left, offset;
 	int ret;
 
-	if (region == NULL || region->fd < 0 || (region->prot & prot) == 0)
-		return -EFAULT;
 	offset = region->offset + (iova - region->iova);
 	window = window_find(table, region, offset);
 	if (window == NULL)
@@ -334,9 +385,21 @@ copy_part(struct dma_table *table, uint64_t iova, void *buf, size_t len, bool wr
 		left = window->len - skip;
 	if (len > left)
 		len = left;
-	ret = write ? dma_copy_to(window->addr + skip, buf, len) :
-		dma_copy_from(buf, window->addr + skip, len);
+	ret = dma_copy_to(window->addr + skip, buf, len);
 	return ret < 0 ? ret : (ssize_t)len;
+}
+
+static ssize_t
+copy_part(struct dma_table *table, uint64_t iova, void *buf, size_t len, bool write)
+{
+	const uint32_t prot = write ? PROT_WRITE : PROT_READ;
+	struct probe probe = { .first = iova, .last = iova };
+	const struct dma_region *region = find(table, &probe);
+
+	if (region == NULL || region->fd < 0 || (region->prot & prot) == 0)
+		return -EFAULT;
+	return write ? write_part(table, region, iova, buf, len) :
+		read_part(region, iova, buf, len);
 }
 
 static int

@@ -27,8 +27,8 @@ struct dma_region {
 };
 
 /*
- * A part of a region that is mapped for dma_read() and dma_write(). No more than some
- * such parts are: a client that gives away terabytes would leave no addresses for others.
+ * A part of a region that is mapped for dma_write(). No more than some such parts are: a
+ * client that gives away terabytes would leave no addresses for others.
  */
 struct dma_window {
 	const struct dma_region *region; /* NULL: unused */
@@ -85,7 +85,8 @@ unsigned int dma_table_merge(const struct dma_table *table, struct dma_range *ra
 /*
  * Copy from and to the client's memory, for the control queue. 0; -EFAULT: not all of it
  * is there (also where the client has cut the file short under the mapping), or may not
- * be accessed so. Accesses of 2, 4 and 8 bytes, aligned, are single ones.
+ * be accessed so. Of what has 2, 4 or 8 bytes and is aligned, no one sees a part. Reading
+ * what was never written takes no memory.
  */
 int dma_read(struct dma_table *table, uint64_t iova, void *buf, size_t len);
 int dma_write(struct dma_table *table, uint64_t iova, const void *buf, size_t len);
