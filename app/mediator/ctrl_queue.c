@@ -11,11 +11,13 @@
 #include "ctrl_queue_private.h"
 
 /*
- * One run looks at no more descriptors, or a large ring of long indirect tables would
- * keep the loop busy for minutes: 32768 times 32768 of them. Commands have three or
- * four, so no ring that makes sense comes near it.
+ * A run begins with no chain after so many descriptors, each of which is a system call or
+ * two, 1 us: a large ring of long indirect tables would keep the loop busy for minutes,
+ * 32768 times 32768 of them. The rest comes with another run. A chain has three or four, so
+ * none that makes sense comes near what it may have.
  */
-#define MAX_RUN_DESCS 16384
+#define MAX_RUN_DESCS 2048
+#define MAX_CHAIN_DESCS 4096
 
 static const struct ctrl_ring_ops *
 ring_ops(const struct ctrl_queue *cq)
@@ -87,6 +89,7 @@ ctrl_queue_stop(struct ctrl_queue *cq)
 	cq->started = false;
 	cq->broken = false;
 	cq->waits = false;
+	cq->more = false;
 }
 
 static void
@@ -109,10 +112,10 @@ ctrl_chain_add(struct ctrl_queue *cq, struct ctrl_chain *chain, uint64_t addr,
 		uint32_t len, bool writable)
 {
 	/* no chain is longer than the ring (s. 2.7.5.3.1, 2.8.17), so none is a loop */
-	if (chain->count == cq->conf.size || chain->budget == 0)
+	if (chain->count == cq->conf.size || chain->count == MAX_CHAIN_DESCS)
 		return -EPROTO;
 	chain->count++;
-	chain->budget--;
+	chain->looked++;
 	if (writable) {
 		if (!chain->has_ack && len > 0) {
 			chain->has_ack = true;
@@ -188,12 +191,13 @@ run(struct ctrl_queue *cq, unsigned int served)
 	struct ctrl_chain chain;
 	int ret = 1;
 
-	chain.budget = MAX_RUN_DESCS;
-	while (ret > 0 && served < cq->conf.size) {
+	chain.looked = 0;
+	while (ret > 0 && served < cq->conf.size && chain.looked < MAX_RUN_DESCS) {
 		ret = serve(cq, &chain);
 		if (ret > 0)
 			served++;
 	}
+	cq->more = ret > 0 && chain.looked >= MAX_RUN_DESCS;
 	if (ret >= 0 && served > 0 && cq->started) {
 		/* whoever allows interrupts now looks at the ring after that */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -45,6 +45,7 @@ struct ctrl_queue {
 	struct ctrl_queue_conf conf;
 	bool started;
 	bool broken;             /* until it is started again */
+	bool more;               /* the last run has left commands, perhaps */
 	bool waits;              /* for the end of a command, whose chain is this: */
 	struct ctrl_held {
 		uint16_t id, slots;
@@ -61,8 +62,9 @@ int ctrl_queue_start(struct ctrl_queue *cq, const struct ctrl_queue_conf *conf);
 void ctrl_queue_stop(struct ctrl_queue *cq);
 /*
  * Do the commands that wait, one ring full of them at most, and none behind one that is
- * not over. 1: and the driver wants an interrupt; 0; -EPROTO, once: the ring makes no
- * sense, and is not used any more.
+ * not over; after many descriptors the rest is left for another run (more). 1: and the
+ * driver wants an interrupt; 0; -EPROTO, once: the ring makes no sense, and is not used
+ * any more.
  */
 int ctrl_queue_run(struct ctrl_queue *cq);
 /* Answer the one that was not over, and go on; returns the same. 0 if there is none. */

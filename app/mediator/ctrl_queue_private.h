@@ -9,7 +9,7 @@
 
 /* The command at hand, gathered from a chain of descriptors. */
 struct ctrl_chain {
-	uint32_t budget;    /* descriptors that this run may still look at */
+	uint32_t looked;    /* descriptors that this run has looked at */
 	uint32_t count;     /* descriptors of the chain */
 	/*
 	 * What its answer needs. id: split: of the first descriptor; packed: of the buffer;

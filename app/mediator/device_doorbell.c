@@ -153,6 +153,12 @@ device_doorbell_ring(struct device *dev, uint16_t notify_off)
 		eventfd_raise(dev->kick_fds[notify_off]);
 }
 
+void
+device_doorbell_again(struct device *dev)
+{
+	eventfd_raise(dev->kick_fds[ctrl_kick(dev)]);
+}
+
 int
 device_doorbell_kick_fd(const struct device *dev, uint16_t queue)
 {

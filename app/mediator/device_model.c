@@ -102,6 +102,8 @@ ctrl_ran(struct device *dev, int ret)
 		virtio_pci_set_isr(&dev->pci, 1); /* s. 4.1.4.5: a queue's */
 		device_irq_raise(dev, dev->queues[ctrl_index(dev)].vector);
 	}
+	if (dev->cq.more) /* when the others have had their turn */
+		device_doorbell_again(dev);
 }
 
 void

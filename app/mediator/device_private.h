@@ -138,6 +138,8 @@ void device_doorbell_region(const struct device *dev, struct vfu_region *region)
 int device_doorbell_io_fds(const struct device *dev, struct vfu_io_fd *fds);
 /* Rung by a message. */
 void device_doorbell_ring(struct device *dev, uint16_t notify_off);
+/* As if the control queue's rang once more. */
+void device_doorbell_again(struct device *dev);
 /* What the backend is told to wait for; -1: nothing, it polls. */
 int device_doorbell_kick_fd(const struct device *dev, uint16_t queue);
 

@@ -54,6 +54,44 @@ answer(unsigned int i)
 	return dw.mem[DATA + 64 * i + 32];
 }
 
+/* Many long commands are done in several turns of the loop, whoever rings or not. */
+static int
+test_many_commands(void)
+{
+	const struct vring_desc head = {
+		DW_IOVA + DATA, DW_RING_SIZE * sizeof(head), VRING_DESC_F_INDIRECT, 0,
+	};
+	struct vring_desc *table = (struct vring_desc *)(dw.mem + DATA);
+	const uint16_t index = CTRL_QUEUE;
+	uint16_t i, used = 0;
+
+	TEST_ASSERT_SUCCESS(dw_run(V1 | MQ | DW_BIT(VIRTIO_RING_F_INDIRECT_DESC),
+		2 * DW_PAIRS), "no driver");
+	for (i = 0; i < DW_RING_SIZE; i++)
+		table[i] = (struct vring_desc){ .flags = VRING_DESC_F_NEXT, .next = i + 1 };
+	table[DW_RING_SIZE - 1] = (struct vring_desc){
+		DW_IOVA + DATA + 0x1000, 1, VRING_DESC_F_WRITE, 0,
+	};
+	for (i = 0; i < DW_RING_SIZE; i++) {
+		memcpy(dw.mem + (DW_RING(CTRL_QUEUE, 0) - DW_IOVA) + i * sizeof(head), &head,
+			sizeof(head));
+		memcpy(dw.mem + (DW_RING(CTRL_QUEUE, 1) - DW_IOVA) + 4 + 2 * i, &i,
+			sizeof(i));
+	}
+	dw_set_avail(CTRL_QUEUE, DW_RING_SIZE);
+	dw_write_send(VIRTIO_PCI_BAR, dw.dev->pci.at.notify_trapped, &index, sizeof(index));
+	for (i = 0; used == 0 && i < 100; i++) {
+		loop_once(dw.loop, 0);
+		memcpy(&used, dw.mem + (DW_RING(CTRL_QUEUE, 2) - DW_IOVA) + 2, sizeof(used));
+	}
+	TEST_ASSERT(used > 0 && used < DW_RING_SIZE, "%u at once", used);
+	for (i = 0; i < 10; i++)
+		loop_once(dw.loop, 0);
+	memcpy(&used, dw.mem + (DW_RING(CTRL_QUEUE, 2) - DW_IOVA) + 2, sizeof(used));
+	TEST_ASSERT_EQUAL(used, DW_RING_SIZE, "%u in all", used);
+	return TEST_SUCCESS;
+}
+
 /* One command behind the other, then a backend that is lost in between. */
 static int
 test_pairs(void)
@@ -303,6 +341,7 @@ test_irq_no_fds(void)
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: device, what waits",
 	.unit_test_cases = {
+		TEST_CASE_ST(dw_start, dw_stop, test_many_commands),
 		TEST_CASE_ST(dw_start, dw_stop, test_pairs),
 		TEST_CASE_ST(dw_start, dw_stop, test_pairs_start),
 		TEST_CASE_ST(dw_start, dw_stop, test_start_no_fds),
