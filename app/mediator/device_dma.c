@@ -13,6 +13,9 @@
 #include "log.h"
 #include "virtio_ring.h"
 
+/* Files of a client's memory that there are always some for. */
+#define FEW_FILES 16
+
 static int
 too_many(struct device *dev, unsigned int count)
 {
@@ -63,6 +66,22 @@ device_dma_max_maps(void *arg __attribute__((unused)))
 	return limit.rlim_cur / 8;
 }
 
+/*
+ * The same once the clients of all devices have half of the files: then only those that
+ * have few get more, of which an application with --single-file-segments needs no more.
+ */
+static uint32_t
+max_maps_now(struct device *dev)
+{
+	uint32_t most = device_dma_max_maps(dev);
+	struct rlimit limit;
+
+	if (most <= FEW_FILES || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+			dma_table_files() < limit.rlim_cur / 2)
+		return most;
+	return FEW_FILES;
+}
+
 static void
 no_memory(struct device *dev, uint64_t iova)
 {
@@ -83,7 +102,7 @@ device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_
 	struct device *dev = arg;
 	int ret;
 
-	if (fd >= 0 && dev->memory.count >= device_dma_max_maps(dev)) {
+	if (fd >= 0 && dev->memory.count >= max_maps_now(dev)) {
 		foreign_fd_close(vfu_server_peer(dev->server), &fd, 1);
 		return too_many(dev, dev->memory.count + 1);
 	}

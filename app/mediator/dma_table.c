@@ -25,6 +25,8 @@
 /* Bytes of a window; one page where pages are larger. */
 #define WINDOW_LEN (2ULL << 20)
 
+static unsigned int nr_files;
+
 /* Addresses to be looked up. */
 struct probe {
 	uint64_t first, last;
@@ -37,6 +39,12 @@ dma_table_init(struct dma_table *table)
 	memset(table, 0, sizeof(*table));
 	TAILQ_INIT(&table->regions);
 	dma_copy_init();
+}
+
+unsigned int
+dma_table_files(void)
+{
+	return nr_files;
 }
 
 static void
@@ -57,6 +65,7 @@ region_free(struct dma_table *table, struct dma_region *region)
 		if (table->windows[i].region == region)
 			window_close(&table->windows[i]);
 	}
+	nr_files -= fd >= 0;
 	free(region);
 	return fd;
 }
@@ -209,6 +218,7 @@ dma_table_add(struct dma_table *table, uint64_t iova, uint64_t size, uint64_t of
 	else
 		TAILQ_INSERT_HEAD(&table->regions, region, next);
 	table->count++;
+	nr_files += fd >= 0;
 	return 0;
 }
 

@@ -59,6 +59,8 @@ struct dma_range {
 };
 
 void dma_table_init(struct dma_table *table);
+/* Fds that all tables have. */
+unsigned int dma_table_files(void);
 /* Forget all, close and unmap. */
 void dma_table_clear(struct dma_table *table);
 

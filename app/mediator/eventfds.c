@@ -26,8 +26,8 @@ static int null_fd = -1;
 static bool absent; /* the kernel does not have it */
 
 /* Again where it fails for lack of something: what else there is can be made to wait. */
-static void
-prepare(void)
+void
+eventfd_prepare(void)
 {
 	if (null_fd < 0)
 		null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -68,7 +68,7 @@ eventfd_raise(int fd)
 	struct io_event events[8];
 
 	if (context == 0 && !absent)
-		prepare();
+		eventfd_prepare();
 	if (context == 0)
 		return raise_by_write(fd);
 	operation.aio_fildes = null_fd;

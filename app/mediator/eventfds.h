@@ -11,6 +11,12 @@
 
 #include <stdbool.h>
 
+/*
+ * Have the kernel's part ready before others can use up what there is of it: an eventfd is
+ * raised less safely without.
+ */
+void eventfd_prepare(void);
+
 /* False for what is certainly something else. */
 bool eventfd_check(int fd);
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "ctl.h"
+#include "eventfds.h"
 #include "log.h"
 #include "loop.h"
 #include "mediator.h"
@@ -190,6 +191,7 @@ mediator_main(int argc, char **argv)
 			log_set_level(LOG_DEBUG);
 		umask(022); /* what is private is made so */
 		raise_limits();
+		eventfd_prepare();
 		ret = serve(&program, &options);
 		end(&program);
 	}

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <linux/virtio_config.h>
@@ -449,6 +450,32 @@ test_share_of_files(void)
 	return TEST_SUCCESS;
 }
 
+/* Nor do the clients of many devices together: one more gets what it needs. */
+static int
+test_share_of_all(void)
+{
+	unsigned int before = dw.dev->memory.count, i;
+	struct dma_table others;
+	struct rlimit old, limit;
+	int ret = 0;
+
+	dma_table_init(&others);
+	for (i = 0; i < 512; i++)
+		TEST_ASSERT_SUCCESS(dma_table_add(&others, 0x1000 * i, 0x1000, 0,
+			PROT_READ | PROT_WRITE, fcntl(dw.memory, F_DUPFD_CLOEXEC, 0)), "add");
+	getrlimit(RLIMIT_NOFILE, &old);
+	limit = old;
+	limit.rlim_cur = 1024;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (i = 0; i < 64 && ret == 0; i++)
+		ret = dw_map(0x300000000 + 0x2000 * i, 0x1000, 0, dw.memory);
+	dma_table_clear(&others);
+	TEST_ASSERT(ret == ENOSPC && before + i - 1 == 16, "map %u: %d", i, ret);
+	TEST_ASSERT_SUCCESS(dw_map(0x400000000, 0x1000, 0, dw.memory), "no more ever");
+	setrlimit(RLIMIT_NOFILE, &old);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: device, memory and reset",
 	.unit_test_cases = {
@@ -467,6 +494,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_patience),
 		TEST_CASE_ST(dw_start, dw_stop, test_no_empty_table),
 		TEST_CASE_ST(dw_start, dw_stop, test_share_of_files),
+		TEST_CASE_ST(dw_start, dw_stop, test_share_of_all),
 		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
