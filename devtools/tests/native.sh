@@ -125,8 +125,10 @@ telemetry()
 	backend
 	devices
 	application
-	ask /mdev/list "\"${UUIDS[0]}\", \"${UUIDS[1]}\""
-	ask "/mdev/list,${UUIDS[0]}" ": \[\"${UUIDS[1]}\"\]"
+	# the machine may have devices of others, too
+	ask /mdev/list "\"${UUIDS[0]}\", (\"[^\"]*\", )*\"${UUIDS[1]}\""
+	ask "/mdev/list,${UUIDS[0]}" ": \[(\"[^\"]*\", )*\"${UUIDS[1]}\""
+	expect "those behind it alone" [ "$(grep -c "${UUIDS[0]}" "$work/answer")" = 0 ]
 	ask "/mdev/info,${UUIDS[1]^^}" '"driver": "net_mdev_virtio", "transport": "vfio-user"'
 	ask "/mdev/info,${UUIDS[1]}" '"config": \{"size": 256,.*"MSI_X": \{"count"'
 	ask "/mdev/info,$(uuid)" ': null'
