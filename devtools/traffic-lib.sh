@@ -153,7 +153,8 @@ transfer()
 	port=$((10000 + BASHPID % 20000))
 	rm -f "$5"	# whoever else had it open writes elsewhere
 	# a connection of before may wait for its last acknowledgement, which went with a backend
-	in_namespace "$2" socat -u "$listen:$port,reuseaddr" "CREATE:$5" &
+	# it ends by itself where the sender did not get that far
+	in_namespace "$2" timeout 150 socat -u "$listen:$port,reuseaddr" "CREATE:$5" &
 	receiver=$!
 	wait_until 20 listening "$2" $port || {
 		echo "nobody listens in $2"
