@@ -29,7 +29,7 @@ for argument; do
 	esac
 done
 
-"$REPO/devtools/build.sh"
+BUILD_TARGETS=quickstart "$REPO/devtools/build.sh"
 need_packages iproute2 iputils-ping procps socat util-linux
 if [ $vm = no ]; then
 	exec "$REPO/devtools/quickstart-native.sh"

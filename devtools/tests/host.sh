@@ -16,6 +16,22 @@ testpmd_alone()
 	echo quit | timeout 60 dpdk-testpmd "${EAL[@]}" "$@" -- -i --total-num-mbufs=2048 2>&1
 }
 
+# It is to take less than a minute, of which the tests would be half of one.
+quickstart_builds()
+{
+	local plugin
+
+	ninja -C "$build" -t commands quickstart >"$work/commands"
+	for plugin in "$build"/drivers/librte_*.so; do
+		plugin=$(basename "$(realpath "$plugin")")
+		expect "a command that makes it" grep -q -- "-o drivers/$plugin " "$work/commands"
+	done
+	expect "a command that makes it" \
+		grep -q -- '-o app/mediator/dpdk-mdev-mediator ' "$work/commands"
+	# shellcheck disable=SC2016	# for the shell that is started
+	expect "no tests among them" bash -c '! grep -m 1 app/test- "$0"' "$work/commands"
+}
+
 pmdinfo()
 {
 	/usr/bin/python3 "$(command -v dpdk-pmdinfo.py)" \
@@ -190,6 +206,7 @@ bench_bursts()
 	done < <(burst_layouts)
 }
 
+check "the quickstart builds mediator and drivers, and no test" quickstart_builds
 check "PMD information by dpdk-pmdinfo.py" pmdinfo
 check "plugins load silently without /sys/bus/mdev" loads_silently
 check "headers compile alone, in C and C++" headers_alone
