@@ -27,7 +27,7 @@
 
 #define UUID_HINT "a UUID has 32 hexadecimal digits as 8-4-4-4-12; the machine's are in /sys/bus/mdev/devices and /run/mdev/devices"
 #define MISSING "no such device: create it, or correct the UUID; the machine's are in /sys/bus/mdev/devices and /run/mdev/devices"
-#define KEYS "the keys are uuid, type, parent and socket; a driver's follow /driver=<name>,"
+#define KEYS "the keys are uuid, type, parent and socket; a driver's come behind, as /driver=<name>,<key>=<value>"
 #define UPDATE "its driver in the kernel or its mediator is broken: update that"
 #define ANEW "remove it and create it anew, or update its driver in the kernel or its mediator"
 #define REGION(i, what) "vfio: " UUID ": region " #i ": " what ": " UPDATE

@@ -527,6 +527,30 @@ test_gone(void)
 	return TEST_SUCCESS;
 }
 
+static void
+hang_up(int sock)
+{
+	shutdown(sock, SHUT_RDWR);
+}
+
+/* A second client is not told why: one line says what it mostly is. */
+static int
+test_turned_away(void)
+{
+	vfio_dev_close(dev);
+	dev = NULL;
+	fake_user.target = VFIO_USER_VERSION;
+	fake_user.before = hang_up;
+	captured_log_start();
+	TEST_ASSERT_EQUAL(vfio_dev_open(fake_user.folder, FAKE_USER_ADDR, &dev), -ENODEV,
+		"open");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
+		captured_log_lines(FAKE_USER_ADDR ": the server of its socket hung up at once: stop whoever else uses the device") == 1,
+		"lines");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: connection",
 	.unit_test_cases = {
@@ -542,6 +566,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_hang),
 		TEST_CASE_ST(setup, teardown, test_endless),
 		TEST_CASE_ST(setup, teardown, test_gone),
+		TEST_CASE_ST(setup, teardown, test_turned_away),
 		TEST_CASES_END()
 	}
 };

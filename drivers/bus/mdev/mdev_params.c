@@ -97,7 +97,7 @@ pair_is_good(const struct rte_kvargs *kvargs, const struct rte_kvargs_pair *pair
 	while (bus_keys[i] != NULL && strcmp(bus_keys[i], pair->key) != 0)
 		i++;
 	if (bus_keys[i] == NULL)
-		MDEV_LOG(ERR, "%s: unknown key '%s': the keys are uuid, type, parent and socket; a driver's follow /driver=<name>,",
+		MDEV_LOG(ERR, "%s: unknown key '%s': the keys are uuid, type, parent and socket; a driver's come behind, as /driver=<name>,<key>=<value>",
 			whose, key);
 	else if (pair->value == NULL)
 		MDEV_LOG(ERR, "%s: key '%s' has no value: write %s=<value>",

@@ -266,6 +266,7 @@ vfio_user_negotiate(struct vfio_user_conn *conn, struct vfio_user_caps *caps)
 	ret = vfio_user_caps_parse(answer, req.in_len - sizeof(theirs), caps);
 	if (ret < 0)
 		return refuse(conn, "with capabilities that make no sense");
+	conn->agreed = true;
 	VFIO_USER_LOG(DEBUG, "%s: its server speaks version %u.%u, and takes %" PRIu64 " fds and %" PRIu64 " bytes in a message",
 		conn->name, theirs.major, theirs.minor, caps->max_msg_fds,
 		caps->max_xfer);

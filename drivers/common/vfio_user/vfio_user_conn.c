@@ -68,6 +68,15 @@ vfio_user_wait(int sock, short events, int64_t deadline, short *revents)
 	return n == 0 ? -ETIMEDOUT : 0;
 }
 
+static int
+conn_end(struct vfio_user_conn *conn, int err)
+{
+	conn->broken = err == -ETIMEDOUT ? -ETIMEDOUT : -ENODEV;
+	/* the server notices, and so does who waits for it to be gone */
+	shutdown(conn->sock, SHUT_RDWR);
+	return err;
+}
+
 int
 vfio_user_conn_break(struct vfio_user_conn *conn, int err, const char *why)
 {
@@ -75,17 +84,19 @@ vfio_user_conn_break(struct vfio_user_conn *conn, int err, const char *why)
 		return err;
 	VFIO_USER_LOG(ERR, "%s: %s: start its mediator again, then detach the device and attach it anew",
 		conn->name, why);
-	conn->broken = err == -ETIMEDOUT ? -ETIMEDOUT : -ENODEV;
-	/* the server notices, and so does who waits for it to be gone */
-	shutdown(conn->sock, SHUT_RDWR);
-	return err;
+	return conn_end(conn, err);
 }
 
 static int
 conn_gone(struct vfio_user_conn *conn)
 {
-	return vfio_user_conn_break(conn, -ENODEV,
-		"the server of its socket is gone (it ended, or closed the connection)");
+	if (conn->agreed || conn->broken != 0)
+		return vfio_user_conn_break(conn, -ENODEV,
+			"the server of its socket is gone (it ended, or closed the connection)");
+	/* a server of one client accepts a second one, if at all, to hang up */
+	VFIO_USER_LOG(ERR, "%s: the server of its socket hung up at once: stop whoever else uses the device, as dpdk-mdev.py shows, or start its mediator again",
+		conn->name);
+	return conn_end(conn, -ENODEV);
 }
 
 static int

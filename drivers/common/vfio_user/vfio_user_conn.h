@@ -44,6 +44,7 @@ struct vfio_user_conn {
 	pthread_mutex_t lock; /* all below, and the maps of the device */
 	int idle;             /* epoll: messages between requests; -1: nobody looks */
 	int broken;           /* what requests return; 0 while it works */
+	bool agreed;          /* on a version: this client is served */
 	int64_t until;        /* see vfio_user_conn_limit(); 0: no limit */
 	uint16_t next_id;
 	bool sending;         /* a message is on its way: no other may start */
