@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include <rte_bus.h>
+#include <rte_devargs.h>
 #include <rte_memory.h>
 
 #include <private.h>
@@ -346,6 +347,36 @@ test_ordinary_user(void)
 	return TEST_SUCCESS;
 }
 
+/* A device that another user's mediator lists is there, and not ours to look at. */
+static int
+test_hidden(void)
+{
+	char allow[64];
+	int ret, back;
+
+	if (geteuid() != 0)
+		return test_skip("takes root to become somebody else");
+	TEST_ASSERT_SUCCESS(made_up_user_device(0, made_up_uuid(1)), "not made");
+	TEST_ASSERT_SUCCESS(chmod(made_up_sysfs_top(), 0755), "not changed");
+	TEST_ASSERT_SUCCESS(chmod(made_up_user_path(0, MADE_UP_MEDIATOR), 0700), "not changed");
+	snprintf(allow, sizeof(allow), "mdev:%s", made_up_uuid(1));
+	TEST_ASSERT(rte_devargs_add(RTE_DEVTYPE_ALLOWED, allow) == 0, "not added");
+	TEST_ASSERT_SUCCESS(captured_log_start(), "no log");
+	TEST_ASSERT_SUCCESS(seteuid(NOBODY), "still root");
+	ret = mdev_scan();
+	mdev_devargs_warn_missing();
+	back = seteuid(0);
+	captured_log_stop();
+	rte_devargs_remove(rte_devargs_next("mdev", NULL));
+	TEST_ASSERT_SUCCESS(back, "not root again");
+	TEST_ASSERT_SUCCESS(ret, "scan failed");
+	TEST_ASSERT_EQUAL(listed(), 0, "%u devices", listed());
+	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
+		captured_log_lines("may not look into the folder of its mediator") == 1,
+		"lines");
+	return TEST_SUCCESS;
+}
+
 /* Said once in the life of a process, as the environment does not change. */
 static int
 test_bad_roots(void)
@@ -473,6 +504,7 @@ static struct unit_test_suite suite = {
 		CASE(test_links),
 		CASE(test_no_devices),
 		CASE(test_ordinary_user),
+		CASE(test_hidden),
 		CASE(test_bad_roots),
 		CASE(test_unreadable),
 		CASE(test_thousand),

@@ -367,6 +367,9 @@ warn_missing(const struct rte_devargs *da)
 			strstr(da->drv_str, MDEV_KEY_SOCKET "=") != NULL)
 		MDEV_LOG(WARNING, "mdev:%s: no such device, and socket= is no key of this form's: write bus=mdev,uuid=<uuid>,socket=<path>",
 			mdev_printable(da->name, printable, sizeof(printable)));
+	else if (mdev_user_is_hidden(da->name))
+		MDEV_LOG(WARNING, "mdev:%s: this user may not look into the folder of its mediator: run as the user of that, or as root",
+			mdev_printable(da->name, printable, sizeof(printable)));
 	else
 		MDEV_LOG(WARNING, "mdev:%s: no such device: create it, or correct the UUID; the machine's are in " MDEV_LISTS,
 			mdev_printable(da->name, printable, sizeof(printable)));

@@ -280,6 +280,23 @@ mdev_user_check_device(int root_fd, const char *name)
 }
 
 bool
+mdev_user_is_hidden(const char *name)
+{
+	struct mdev_user_roots roots;
+	char path[PATH_MAX];
+	struct stat st;
+	unsigned int i;
+
+	mdev_user_roots(&roots);
+	for (i = 0; i < roots.count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", roots.path[i], name);
+		if (lstat(path, &st) == 0 && stat(path, &st) < 0 && errno == EACCES)
+			return true;
+	}
+	return false;
+}
+
+bool
 mdev_user_is_absent(int error)
 {
 	switch (error) {

@@ -141,6 +141,9 @@ int mdev_user_open_root(const char *root);
  */
 int mdev_user_check_device(int root_fd, const char *name);
 
+/** Is a device of that name listed, which this user may not look at? */
+bool mdev_user_is_hidden(const char *name);
+
 /** Does this error of the two say that there is nothing, and not that it failed? */
 bool mdev_user_is_absent(int error);
 
