@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-SOURCES = ('.ini', '.py', '.rst', '.svg')
+SOURCES = ('.css', '.ini', '.py', '.rst', '.svg')
 
 
 def sources(folder):

@@ -20,6 +20,9 @@ built()
 	"$REPO/devtools/docs.sh" "$docs"
 	expect "guides" test -s "$docs/doc/guides/html/index.html"
 	expect "the API" test -s "$docs/doc/api/html/index.html"
+	expect "a style for tables and messages" \
+		grep -q _static/guides.css "$docs/doc/guides/html/troubleshooting.html"
+	expect "that style" test -s "$docs/doc/guides/html/_static/guides.css"
 	for pages in guides api; do
 		expect "to install the $pages" grep -q "/share/doc/dpdk-mdev/$pages/html\"" \
 			"$docs/meson-info/intro-installed.json"

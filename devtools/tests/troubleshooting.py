@@ -261,8 +261,10 @@ def blocks(page, kind):
 
 def dpdk_forms():
     """What the DPDK that is installed can print, or None: there are other releases, too."""
-    files = glob.glob(f"/usr/lib/*/librte_eal.so.{DPDK_ABI}") + glob.glob("/usr/bin/dpdk-testpmd")
-    if len(files) < 2:
+    files = [file for name in (f"/usr/lib/*/librte_eal.so.{DPDK_ABI}",
+                               f"/usr/lib/*/librte_vhost.so.{DPDK_ABI}", "/usr/bin/dpdk-testpmd")
+             for file in glob.glob(name)]
+    if len(files) < 3:
         return None
     found = set()
     for path in files:

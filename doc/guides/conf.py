@@ -24,6 +24,8 @@ version = release = environ.get('DPDK_MDEV_VERSION', '')
 
 if importlib.util.find_spec('sphinx_rtd_theme'):
     html_theme = 'sphinx_rtd_theme'
+html_static_path = ['css']
+html_css_files = ['guides.css']
 
 # The features of drivers, in DPDK's words; how a driver supports one.
 SUPPORT = {'Y': 'yes', 'P': 'partly, or if the device offers it'}
