@@ -579,8 +579,23 @@ def print_table(title, header, rows, nothing):
         return
     rows = [header] + [[printable(cell) or "-" for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = lines_of(widths)
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        for begin, end in lines:
+            print("    " * (begin > 0) +
+                  "  ".join(map(str.ljust, row[begin:end], widths[begin:end])).rstrip())
+
+
+def lines_of(widths):
+    """The columns that each line of a row has: on a terminal, as many as it is wide."""
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    lines, begin, used = [], 0, 0
+    for i, width in enumerate(widths):
+        if i > begin and used + width > room:
+            lines.append((begin, i))
+            begin, used = i, 4
+        used += width + 2
+    return lines + [(begin, len(widths))]
 
 
 def free_text(parent, mdev_type):
@@ -637,6 +652,7 @@ def show(machine, as_json):
                 [[parent.world, parent.name, t["type"], t["device_api"],
                   free_text(parent, t), t["name"]]
                  for parent in machine.parents for t in parent.types],
+                "none to be looked into: see below" if devices else
                 "none: load a kernel module that has mediated devices, "
                 "or start dpdk-mdev-mediator")
     print_table("Mediated devices",

@@ -2,8 +2,10 @@
 """dpdk-mdev.py: what it shows of devices of the kernel."""
 
 import os
+import pty
 import shutil
 import subprocess
+import sys
 
 from dpdk_mdev_trees import A, B, C, D, MadeUp, NOBODY, link, mdev_id, read, write
 
@@ -45,6 +47,25 @@ UUID                                  WORLD   PARENT  TYPE      DRIVER        HE
 driver (-a): if the application names the device (-a mdev:<uuid>), and if its PCI ids, \
 which cannot be seen before, are the driver's
 """)
+
+    def test_narrow(self):
+        """A terminal breaks no column apart, and others get one line for each row."""
+        self.four()
+        self.env["COLUMNS"] = "80"
+        self.assertIn(f"{D}  kernel  nic     nic-trap  -       nobody\n", self.prints())
+        reader, writer = pty.openpty()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        subprocess.run([sys.executable, self.tool, *self.before, "--drivers", self.drivers],
+                       env=self.env, stdout=writer, check=True)
+        said = os.read(reader, 16384).decode().replace("\r\n", "\n")
+        self.assertIn(f"""
+UUID                                  WORLD   PARENT  TYPE      DRIVER
+    HELD BY
+{A}  kernel  nic     nic-mmap  -
+    DPDK dpdk-testpmd (pid 11) file-prefix left
+""", said)
+        self.assertIn("WORLD   PARENT  TYPE      API       FREE  NAME\n", said)
 
     def test_json(self):
         self.four()

@@ -59,6 +59,11 @@ class UserSpace(MadeUp):
         self.assertIn("mediator m0 does not run: ", self.run_tool(
             "--create", "virtio_net", "--parent", "m0").stderr)
 
+    def test_no_parent_of_use(self):
+        """What is there and not used is not asked for once more."""
+        os.chmod(self.mediator_folder(f"{self.root}/run/mdev", "m0", A), 0o777)
+        self.assertIn("none to be looked into: see below\n", self.prints())
+
     def test_not_looked_into(self):
         """What is below a folder that is not trusted is not read."""
         run = f"{self.root}/run/mdev"
