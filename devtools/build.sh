@@ -12,6 +12,7 @@
 
 case ${1:-} in
 -h | --help) usage_of "$0"; exit 0 ;;
+-*) die "unknown option $1; see $0 -h" ;;
 esac
 
 dir=$(realpath -m "${1:-$BUILD}")

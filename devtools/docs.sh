@@ -10,6 +10,7 @@
 
 case ${1:-} in
 -h | --help) usage_of "$0"; exit 0 ;;
+-*) die "unknown option $1; see $0 -h" ;;
 esac
 
 need_packages python3-sphinx python3-sphinx-rtd-theme python3-myst-parser \

@@ -94,7 +94,7 @@ build_kernel()
 	say "looking for Debian's kernel $series"
 	private_lists "$work" deb backports
 	read -r image version < <(find_image "$work" "$series") ||
-		die "no kernel $series for this Debian release: $(last_lines "$work/log")"
+		die "no kernel $series for this Debian release, which has 6.1 and 6.12: $(last_lines "$work/log")"
 	release=${image#linux-image-}
 
 	# The headers lead to the rest: the common ones, kbuild, the compiler's name.
