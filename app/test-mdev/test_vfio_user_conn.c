@@ -551,6 +551,32 @@ test_turned_away(void)
 	return TEST_SUCCESS;
 }
 
+static void
+say_vhost(int sock)
+{
+	/* a reply of vhost-user's: VHOST_USER_GET_FEATURES, version 1 */
+	const uint32_t reply[] = { 1, 1 | 1 << 2, 8, 0, 0 };
+
+	fake_user_send(sock, reply, sizeof(reply));
+}
+
+/* The socket of a vhost-user backend: the remedy is another socket. */
+static int
+test_other_protocol(void)
+{
+	vfio_dev_close(dev);
+	dev = NULL;
+	fake_user.target = VFIO_USER_VERSION;
+	fake_user.before = say_vhost;
+	captured_log_start();
+	TEST_ASSERT(vfio_dev_open(fake_user.folder, FAKE_USER_ADDR, &dev) < 0, "open");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
+		captured_log_lines("name its vfio-user socket, not the backend's") == 1,
+		"lines");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: connection",
 	.unit_test_cases = {
@@ -567,6 +593,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_endless),
 		TEST_CASE_ST(setup, teardown, test_gone),
 		TEST_CASE_ST(setup, teardown, test_turned_away),
+		TEST_CASE_ST(setup, teardown, test_other_protocol),
 		TEST_CASES_END()
 	}
 };

@@ -321,7 +321,12 @@ conn_nonsense(struct vfio_user_conn *conn, const struct vfio_user_header *header
 
 	snprintf(why, sizeof(why), "its server sent %s (command %u, %u bytes, flags %#x)",
 		what, header->command, header->size, header->flags);
-	return vfio_user_conn_break(conn, -EPROTO, why);
+	if (conn->agreed || conn->broken != 0)
+		return vfio_user_conn_break(conn, -EPROTO, why);
+	/* vhost-user looks much the same, and its socket is named as easily */
+	VFIO_USER_LOG(ERR, "%s: %s: name its vfio-user socket, not the backend's, or start its mediator again",
+		conn->name, why);
+	return conn_end(conn, -EPROTO);
 }
 
 static int
