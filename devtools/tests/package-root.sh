@@ -65,7 +65,8 @@ prepare_root()
 		echo "linux-headers-$release"
 	done >"$work/headers"
 	# shellcheck disable=SC2046	# words
-	apt_in_root install dpdk-dev python3 dkms kmod $(cat "$work/headers")
+	apt_in_root install dpdk-dev libdpdk-dev pkg-config python3-pyelftools dkms kmod \
+		$(cat "$work/headers")
 	files_of_root >"$work/before"
 }
 
@@ -136,7 +137,9 @@ forwards()
 	local eal=(dpdk-testpmd --no-huge -m 128 --no-pci -l "0-$(($(nproc) - 1))")
 	local stats=(--stats-period 1 --no-mlockall --port-topology=loop --total-num-mbufs=2048)
 
-	in_root mkdir -p /run/vhost
+	# as the guide says
+	echo 'd /run/vhost 0755 root root' >"$root/etc/tmpfiles.d/vhost.conf"
+	in_root systemd-tmpfiles --create vhost.conf
 	printf 'uuid=%s,backend=/run/vhost/a.sock\nuuid=%s,backend=/run/vhost/b.sock,listen\n' \
 		$A $B >>"$root/etc/dpdk-mdev-mediator.conf"
 	in_root_unit backend "${eal[@]}" --file-prefix=backend \
@@ -202,6 +205,25 @@ upgrade()
 	expect "a service that runs" test "$before" != 0
 	expect "the same process" test "$before" = "$after"
 	in_root systemctl stop backend
+	rm "$root/etc/tmpfiles.d/vhost.conf"
+}
+
+# A driver of somebody else needs the packages alone, and DPDK finds all that it does.
+builds_driver()
+{
+	local dir=/usr/local/src/driver
+
+	# shellcheck disable=SC2046	# words
+	apt_in_root install $(package_files libdpdk-mdev-dev)
+	mkdir "$root$dir"
+	cp "$REPO/examples/mdev-skeleton/"{Makefile,*.c} "$root$dir/"
+	in_root env CFLAGS="-Wall -Wextra -Werror" make -C $dir
+	in_root dpdk-pmdinfo.py $dir/build/mdev_skeleton.so | grep '"name": "mdev_skeleton"'
+	in_root sh -c "echo quit | dpdk-testpmd --no-huge -m 128 --no-pci --no-shconf \
+		-l 0-$(($(nproc) - 1)) -d $dir/build/mdev_skeleton.so --log-level=bus.mdev:debug \
+		-- -i --total-num-mbufs=2048" 2>&1 | tee "$work/out"
+	grep 'driver mdev_skeleton has 0 of 0 devices' "$work/out"
+	rm -r "${root:?}$dir"
 }
 
 dkms_installs()
@@ -286,6 +308,7 @@ check_full "fresh root: testpmd forwards on devices of the service, without -d" 
 check_full "fresh root: dpdk-mdev.py has the service add and remove a device" tool_adds
 check_full "fresh root: the service goes and comes beside another mediator" others_stay
 check_full "fresh root: an upgrade leaves the service alone" upgrade
+check_full "fresh root: a driver is built with the packages alone" builds_driver
 check_full "fresh root: the package for DKMS installs" dkms_installs
 check_full "fresh root: DKMS builds the modules for Linux 6.1" dkms_builds 6.1
 check_full "fresh root: DKMS builds the modules for Linux 6.12" dkms_builds 6.12

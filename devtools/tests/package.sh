@@ -55,6 +55,17 @@ meson_install()
 	done
 }
 
+# What meson installed goes again, but for the user's configuration.
+uninstall()
+{
+	DESTDIR=$work/uninstall meson install -C "$build" --no-rebuild --quiet
+	ninja -C "$build" uninstall
+	(cd "$work/uninstall" && find . -not -type d) | tee "$work/list"
+	diff <(echo ".$prefix/etc/dpdk-mdev-mediator.conf") "$work/list"
+	find "$work/uninstall" -type d -empty | tee "$work/list"
+	expect "no empty folder" test ! -s "$work/list"
+}
+
 # A file that the user has changed is not overwritten.
 configuration_stays()
 {
@@ -130,6 +141,24 @@ control_files()
 	dpkg-source --before-build . >/dev/null
 }
 
+# The headers of DPDK that the source package has belong to those that debian/copyright
+# names, under the license that it names.
+copyright_file()
+{
+	local sdk holder
+
+	sdk=$("$REPO/devtools/sdk-headers.sh")
+	grep -L 'SPDX-License-Identifier: BSD-3-Clause' "$sdk"/*.h | tee "$work/list"
+	expect "headers of that license" test ! -s "$work/list"
+	grep -hi copyright "$sdk"/*.h | sed -E \
+		's/.*copyright *(\(c\))? *([0-9]{4}[-, ]*)+//I; s, *\*/,,; s/\.? *All rights reserved.*//I; s/\.$//' |
+		sort -u >"$work/holders"
+	expect "holders" test -s "$work/holders"
+	while read -r holder; do
+		grep -F "$holder" "$REPO/debian/copyright" || expect "$holder" false
+	done <"$work/holders"
+}
+
 # At least as new as all that is in them.
 build_packages()
 {
@@ -161,9 +190,11 @@ pinned()
 
 check "meson install: programs, drivers, headers, the service" meson_install
 check "meson install: the user's configuration stays" configuration_stays
+check "ninja uninstall: the configuration is left, and nothing else" uninstall
 check "the example configuration: its devices can be made" example_is_right
 check "the systemd unit: right, and confined" unit_is_right
 check "debian/ and dkms.conf agree with the project" control_files
+check "debian/copyright names who DPDK's headers belong to" copyright_file
 
 check_full "devtools/package.sh: the packages build" build_packages
 check_full "lintian finds no error and no warning" lint
