@@ -88,6 +88,7 @@ example_is_right()
 	sed -n 's/^#\(uuid=[0-9]\)/\1/p' "$REPO/app/mediator/dpdk-mdev-mediator.conf" >"$file"
 	expect "two devices" test "$(wc -l <"$file")" = 2
 	sed -i "s,/run/vhost,$work/run,g" "$file"
+	: >"$work/out"	# the loop may look before the mediator has begun
 	timeout --preserve-status -s TERM 60 "$build/app/mediator/dpdk-mdev-mediator" \
 		--root "$work/run/mdev" --config "$file" >"$work/out" 2>&1 &
 	for ((i = 0; i < 600; i++)); do
