@@ -215,8 +215,7 @@ builds_driver()
 
 	# shellcheck disable=SC2046	# words
 	apt_in_root install $(package_files libdpdk-mdev-dev)
-	mkdir "$root$dir"
-	cp "$REPO/examples/mdev-skeleton/"{Makefile,*.c} "$root$dir/"
+	in_root cp -r /usr/share/doc/libdpdk-mdev-dev/examples $dir
 	in_root env CFLAGS="-Wall -Wextra -Werror" make -C $dir
 	in_root dpdk-pmdinfo.py $dir/build/mdev_skeleton.so | grep '"name": "mdev_skeleton"'
 	in_root sh -c "echo quit | dpdk-testpmd --no-huge -m 128 --no-pci --no-shconf \

@@ -135,7 +135,7 @@ control_files()
 	done
 	cd "$REPO"
 	dh_listpackages | tee "$work/list"
-	for package in debian/*.install debian/*.docs debian/*.dkms debian/*.postrm; do
+	for package in debian/*.install debian/*.examples debian/*.docs debian/*.dkms debian/*.postrm; do
 		package=${package##*/}
 		grep -x "${package%.*}" "$work/list"
 	done
