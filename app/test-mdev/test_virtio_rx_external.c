@@ -112,12 +112,15 @@ check_pool(void)
 static int
 check_address(const struct mirror_buf *buf, bool virtual)
 {
-	size_t at = SIZE_MAX;
 	unsigned int i;
+	size_t at = 0;
 
-	for (i = 0; i < RTE_DIM(zones) && at >= zones[i].len; i++)
+	for (i = 0; i < RTE_DIM(zones); i++) {
 		at = buf->addr - (virtual ? zones[i].addr : zones[i].device);
-	TEST_ASSERT(at < zones[i - 1].len, "no address of a buffer: %p", (void *)buf->addr);
+		if (at < zones[i].len)
+			break;
+	}
+	TEST_ASSERT(i < RTE_DIM(zones), "no address of a buffer: %p", (void *)buf->addr);
 	TEST_ASSERT_EQUAL(at % BUFFER, RTE_PKTMBUF_HEADROOM - LAYOUT_HEADER,
 		"%zu into a buffer", at % BUFFER);
 	TEST_ASSERT_EQUAL(buf->len, BUFFER - RTE_PKTMBUF_HEADROOM + LAYOUT_HEADER,
