@@ -127,6 +127,8 @@ fake_region_read(struct vfio_transport_dev *tdev __rte_unused, uint32_t index,
 
 	if (failing(FAKE_OP_REGION_READ))
 		return -EIO;
+	if (fake_vfio.gone)
+		return -ENODEV;
 	if (region_offset != region->offset || offset + len > region->backed)
 		return 0;
 	region->reads++;
@@ -147,6 +149,8 @@ fake_region_write(struct vfio_transport_dev *tdev __rte_unused, uint32_t index,
 
 	if (failing(FAKE_OP_REGION_WRITE))
 		return -EIO;
+	if (fake_vfio.gone)
+		return -ENODEV;
 	if (region_offset != region->offset || offset + len > region->backed)
 		return 0;
 	region->writes++;
@@ -237,6 +241,8 @@ fake_reset(struct vfio_transport_dev *tdev __rte_unused)
 {
 	if (failing(FAKE_OP_RESET))
 		return -EIO;
+	if (fake_vfio.gone)
+		return -ENODEV;
 	fake_vfio.resets++;
 	return 0;
 }

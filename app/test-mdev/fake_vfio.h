@@ -74,6 +74,7 @@ struct fake_vfio {
 	enum fake_vfio_op fail;  /* this operation fails, */
 	unsigned int fail_after; /* after it went well so many times */
 	size_t max_transfer;     /* reads and writes are cut to it; 0 for no limit */
+	bool gone;               /* reads, writes and resets find no device */
 	int gone_fd;             /* what tells that the device is gone; -1: nothing */
 	int ioeventfd;           /* of every doorbell; -1: there is none */
 	bool strict_argsz;       /* refuse an argsz that is larger than needed */

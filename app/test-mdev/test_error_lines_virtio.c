@@ -47,6 +47,7 @@ static void
 teardown(void)
 {
 	fake_virtio.never_resets = false;
+	fake_vfio.gone = false;
 	if (virtio_port.dev != NULL) {
 		rte_dev_remove(virtio_port.dev->device);
 		virtio_port.dev = NULL;
@@ -537,6 +538,19 @@ wrong_id(void)
 	fake_virtio.answer = FAKE_ANSWER_ID_BEYOND;
 }
 
+static void
+vanishes(void)
+{
+	fake_vfio.gone = true;
+}
+
+/* A port that could not be stopped is reset again before it is closed; this is said once. */
+static int
+stop_and_reset(const char *arg)
+{
+	return stop_port(arg) == 0 ? 0 : rte_eth_dev_reset(virtio_port.id);
+}
+
 static const struct error_case running[] = {
 	{ "receive, id", start_good, rx_bad_id, receive,
 	  .line = OURS "queue 0: the device returned a buffer that it does not have (64): " UNUSED },
@@ -553,6 +567,8 @@ static const struct error_case running[] = {
 	{ "command, id", start_ctrl, wrong_id, promiscuous,
 	  .line = OURS "queue 4: the device returned a command that it does not have (4294967295): " UNUSED },
 	{ "stop", start_good, never_resets, stop_port, .line = RESET },
+	{ "stop, gone", start_good, vanishes, stop_and_reset,
+	  .line = OURS "the device is gone: memory that it may still use is kept until this process ends" },
 };
 
 static int

@@ -62,6 +62,14 @@ virtio_device_reset(struct virtio_transport *tr)
 			tr->name, rte_strerror(-ret));
 		return 0;
 	}
+	if (ret == -ENODEV) {
+		/* common/vfio or the bus has said why; stop and close come here, both */
+		if (!tr->gone)
+			INIT_LOG(WARNING, "%s: the device is gone: memory that it may still use is kept until this process ends",
+				tr->name);
+		tr->gone = true;
+		return ret;
+	}
 	INIT_LOG(ERR, "%s: the device does not answer a reset (%s): " DEVICE_FAILING "; memory that it may still use is not freed",
 		tr->name, rte_strerror(-ret));
 	return ret;

@@ -207,6 +207,7 @@ struct virtio_transport {
 	uint32_t config_len; /* of device-specific configuration, bytes */
 	bool iova_as_va;     /* addresses for the device are virtual ones */
 	uint64_t features;   /* as negotiated */
+	bool gone;           /* that it is was said */
 };
 
 /* By enum virtio_transport_type. */
