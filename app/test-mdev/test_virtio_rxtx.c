@@ -191,6 +191,32 @@ test_transmit(void)
 	return TEST_SUCCESS;
 }
 
+/* What a frame has where its header goes; the device gets zeros, which it looks at itself. */
+static int
+test_transmit_headers(void)
+{
+	struct rte_mbuf *m[BURST];
+	unsigned int dirty, i, at;
+
+	/* none of a burst, each one, all; each byte */
+	for (dirty = 0; dirty <= BURST + 1; dirty++) {
+		at = dirty % LAYOUT_HEADER;
+		for (i = 0; i < BURST; i++) {
+			m[i] = virtio_port_frame(60, i);
+			memset(rte_pktmbuf_mtod_offset(m[i], char *, -LAYOUT_HEADER), 0,
+				LAYOUT_HEADER);
+			if (i + 1 == dirty || dirty == BURST + 1)
+				*rte_pktmbuf_mtod_offset(m[i], uint8_t *,
+					(int)at - LAYOUT_HEADER) = 0x80;
+		}
+		TEST_ASSERT_EQUAL(layout_send(m, BURST), BURST, "not sent");
+		for (i = 0; i < BURST; i++)
+			TEST_ASSERT_EQUAL(fake_virtio_sent(back, sizeof(back)), 60,
+				"frame %u, %u dirty, byte %u", i, dirty, at);
+	}
+	return TEST_SUCCESS;
+}
+
 /* Segments become a chain; without headroom, or shared, the header is apart. */
 static int
 test_transmit_chains(void)
@@ -449,6 +475,7 @@ static const struct virtio_layout_case cases[] = {
 	{ "test_mergeable", test_mergeable, layout_is_mergeable },
 	{ "test_mergeable_incomplete", test_mergeable_incomplete, layout_is_mergeable },
 	{ "test_transmit", test_transmit, NULL },
+	{ "test_transmit_headers", test_transmit_headers, NULL },
 	{ "test_transmit_chains", test_transmit_chains, NULL },
 	{ "test_transmit_empty_segments", test_transmit_empty_segments, NULL },
 	{ "test_transmit_full", test_transmit_full, NULL },

@@ -29,19 +29,46 @@ tx_header_fits(const struct rte_mbuf *m, uint32_t hdr_len)
 		m->data_off >= hdr_len;
 }
 
-/* s. 5.1.6.2: a header that asks for nothing; all its fields are 0. */
+/* A descriptor of a chain; the first one of a burst is written last (packed). */
+struct tx_position {
+	uint16_t head;       /* next descriptor */
+	uint16_t avail_idx;  /* split: next place in the available ring */
+	uint16_t start;      /* packed: of the burst */
+	bool dirty;          /* a frame of the burst came with another header */
+	uint64_t start_word;
+};
+
+/*
+ * s. 5.1.6.2: a header that asks for nothing; all its fields are 0. What is there already is
+ * not written: the cache line can stay with the device, which looked at it last. Where one
+ * frame came with something else the next ones most likely do (num_buffers of what was
+ * received), and are not looked at.
+ */
 static VIRTIO_BURST_INLINE void
-tx_clear_header(void *hdr)
+tx_clear_header(struct tx_position *at, void *hdr)
 {
-	RTE_BUILD_BUG_ON(sizeof(struct virtio_net_hdr_v1) != 12);
+	struct {
+		uint64_t first;
+		uint32_t last;
+	} was;
+
+	RTE_BUILD_BUG_ON(sizeof(struct virtio_net_hdr_v1) !=
+		sizeof(was.first) + sizeof(was.last));
+	if (!at->dirty) {
+		memcpy(&was, hdr, sizeof(struct virtio_net_hdr_v1));
+		if ((was.first | was.last) == 0)
+			return;
+		at->dirty = true;
+	}
 	memset(hdr, 0, sizeof(struct virtio_net_hdr_v1));
 }
 
 static inline void
-tx_write_header(const struct virtqueue *vq, const struct rte_mbuf *m, void *hdr,
-		uint32_t hdr_len, const unsigned int flags)
+tx_write_header(const struct virtqueue *vq, struct tx_position *at,
+		const struct rte_mbuf *m, void *hdr, uint32_t hdr_len,
+		const unsigned int flags)
 {
-	tx_clear_header(hdr);
+	tx_clear_header(at, hdr);
 	if ((flags & BURST_OFFLOAD) == 0)
 		return;
 	if (hdr_len > VIRTIO_NET_HDR_LEN)
@@ -83,14 +110,6 @@ tx_is_plain(const struct virtqueue *vq, const struct rte_mbuf *m,
 		!tx_is_too_long(vq, m, flags);
 }
 
-/* A descriptor of a chain; the first one of a burst is written last (packed). */
-struct tx_position {
-	uint16_t head;       /* next descriptor */
-	uint16_t avail_idx;  /* split: next place in the available ring */
-	uint16_t start;      /* packed: of the burst */
-	uint64_t start_word;
-};
-
 static VIRTIO_BURST_INLINE void
 tx_write_desc(struct virtqueue *vq, struct tx_position *at, uint16_t id, uint64_t addr,
 		uint32_t len, uint16_t desc_flags, uint16_t buffer_id, uint16_t next,
@@ -121,7 +140,7 @@ tx_enqueue_plain(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 	const bool packed = (flags & BURST_PACKED) != 0;
 	uint16_t id = vq->ids[at->head & vq->mask];
 
-	tx_write_header(vq, m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
+	tx_write_header(vq, at, m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
 		flags);
 	tx_write_desc(vq, at, id, virtqueue_buf_addr(vq, m) + m->data_off - hdr_len,
 		m->data_len + hdr_len, 0, id, 0, packed);
@@ -163,10 +182,10 @@ tx_enqueue_chain(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf *
 	uint32_t len;
 
 	if (in_headroom)
-		tx_write_header(vq, m, rte_pktmbuf_mtod_offset(m, char *,
+		tx_write_header(vq, at, m, rte_pktmbuf_mtod_offset(m, char *,
 				-(int)hdr_len), hdr_len, flags);
 	else
-		tx_write_header(vq, m, RTE_PTR_ADD(vq->mz->addr, vq->hdr_iova -
+		tx_write_header(vq, at, m, RTE_PTR_ADD(vq->mz->addr, vq->hdr_iova -
 				vq->ring_iova + head_id * VIRTIO_NET_HDR_MAX_LEN),
 				hdr_len, flags);
 	for (i = 0; i < count; i++, at->head++) {
@@ -232,7 +251,7 @@ tx_enqueue_segments(struct virtqueue *vq, struct tx_position *at, struct rte_mbu
 	struct rte_mbuf *next;
 	uint16_t id = head_id;
 
-	tx_write_header(vq, m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
+	tx_write_header(vq, at, m, rte_pktmbuf_mtod_offset(m, char *, -(int)hdr_len), hdr_len,
 		flags);
 	vq->chain[head_id].count = count;
 	vq->chain[head_id].kind = VIRTQUEUE_SEGMENTS;
@@ -318,6 +337,7 @@ tx_begin(const struct virtqueue *vq, struct tx_burst *burst)
 	burst->at.head = vq->head;
 	burst->at.start = vq->head;
 	burst->at.avail_idx = vq->avail_idx;
+	burst->at.dirty = false;
 	burst->plain = 0;
 	burst->sent = 0;
 	memset(&burst->sums, 0, sizeof(burst->sums));

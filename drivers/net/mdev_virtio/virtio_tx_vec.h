@@ -41,8 +41,8 @@ tx_block_is_plain(const struct virtqueue *vq, struct rte_mbuf **pkts)
 
 /* Write headers, and what the descriptors say. */
 static VIRTIO_BURST_INLINE void
-tx_block_frames(struct virtqueue *vq, struct rte_mbuf **pkts, struct burst_sums *sums,
-		uint64_t *addr, uint32_t *len)
+tx_block_frames(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf **pkts,
+		struct burst_sums *sums, uint64_t *addr, uint32_t *len)
 {
 	const uint16_t mbuf_addr = vq->mbuf_addr;
 	const struct rte_mbuf *m;
@@ -60,7 +60,7 @@ tx_block_frames(struct virtqueue *vq, struct rte_mbuf **pkts, struct burst_sums 
 		len[i] = m->data_len + VIRTIO_NET_HDR_LEN;
 		burst_count_len(sums, m->data_len);
 		group |= frame[0];
-		tx_clear_header(RTE_PTR_SUB(frame, VIRTIO_NET_HDR_LEN));
+		tx_clear_header(at, RTE_PTR_SUB(frame, VIRTIO_NET_HDR_LEN));
 	}
 	if (unlikely((group & RTE_ETHER_GROUP_ADDR) != 0)) {
 		for (i = 0; i < TX_BLOCK; i++)
@@ -114,7 +114,7 @@ tx_block(struct virtqueue *vq, struct tx_position *at, struct rte_mbuf **pkts,
 	if (unlikely(!vq->in_sequence || from + TX_BLOCK > vq->size) ||
 			!tx_block_is_plain(vq, pkts))
 		return false;
-	tx_block_frames(vq, pkts, sums, addr, len);
+	tx_block_frames(vq, at, pkts, sums, addr, len);
 	if ((flags & BURST_PACKED) != 0)
 		tx_block_packed(vq, at, from, addr, len);
 	else
