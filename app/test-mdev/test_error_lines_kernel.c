@@ -202,9 +202,15 @@ file_missing(void)
 }
 
 static void
-file_other(void)
+file_too_many(void)
 {
 	vfio.file_error = EMFILE;
+}
+
+static void
+file_other(void)
+{
+	vfio.file_error = EIO;
 }
 
 static void
@@ -239,8 +245,10 @@ static const struct error_case cases[] = {
 	{ "not permitted", .harm = file_forbidden, .line = DENIED },
 	{ "no group file", .harm = file_missing,
 	  .line = OURS GROUP_FILE " does not exist: give this container /dev/vfio, or load the vfio modules" },
+	{ "too many files", .harm = file_too_many,
+	  .line = OURS "cannot open " GROUP_FILE ": Too many open files: raise the limit of open files (ulimit -n)" },
 	{ "any other error", .harm = file_other,
-	  .line = OURS "cannot open " GROUP_FILE ": Too many open files: the kernel's log may say why" },
+	  .line = OURS "cannot open " GROUP_FILE ": Input/output error: the kernel's log may say why" },
 	{ "EAL's table is full", .harm = table_full,
 	  .line = OURS "EAL has no room for another VFIO group (64, each mediated device takes one): name fewer devices with -a, or build DPDK with a larger RTE_MAX_VFIO_GROUPS" },
 	{ "EAL fails", .harm = setup_fails, .line = SET_UP },
