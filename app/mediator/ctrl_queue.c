@@ -14,7 +14,8 @@
  * A run begins with no chain after so many descriptors, each of which is a system call or
  * two, 1 us: a large ring of long indirect tables would keep the loop busy for minutes,
  * 32768 times 32768 of them. The rest comes with another run. A chain has three or four, so
- * none that makes sense comes near what it may have.
+ * none that makes sense comes near what it may have, by which the last one of a run can
+ * exceed it.
  */
 #define MAX_RUN_DESCS 2048
 #define MAX_CHAIN_DESCS 4096

@@ -179,6 +179,7 @@ start(struct device *dev)
 		return;
 	}
 	dev->resumed = !dev->fresh;
+	dev->fresh = false;
 	dev->recall = false;
 	dev->told_pairs = dev->ctrl.pairs;
 	dev->run = DEVICE_STARTING;
@@ -404,9 +405,6 @@ down(void *arg)
 		dev->losses++;
 		dev->lost_frames += count_lost(dev);
 	}
-	/* one that ends over the memory, say, leaves the rings as they were */
-	if (dev->run == DEVICE_STARTING && vhost_user_saw_rings(dev->vu))
-		dev->fresh = false;
 	dev->run = DEVICE_STOPPED;
 	set_link(dev, false);
 	device_settle(dev);
@@ -451,8 +449,6 @@ done(void *arg, int ret)
 	struct device *dev = arg;
 	enum device_run was = dev->run;
 
-	if (was == DEVICE_STARTING)
-		dev->fresh = false;
 	if (was == DEVICE_STOPPING || was == DEVICE_PREPARING || was == DEVICE_RELEASING) {
 		dev->run = DEVICE_STOPPED;
 	} else if (ret == 0 && was == DEVICE_STARTING) {

@@ -13,8 +13,9 @@
 #include "log.h"
 #include "virtio_ring.h"
 
-/* Files of a client's memory that there are always some for. */
+/* Files of a client's memory that are always to be had, and their part of all. */
 #define FEW_FILES 16
+#define FEW_FILES_PART 64
 
 static int
 too_many(struct device *dev, unsigned int count)
@@ -54,32 +55,33 @@ device_dma_stray_queue(const struct device *dev)
 
 /*
  * Each piece is an open file of this process's, of which there are few, and other devices
- * need theirs: an eighth for one device. A backend takes no more than 8 files after all.
+ * need theirs: an eighth for one device, and once the clients of all have half, only a few.
+ * A backend takes no more than 8 files after all.
  */
 uint32_t
 device_dma_max_maps(void *arg __attribute__((unused)))
 {
 	struct rlimit limit;
+	rlim_t most;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 8 > DMA_TABLE_MAX)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return DMA_TABLE_MAX;
-	return limit.rlim_cur / 8;
+	most = limit.rlim_cur / 8;
+	if (dma_table_files() >= limit.rlim_cur / 2 && most > FEW_FILES) {
+		most = limit.rlim_cur / FEW_FILES_PART;
+		if (most < FEW_FILES)
+			most = FEW_FILES;
+	}
+	return most > DMA_TABLE_MAX ? DMA_TABLE_MAX : most;
 }
 
-/*
- * The same once the clients of all devices have half of the files: then only those that
- * have few get more, of which an application with --single-file-segments needs no more.
- */
-static uint32_t
-max_maps_now(struct device *dev)
+static int
+no_files(struct device *dev)
 {
-	uint32_t most = device_dma_max_maps(dev);
-	struct rlimit limit;
-
-	if (most <= FEW_FILES || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-			dma_table_files() < limit.rlim_cur / 2)
-		return most;
-	return FEW_FILES;
+	if (log_may(&dev->log_limit, dev->name))
+		LOG(ERR, "%s: the application's memory is in more files than are left for it: raise the limit of open files (LimitNOFILE= of systemd, ulimit -n), or start the application with --single-file-segments",
+			dev->name);
+	return -ENOSPC;
 }
 
 static void
@@ -102,9 +104,9 @@ device_dma_map(void *arg, uint64_t iova, uint64_t size, uint64_t offset, uint32_
 	struct device *dev = arg;
 	int ret;
 
-	if (fd >= 0 && dev->memory.count >= max_maps_now(dev)) {
+	if (fd >= 0 && dev->memory.count >= device_dma_max_maps(dev)) {
 		foreign_fd_close(vfu_server_peer(dev->server), &fd, 1);
-		return too_many(dev, dev->memory.count + 1);
+		return no_files(dev);
 	}
 	ret = dma_table_add(&dev->memory, iova, size, offset, prot, fd);
 	if (ret < 0) {

@@ -303,7 +303,7 @@ window_open(struct dma_table *table, const struct dma_region *region, uint64_t o
 		len -= first - start;
 	if (start < first)
 		start = first;
-	/* whole pages; a file needs not be so long, see dma_copy() */
+	/* whole pages; a file needs not be so long, see dma_copy_to() */
 	end += (region->page - end % region->page) % region->page;
 	if (len > end - start)
 		len = end - start;
@@ -347,7 +347,7 @@ read_number(const struct dma_region *region, uint64_t offset, void *buf, size_t 
 	ret = read_file(region, offset, buf, len);
 	for (i = 1; ret == 0 && i < MAX_READS; i++) {
 		ret = read_file(region, offset, again, len);
-		if (memcmp(buf, again, len) == 0)
+		if (ret < 0 || memcmp(buf, again, len) == 0)
 			break;
 		memcpy(buf, again, len);
 	}

@@ -86,9 +86,9 @@ unsigned int dma_table_merge(const struct dma_table *table, struct dma_range *ra
 
 /*
  * Copy from and to the client's memory, for the control queue. 0; -EFAULT: not all of it
- * is there (also where the client has cut the file short under the mapping), or may not
- * be accessed so. Of what has 2, 4 or 8 bytes and is aligned, no one sees a part. Reading
- * what was never written takes no memory.
+ * is there (also where the client has cut the file short meanwhile), or may not be
+ * accessed so. Of what has 2, 4 or 8 bytes and is aligned, no one sees a part, unless it
+ * changes all the time. Reading what was never written takes no memory.
  */
 int dma_read(struct dma_table *table, uint64_t iova, void *buf, size_t len);
 int dma_write(struct dma_table *table, uint64_t iova, const void *buf, size_t len);

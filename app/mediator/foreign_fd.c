@@ -58,16 +58,6 @@ foreign_peer_create(void)
 	return peer;
 }
 
-bool
-foreign_peer_is_full(const struct foreign_peer *peer)
-{
-	bool full;
-
-	pthread_mutex_lock(&lock);
-	full = peer->nr_waiting > MAX_WAITING;
-	pthread_mutex_unlock(&lock);
-	return full;
-}
 
 bool
 foreign_fd_is_memory(int fd)
@@ -124,6 +114,20 @@ start_closer(struct foreign_peer *peer)
 	return -ret;
 }
 
+bool
+foreign_peer_is_full(struct foreign_peer *peer)
+{
+	bool full;
+
+	pthread_mutex_lock(&lock);
+	/* where no thread could be had before */
+	if (peer->nr_closers == 0 && !STAILQ_EMPTY(&peer->queue) && start_closer(peer) == 0)
+		peer->nr_closers++;
+	full = peer->nr_waiting > MAX_WAITING;
+	pthread_mutex_unlock(&lock);
+	return full;
+}
+
 void
 foreign_peer_destroy(struct foreign_peer *peer)
 {
@@ -142,11 +146,12 @@ foreign_peer_destroy(struct foreign_peer *peer)
 		free(peer);
 }
 
-/* -ENOMEM: they are as they were. */
+/* Negative: they are as they were. */
 static int
 close_elsewhere(struct foreign_peer *peer, const int *fds, unsigned int nr_fds)
 {
 	struct waiting *waiting = malloc(sizeof(*waiting) + nr_fds * sizeof(*fds));
+	int ret = 0;
 
 	if (waiting == NULL)
 		return -ENOMEM;
@@ -159,26 +164,40 @@ close_elsewhere(struct foreign_peer *peer, const int *fds, unsigned int nr_fds)
 	/* a closer that is at work may be kept by what it has */
 	if (peer->nr_closers < MAX_CLOSERS && start_closer(peer) == 0)
 		peer->nr_closers++;
+	if (peer == &memory && peer->nr_closers == 0) {
+		/* nobody asks for its closers later, and nobody is kept waiting */
+		STAILQ_REMOVE(&peer->queue, waiting, waiting, next);
+		peer->nr_waiting -= nr_fds;
+		nr_waiting -= nr_fds;
+		free(waiting);
+		ret = -EAGAIN;
+	}
 	pthread_mutex_unlock(&lock);
-	return 0;
+	return ret;
 }
 
 void
 foreign_fd_close(struct foreign_peer *peer, const int *fds, unsigned int nr_fds)
 {
-	unsigned int i;
+	int memory_fds[FDMSG_MAX_FDS];
+	unsigned int nr_memory = 0, i;
 
 	for (i = 0; i < nr_fds; i++) {
 		if (fds[i] < 0)
 			continue;
-		if (foreign_fd_is_memory(fds[i]))
-			foreign_fd_close_memory(&fds[i], 1);
-		else if (eventfd_check(fds[i]))
+		if (foreign_fd_is_memory(fds[i])) {
+			memory_fds[nr_memory++] = fds[i];
+			if (nr_memory < FDMSG_MAX_FDS)
+				continue;
+			foreign_fd_close_memory(memory_fds, nr_memory);
+			nr_memory = 0;
+		} else if (eventfd_check(fds[i]))
 			close(fds[i]);
 		else
 			/* one that there is no memory for stays open: who gains by that? */
 			close_elsewhere(peer, &fds[i], 1);
 	}
+	foreign_fd_close_memory(memory_fds, nr_memory);
 }
 
 /* Whether it takes long to close these, as they may be the last that keep their memory. */

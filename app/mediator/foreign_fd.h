@@ -11,7 +11,7 @@
  *
  * So threads close them, the only ones that there are here. Each peer has a few of its own
  * and may leave so many files to them: one that keeps its closers waiting is in no other
- * one's way.
+ * one's way. Memory has a few for all, as it keeps nobody waiting.
  */
 
 #include <stdbool.h>
@@ -24,7 +24,7 @@ struct foreign_peer *foreign_peer_create(void);
 /* What waits is closed all the same. NULL does nothing. */
 void foreign_peer_destroy(struct foreign_peer *peer);
 /* Nothing more is to be taken from it until some of its files are closed. */
-bool foreign_peer_is_full(const struct foreign_peer *peer);
+bool foreign_peer_is_full(struct foreign_peer *peer);
 
 /*
  * Whether it is memory of this machine and nothing else: a memfd, or a file of tmpfs or

@@ -113,8 +113,8 @@ on_listener(void *arg, uint32_t events __attribute__((unused)))
 
 	for (i = 0; i < ACCEPT_BURST; i++) {
 		/* another one could add to them, and be gone again */
-		if (foreign_peer_is_full(server->peer) ||
-				foreign_peer_is_full(server->others)) {
+		if (foreign_peer_is_full(server->conn.fd < 0 ? server->peer :
+				server->others)) {
 			pause_listener(server, "files that clients have sent cannot be closed, as their file system does not answer: end whoever serves it");
 			return;
 		}

@@ -213,18 +213,9 @@ vhost_user_start(struct vhost_user *vu, uint64_t features,
 			VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
 			VIRTIO_CONFIG_S_DRIVER_OK);
 	ret = vu_batch_operation(&batch, VU_OP_START);
-	if (ret == 0) {
+	if (ret == 0)
 		vu->started = true;
-		/* who does not say how far it is may be anywhere */
-		vu->saw_rings = !vu_agreed(vu, VU_PROTOCOL_F_REPLY_ACK);
-	}
 	return ret;
-}
-
-bool
-vhost_user_saw_rings(const struct vhost_user *vu)
-{
-	return vu->saw_rings;
 }
 
 int
@@ -265,11 +256,11 @@ vhost_user_release(struct vhost_user *vu, const struct dma_range *ranges,
 {
 	if (nr_ranges <= VHOST_USER_MAX_REGIONS && vu_knows_memory(vu, ranges, nr_ranges))
 		return 1;
-	/* once, and not again for each piece that is taken away */
-	if (vu_agreed(vu, VU_PROTOCOL_F_STATUS))
-		return vhost_user_prepare(vu, NULL, 0);
-	return nr_ranges > VHOST_USER_MAX_REGIONS ? 1 :
-		vhost_user_prepare(vu, ranges, nr_ranges);
+	/*
+	 * All at once, and not again for each piece that is taken away. One without STATUS
+	 * takes no empty table, and none without its last rings (see vhost_user_prepare()).
+	 */
+	return vhost_user_prepare(vu, NULL, 0);
 }
 
 void

@@ -89,17 +89,11 @@ int vhost_user_prepare(struct vhost_user *vu, const struct dma_range *ranges,
 /* Whether the backend of now was told of memory. */
 bool vhost_user_has_memory(const struct vhost_user *vu);
 /*
- * Take memory from a backend that is stopped, which maps it still: all that is not in
- * these ranges, or all. Then done(); 1: it has nothing else, or can be told of nothing
- * better before the next start.
+ * Take all memory from a backend that is stopped, if it maps other than these ranges. Then
+ * done(); 1: it has nothing else, or cannot be told before the next start.
  */
 int vhost_user_release(struct vhost_user *vu, const struct dma_range *ranges,
 		unsigned int nr_ranges);
-/*
- * Whether the backend of now, or the last one, may have begun with the rings of its last
- * start.
- */
-bool vhost_user_saw_rings(const struct vhost_user *vu);
 /* Give the backend up, as one that does not answer: down() follows. */
 void vhost_user_give_up(struct vhost_user *vu);
 /* Stop it: once done() is called it uses neither rings nor buffers. */

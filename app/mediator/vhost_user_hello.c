@@ -109,9 +109,6 @@ vu_replied(struct vhost_user *vu, const struct vu_expect *expect, const void *pa
 
 	memcpy(&value, payload, sizeof(value));
 	memcpy(&state, payload, sizeof(state));
-	/* its next message is the first that has the backend look at a ring */
-	if (vu->op == VU_OP_START && expect->request == VU_SET_VRING_ADDR)
-		vu->saw_rings = true;
 	if (!vu->up && expect->request == VU_GET_FEATURES)
 		heard_features(vu, value);
 	else if (expect->request == VU_GET_PROTOCOL_FEATURES)

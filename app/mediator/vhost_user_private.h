@@ -207,7 +207,6 @@ struct vhost_user {
 	/* vhost_user.c, vhost_user_hello.c */
 	bool up;
 	bool started;
-	bool saw_rings;      /* the backend of the last start may have begun with them */
 	enum vu_op op;
 	uint64_t offered;    /* feature bits of the backend, all of them */
 	uint64_t heard;      /* likewise, of one that is not up yet */

@@ -175,39 +175,6 @@ test_packed(void)
 	return TEST_SUCCESS;
 }
 
-/* A backend that ends before it has come to the rings leaves packed ones as they were. */
-static int
-test_packed_unseen(void)
-{
-	static const struct {
-		uint32_t request;
-		bool seen;
-	} cases[] = {
-		{ VU_SET_FEATURES, false },
-		{ VU_SET_VRING_NUM, false },
-		{ VU_SET_VRING_KICK, true },
-		{ VU_SET_VRING_ENABLE, true },
-	};
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(cases); i++) {
-		dw.backend.mischief = MISCHIEF_NACK;
-		dw.backend.mischief_at = cases[i].request;
-		dw.backend.did_it = false;
-		TEST_ASSERT_SUCCESS(dw_drive(V1 | PACKED, 2), "driver");
-		TEST_ASSERT_SUCCESS(dw_set_status(15), "DRIVER_OK");
-		DW_UNTIL(dw.backend.did_it);
-		DW_UNTIL(!vhost_user_is_up(dw.dev->vu));
-		DW_UNTIL(vhost_user_is_up(dw.dev->vu));
-		dw_settle();
-		TEST_ASSERT_EQUAL(dw_status(), cases[i].seen ? 15 | NEEDS_RESET : 15,
-			"case %u: status", i);
-		TEST_ASSERT_EQUAL(dw.dev->run, cases[i].seen ? DEVICE_STOPPED :
-			DEVICE_STARTED, "case %u: run", i);
-	}
-	return TEST_SUCCESS;
-}
-
 /* Others must learn where the device is: asked for, and taken back by the driver. */
 static int
 test_announce(void)
@@ -349,7 +316,6 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_split),
 		TEST_CASE_ST(dw_start, dw_stop, test_split_nonsense),
 		TEST_CASE_ST(dw_start, dw_stop, test_packed),
-		TEST_CASE_ST(dw_start, dw_stop, test_packed_unseen),
 		TEST_CASE_ST(dw_start, dw_stop, test_announce),
 		TEST_CASE_ST(dw_start, dw_stop, test_lesser),
 		TEST_CASE_ST(dw_start, dw_stop, test_failures),
