@@ -251,6 +251,16 @@ test_external_memory(void)
 	return TEST_SUCCESS;
 }
 
+/* The driver has tried to recover the port as often as it may. */
+static bool
+gave_up(void)
+{
+	uint64_t id, failed = 0;
+
+	return rte_eth_xstats_get_id_by_name(ext.port, "recoveries_failed", &id) == 0 &&
+		rte_eth_xstats_get_by_id(ext.port, &id, &failed, 1) == 1 && failed > 0;
+}
+
 /*
  * The same without the mapping: the device reaches nothing, and says so. The driver
  * resets it, to no avail, and leaves it alone in the end.
@@ -258,18 +268,20 @@ test_external_memory(void)
 static int
 test_unmapped_memory(void)
 {
+	unsigned int turn, good = 0;
 	struct rte_eth_link link;
 	int ret;
 
 	/* the device asks as soon as it has its buffers */
 	captured_log_start();
 	ret = port_start(ext.pool, false);
-	if (ret == 0)
-		TEST_ASSERT_EQUAL(receive(1, 3), 0, "a frame from nowhere");
+	for (turn = 0; ret == 0 && turn < WAIT_S && !gave_up(); turn++)
+		good += receive(1, 1);
 	if (ret == 0)
 		ret = rte_eth_link_get_nowait(ext.port, &link);
 	captured_log_stop();
 	TEST_ASSERT_SUCCESS(ret, "not started");
+	TEST_ASSERT_EQUAL(good, 0, "a frame from nowhere");
 	TEST_ASSERT_EQUAL(captured_log_lines("(DEVICE_NEEDS_RESET) more than 5 times"),
 		1, "%u lines", captured_log_lines(NULL));
 	TEST_ASSERT_EQUAL(link.link_status, RTE_ETH_LINK_DOWN, "link");
