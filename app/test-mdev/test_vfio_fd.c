@@ -21,7 +21,7 @@ test_kinds(void)
 	const struct { int fd; bool memory, eventfd; const char *name; } kinds[] = {
 		{ memfd_create("memory", MFD_CLOEXEC), true, false, "memfd" },
 		{ eventfd(0, EFD_CLOEXEC), false, true, "eventfd" },
-		{ open("/proc/self/exe", O_RDONLY | O_CLOEXEC), false, false, "a file" },
+		{ open("/proc/self/status", O_RDONLY | O_CLOEXEC), false, false, "a file" },
 		{ open("/dev/zero", O_RDWR | O_CLOEXEC), false, false, "a device" },
 		{ -1, false, false, "none" },
 	};
@@ -56,7 +56,7 @@ test_close(void)
 	for (i = 0; i < RTE_DIM(fds); i++)
 		fds[i] = i % 4 == 0 ? memfd_create("memory", MFD_CLOEXEC) :
 			i % 4 == 1 ? eventfd(0, EFD_CLOEXEC) :
-			i % 4 == 2 ? -1 : open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+			i % 4 == 2 ? -1 : open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	TEST_ASSERT_EQUAL(vfio_fd_close(fds, 3), 0, "memory has to wait");
 	TEST_ASSERT_EQUAL(vfio_fd_waiting(), 0, "memory has to wait");
 	TEST_ASSERT_EQUAL(vfio_fd_close(fds + 3, RTE_DIM(fds) - 3), RTE_DIM(fds) / 4,
@@ -80,7 +80,7 @@ test_slow(void)
 		return ret;
 	vfio_fd_close(&l.fd, 1);
 	left = vfio_fd_waiting();
-	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	vfio_fd_close(&fd, 1);
 	while (vfio_fd_waiting() > 1 && !lingering_waited(&l))
 		usleep(100);

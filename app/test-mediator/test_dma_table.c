@@ -241,7 +241,7 @@ test_no_file(void)
 	fds[2] = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	fds[3] = memfd_create("short", MFD_CLOEXEC);
 	TEST_ASSERT_SUCCESS(ftruncate(fds[3], 0x1fff), "ftruncate");
-	fds[4] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	fds[4] = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	for (i = 0; i < 5; i++) {
 		if (i == 1)
 			continue; /* the pipe's other end cannot be read */

@@ -61,8 +61,8 @@ test_memory(void)
 		TEST_ASSERT(foreign_fd_is_memory(fd), "hugetlbfs");
 		close(fd);
 	}
-	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	TEST_ASSERT(!foreign_fd_is_memory(fd), "a file on a disk");
+	fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	TEST_ASSERT(!foreign_fd_is_memory(fd), "a file of no memory");
 	close(fd);
 	fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	TEST_ASSERT(!foreign_fd_is_memory(fd), "a device");
@@ -96,7 +96,7 @@ test_close(void)
 			fds[i] = -1;
 			break;
 		default:
-			fds[i] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+			fds[i] = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 			break;
 		}
 	}
@@ -121,7 +121,7 @@ test_slow(void)
 		return ret;
 	foreign_fd_close(peers[0], &l.fd, 1);
 	waiting = foreign_fd_waiting();
-	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	foreign_fd_close(peers[0], &fd, 1);
 	while (foreign_fd_waiting() > 1 && rounds++ < 100000)
 		usleep(100);
@@ -238,12 +238,12 @@ test_share(void)
 	}
 	full[0] = foreign_peer_is_full(peers[0]);
 	for (i = 0; i < 80; i++) {
-		fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+		fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 		foreign_fd_close(peers[0], &fd, 1);
 	}
 	full[1] = foreign_peer_is_full(peers[0]);
 	waiting = foreign_fd_waiting();
-	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	foreign_fd_close(peers[1], &fd, 1);
 	while (foreign_fd_waiting() > waiting && rounds++ < 100000)
 		usleep(100);

@@ -320,7 +320,7 @@ test_stuck(void)
 	bool closed;
 
 	for (i = 0; i < RTE_DIM(fds); i++)
-		fds[i] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+		fds[i] = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	TEST_ASSERT_SUCCESS(reconnect(true), "not connected");
 	for (i = 0; i < RTE_DIM(l); i++) {
 		ret = lingering_open(&l[i]);
