@@ -66,19 +66,31 @@ find_mapping(uint64_t addr, struct mapping *mapping)
 	return ret;
 }
 
+/*
+ * Is it the mapped file? Its file system is not asked: an fd may be a server's, and the
+ * file system one in user space, which could keep us.
+ */
+static bool
+is_mapped(int fd, const struct mapping *mapping)
+{
+	struct statx stx;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO,
+			&stx) == 0 && S_ISREG(stx.stx_mode) && stx.stx_ino == mapping->ino &&
+		makedev(stx.stx_dev_major, stx.stx_dev_minor) == mapping->dev;
+}
+
 /* Open a path if it is the mapped file. */
 static int
 open_same(const char *path, const struct mapping *mapping)
 {
-	struct stat st;
 	int fd;
 
 	/* neither wait for, nor wake, what is no file of memory */
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-			st.st_dev == mapping->dev && st.st_ino == mapping->ino)
+	if (is_mapped(fd, mapping))
 		return fd;
 	close(fd);
 	return -ENOENT;
@@ -90,7 +102,6 @@ open_by_fd(const struct mapping *mapping)
 {
 	struct dirent *dirent;
 	char path[PATH_MAX];
-	struct stat st;
 	int fd = -ENOENT;
 	DIR *dir;
 
@@ -98,11 +109,10 @@ open_by_fd(const struct mapping *mapping)
 	if (dir == NULL)
 		return -errno;
 	while (fd < 0 && (dirent = readdir(dir)) != NULL) {
+		if (dirent->d_name[0] == '.' || !is_mapped(atoi(dirent->d_name), mapping))
+			continue;
 		snprintf(path, sizeof(path), "/proc/self/fd/%s", dirent->d_name);
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-				st.st_dev == mapping->dev &&
-				st.st_ino == mapping->ino)
-			fd = open_same(path, mapping);
+		fd = open_same(path, mapping);
 	}
 	closedir(dir);
 	return fd;
