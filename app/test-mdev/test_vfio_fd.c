@@ -2,8 +2,13 @@
 
 /* Fds of others: what they are, and that closing them keeps nobody waiting. */
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -14,6 +19,7 @@
 #include "held.h"
 #include "lingering.h"
 #include "test.h"
+#include "test_compat.h"
 
 static int
 test_kinds(void)
@@ -91,12 +97,75 @@ test_slow(void)
 	return TEST_SUCCESS;
 }
 
+/* A thread of this process by its name: its id, or -1. */
+static pid_t
+thread_named(const char *name)
+{
+	DIR *dir = opendir("/proc/self/task");
+	char path[PATH_MAX], found[32];
+	struct dirent *dirent;
+	pid_t tid = -1;
+	FILE *file;
+
+	while (tid < 0 && dir != NULL && (dirent = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", dirent->d_name);
+		file = fopen(path, "re");
+		if (file == NULL)
+			continue;
+		if (fgets(found, sizeof(found), file) != NULL) {
+			found[strcspn(found, "\n")] = '\0';
+			if (strcmp(found, name) == 0)
+				tid = atoi(dirent->d_name);
+		}
+		fclose(file);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return tid;
+}
+
+static test_thread_result
+where_am_i(void *arg)
+{
+	sched_getaffinity(0, sizeof(cpu_set_t), arg);
+	return 0;
+}
+
+/* Closing takes no time of an lcore: it is done where EAL's control threads are. */
+static int
+test_place(void)
+{
+	cpu_set_t control, closer;
+	struct lingering l;
+	pthread_t thread;
+	pid_t tid;
+	int ret;
+
+	CPU_ZERO(&control);
+	CPU_ZERO(&closer);
+	TEST_ASSERT_SUCCESS(test_thread_create(&thread, "where", where_am_i, &control),
+		"no thread");
+	pthread_join(thread, NULL);
+	ret = lingering_open(&l);
+	if (ret != TEST_SUCCESS)
+		return ret;
+	vfio_fd_close(&l.fd, 1);
+	tid = thread_named("vfio-close");
+	ret = tid < 0 ? -1 : sched_getaffinity(tid, sizeof(closer), &closer);
+	lingering_end(&l);
+	TEST_ASSERT_SUCCESS(ret, "no such thread");
+	TEST_ASSERT(CPU_COUNT(&control) > 0 && CPU_EQUAL(&control, &closer),
+		"on another processor than control threads");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio: fds of other processes",
 	.unit_test_cases = {
 		TEST_CASE(test_kinds),
 		TEST_CASE(test_close),
 		TEST_CASE(test_slow),
+		TEST_CASE(test_place),
 		TEST_CASES_END()
 	}
 };

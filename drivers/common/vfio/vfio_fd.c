@@ -11,13 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_thread.h>
-
 #include "vfio_fd.h"
 #include "vfio_private.h"
 
-/* Threads that may be kept waiting; what comes then stays open until one of them is free. */
-#define MAX_CLOSERS 16
+/*
+ * Threads that may be kept waiting; what comes then stays open until one of them is free.
+ * Few: after mlockall() the stack of each is memory.
+ */
+#define MAX_CLOSERS 4
 
 struct waiting {
 	STAILQ_ENTRY(waiting) next;
@@ -53,7 +54,7 @@ vfio_fd_is_eventfd(int fd)
 }
 
 /* Closes what there is, and ends. Others do the rest while one file keeps it. */
-static uint32_t
+static vfio_thread_result
 closer(void *arg __rte_unused)
 {
 	struct waiting *waiting;
@@ -72,20 +73,17 @@ closer(void *arg __rte_unused)
 	return 0;
 }
 
-/* The application's signals are not for it. */
+/* The application's signals are not for it, nor is the processor of an lcore that polls. */
 static int
 start_closer(void)
 {
-	rte_thread_t thread;
 	sigset_t all, old;
 	int ret;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = rte_thread_create(&thread, NULL, closer, NULL);
+	ret = vfio_thread_start("vfio-close", closer, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (ret == 0)
-		rte_thread_detach(thread);
 	return ret;
 }
 
