@@ -652,7 +652,8 @@ def show(machine, as_json):
                 [[parent.world, parent.name, t["type"], t["device_api"],
                   free_text(parent, t), t["name"]]
                  for parent in machine.parents for t in parent.types],
-                "none to be looked into: see below" if devices else
+                "none to be looked into: see below"
+                if any(parent.note for parent in machine.parents) else
                 "none: load a kernel module that has mediated devices, "
                 "or start dpdk-mdev-mediator")
     print_table("Mediated devices",

@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 
-from dpdk_mdev_trees import A, B, C, MadeUp, NOBODY, write
+from dpdk_mdev_trees import A, B, C, MadeUp, NOBODY, link, write
 
 
 class UserSpace(MadeUp):
@@ -61,8 +61,17 @@ class UserSpace(MadeUp):
 
     def test_no_parent_of_use(self):
         """What is there and not used is not asked for once more."""
-        os.chmod(self.mediator_folder(f"{self.root}/run/mdev", "m0", A), 0o777)
+        run = f"{self.root}/run/mdev"
+        os.chmod(self.mediator_folder(run, "m0", A), 0o777)
         self.assertIn("none to be looked into: see below\n", self.prints())
+        os.unlink(f"{run}/devices/{A}")
+        self.assertEqual(self.json()["devices"], [])
+        self.assertIn("none to be looked into: see below\n", self.prints())
+
+    def test_no_parent_at_all(self):
+        """A device that is left over is no word about a parent."""
+        link("nowhere", f"{self.root}/sys/bus/mdev/devices/{A}")
+        self.assertIn("none: load a kernel module ", self.prints())
 
     def test_not_looked_into(self):
         """What is below a folder that is not trusted is not read."""
