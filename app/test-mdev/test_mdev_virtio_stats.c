@@ -93,7 +93,10 @@ test_frames(void)
 	return TEST_SUCCESS;
 }
 
-/* Each queue's, once, with those that ethdev itself does not count by queue. */
+/*
+ * Each queue's, once, with those that ethdev itself does not count by queue: 1 more than
+ * those of the receive queue before, and 2 more than those of the transmit queue before.
+ */
 static int
 expect_queues(unsigned int nb_rx, unsigned int nb_tx)
 {
@@ -116,22 +119,40 @@ expect_queues(unsigned int nb_rx, unsigned int nb_tx)
 			for (times = 0, k = 0; k < (unsigned int)n; k++)
 				times += strcmp(listed[k].name, name) == 0;
 			TEST_ASSERT_EQUAL(times, 1, "%s: %u times", name, times);
-			TEST_ASSERT_EQUAL(xstat(name), values[i], "%s", name);
+			TEST_ASSERT_EQUAL(xstat(name), values[i] +
+				(names[i][0] == 'r' ? j : 2 * j), "%s", name);
 		}
 	}
 	return TEST_SUCCESS;
 }
 
-/* A port of more queues than ethdev has room for; here they are one many times. */
+/* Copies of a queue, each of which has counted so many more than the one before. */
+static void
+copy_queue(void **queues, struct virtqueue *copies, unsigned int n,
+		const struct virtqueue *vq, unsigned int by)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		copies[i] = *vq;
+		copies[i].stats.packets += i * by;
+		copies[i].stats.bytes += i * by;
+		copies[i].stats.errors += i * by;
+		copies[i].stats.clamped += i * by;
+		queues[i] = &copies[i];
+	}
+}
+
+/* A port of more queues than ethdev has room for, each with numbers of its own. */
 static int
 test_many_queues(void)
 {
 	void *rx[RTE_ETHDEV_QUEUE_STAT_CNTRS + 2], *tx[RTE_ETHDEV_QUEUE_STAT_CNTRS + 1];
+	static struct virtqueue rx_copies[RTE_DIM(rx)], tx_copies[RTE_DIM(tx)];
 	struct rte_eth_dev_data *data = virtio_port.dev->data;
 	void **queues[2] = { data->rx_queues, data->tx_queues };
 	uint8_t frame[1000] = { 0 };
 	struct rte_mbuf *m[2];
-	unsigned int i;
 	int ret;
 
 	fake_virtio_receive(frame, 60);
@@ -139,10 +160,8 @@ test_many_queues(void)
 	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, m, 2), 2, "recv");
 	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, m, 2), 2, "send");
 	TEST_ASSERT_SUCCESS(expect_queues(1, 1), "one");
-	for (i = 0; i < RTE_DIM(rx); i++)
-		rx[i] = data->rx_queues[0];
-	for (i = 0; i < RTE_DIM(tx); i++)
-		tx[i] = data->tx_queues[0];
+	copy_queue(rx, rx_copies, RTE_DIM(rx), data->rx_queues[0], 1);
+	copy_queue(tx, tx_copies, RTE_DIM(tx), data->tx_queues[0], 2);
 	data->rx_queues = rx;
 	data->tx_queues = tx;
 	data->nb_rx_queues = RTE_DIM(rx);
