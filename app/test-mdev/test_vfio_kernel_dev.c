@@ -396,6 +396,8 @@ test_no_group(void)
 	captured_log_stop();
 	TEST_ASSERT_EQUAL(captured_log_lines("the primary process does not give"), 1,
 		"line");
+	TEST_ASSERT_EQUAL(captured_log_lines("or name fewer devices with -a if EAL has no room"),
+		1, "nor its own table");
 	fake_kernel.secondary = fake_kernel.full = false;
 	fake_kernel.taken = EBUSY;
 	captured_log_start();

@@ -249,8 +249,8 @@ kernel_no_group(const char *addr, int group)
 	int fd;
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		VFIO_LOG(ERR, "%s: the primary process does not give VFIO group %d: attach the device there first",
-			addr, group);
+		VFIO_LOG(ERR, "%s: the primary process does not give VFIO group %d: attach the device there first, or name fewer devices with -a if EAL has no room for another group here (%d)",
+			addr, group, RTE_MAX_VFIO_GROUPS);
 		return -ENODEV;
 	}
 	fd = kernel_open_group(path, sizeof(path), group);
