@@ -34,6 +34,22 @@ check()
 	esac
 }
 
+# keep_install_log BUILD: what is installed from there until this script ends goes elsewhere:
+# "ninja uninstall" is to take away what the user installed before, as its log has it
+keep_install_log()
+{
+	local log
+
+	log=$(realpath "$1")/meson-logs/install-log.txt
+
+	if [ -e "$log" ]; then
+		cp -p "$log" "$log.kept"
+		at_exit mv -f "$log.kept" "$log"
+	else
+		at_exit rm -f "$log"
+	fi
+}
+
 # what_failed LOG: of the output of unit tests, what each one that failed printed, and the
 # end of it where no test says that it failed
 what_failed()

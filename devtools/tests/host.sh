@@ -8,6 +8,7 @@
 
 build=$1
 temp_dir work
+keep_install_log "$build"
 EAL=(--no-huge -m 256 --no-pci --no-shconf --no-telemetry -l "0,1")
 
 # run testpmd with the plugins and no port at all; what it printed

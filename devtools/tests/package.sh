@@ -12,6 +12,7 @@
 build=$(realpath "$1")
 need_packages meson systemd debhelper pkg-config libdpdk-dev gcc
 temp_dir work
+keep_install_log "$build"
 tree=$work/tree		# what meson install makes
 packages=${MDEV_PACKAGES:-$work/packages}
 unit=dpdk-mdev-mediator.service

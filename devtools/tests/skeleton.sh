@@ -12,6 +12,7 @@ need_packages gcc clang libc6-dev binutils make pkg-config meson "${DPDK_PACKAGE
 build=$(realpath "$1")
 temp_dir root "$build/skeleton.XXXXXX"	# EAL refuses plugins below /tmp
 chmod 755 "$root"
+keep_install_log "$build"
 EAL=(--no-huge -m 256 --no-pci --no-shconf --no-telemetry -l "0,1")
 
 # A root folder with DPDK as the machine has it, and with this project installed by meson.
