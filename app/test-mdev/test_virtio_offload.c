@@ -12,6 +12,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
+#include <mdev_virtio_ethdev.h>
 #include <virtio_offload.h>
 
 #include "test.h"
@@ -312,6 +313,8 @@ static const struct {
 		VIRTIO_NET_HDR_GSO_UDP_L4 },
 };
 
+#define PREPARE(pkts, count) virtio_prepare(VIRTIO_TX_OFFLOAD_FLAGS)(NULL, pkts, count)
+
 /* RFC 791: the words of the header sum up to all ones; where nobody asks, it is as it was. */
 static int
 expect_ip_checksum(struct rte_mbuf *m, const uint8_t before[2])
@@ -345,7 +348,7 @@ test_tx(void)
 		want = pseudo_sum(p + L2, sends[i].ipv6, sends[i].tcp ? IPPROTO_TCP :
 				IPPROTO_UDP, m->pkt_len - start);
 		memcpy(ip, p + L2 + 10, sizeof(ip));
-		TEST_ASSERT_EQUAL(virtio_prepare(NULL, &m, 1), 1, "%u: %d", i,
+		TEST_ASSERT_EQUAL(PREPARE(&m, 1), 1, "%u: %d", i,
 			rte_errno);
 		TEST_ASSERT_SUCCESS(expect_ip_checksum(m, ip), "%u", i);
 		TEST_ASSERT_EQUAL(p[start + at] << 8 | p[start + at + 1], want,
@@ -369,6 +372,7 @@ test_tx(void)
 	return TEST_SUCCESS;
 }
 
+/* Of a queue that has all offloads. */
 static int
 expect_unprepared(uint64_t flags, uint16_t segsz, uint16_t l4_len, int error)
 {
@@ -379,7 +383,7 @@ expect_unprepared(uint64_t flags, uint16_t segsz, uint16_t l4_len, int error)
 	m[1]->tso_segsz = segsz;
 	m[1]->l4_len = l4_len;
 	rte_errno = 0;
-	n = virtio_prepare(NULL, m, 2);
+	n = PREPARE(m, 2);
 	TEST_ASSERT(n == 1 && rte_errno == error, "%u prepared, error %d", n, rte_errno);
 	rte_pktmbuf_free_bulk(m, 2);
 	return TEST_SUCCESS;
@@ -403,13 +407,13 @@ test_prepare_refuses(void)
 	m = make_frame(false, true);
 	m->ol_flags |= RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_TCP_CKSUM;
 	m->vlan_tci = 0x200a;
-	TEST_ASSERT_EQUAL(virtio_prepare(NULL, &m, 1), 1, "tag");
+	TEST_ASSERT_EQUAL(PREPARE(&m, 1), 1, "tag");
 	TEST_ASSERT_SUCCESS(memcmp(rte_pktmbuf_mtod_offset(m, void *, 12),
 		"\x81\x00\x20\x0a", 4), "no tag");
 	TEST_ASSERT(m->l2_len == L2 + 4 && (m->ol_flags & RTE_MBUF_F_TX_VLAN) == 0, "?");
 	m->ol_flags |= RTE_MBUF_F_TX_VLAN;
 	rte_pktmbuf_prepend(m, rte_pktmbuf_headroom(m) - 3);
-	TEST_ASSERT(virtio_prepare(NULL, &m, 1) == 0 && rte_errno == ENOSPC, "no room: %d",
+	TEST_ASSERT(PREPARE(&m, 1) == 0 && rte_errno == ENOSPC, "no room: %d",
 		rte_errno);
 	rte_pktmbuf_free(m);
 	return TEST_SUCCESS;
@@ -572,18 +576,49 @@ static const struct {
 	uint64_t missing; /* of what the device offers */
 	uint64_t flags;
 	uint8_t hdr_flags, gso_type;
+	bool prepared; /* are all of them heeded? */
 } unasked[] = {
-	{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, 0, RTE_MBUF_F_TX_TCP_CKSUM, 0, 0 },
-	{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, 0, RTE_MBUF_F_TX_TCP_SEG, 0, 0 },
+	{ 0, 0, 0, 0, 0, true },
+	{ 0, 0, RTE_MBUF_F_TX_UDP_CKSUM, 0, 0, false },
+	{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, 0, RTE_MBUF_F_TX_TCP_CKSUM, 0, 0, false },
+	{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, 0, RTE_MBUF_F_TX_TCP_SEG, 0, 0, false },
+	{ RTE_ETH_TX_OFFLOAD_UDP_CKSUM, 0, RTE_MBUF_F_TX_TCP_CKSUM,
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0, true },
+	{ RTE_ETH_TX_OFFLOAD_TCP_CKSUM, 0, RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM,
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0, false },
 	{ RTE_ETH_TX_OFFLOAD_TCP_CKSUM, 0, RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_UDP_CKSUM,
-		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0 },
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0, false },
 	{ RTE_ETH_TX_OFFLOAD_UDP_TSO, 0, RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM,
-		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0 },
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0, false },
+	{ RTE_ETH_TX_OFFLOAD_UDP_TSO, 0, RTE_MBUF_F_TX_UDP_SEG, VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		VIRTIO_NET_HDR_GSO_UDP_L4, true },
+	{ RTE_ETH_TX_OFFLOAD_TCP_TSO, 0, RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_UDP_CKSUM,
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, 0, false },
+	{ RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_UDP_TSO, 0, RTE_MBUF_F_TX_UDP_SEG,
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_UDP_L4, true },
 	{ RTE_ETH_TX_OFFLOAD_TCP_TSO, 0, RTE_MBUF_F_TX_TCP_SEG, VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN },
+		VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN, true },
 	{ RTE_ETH_TX_OFFLOAD_TCP_TSO, F(HOST_ECN), RTE_MBUF_F_TX_TCP_SEG,
-		VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 },
+		VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, true },
 };
+
+/* Who asks whether a frame can be sent as it asks is told so, also while the port is paused. */
+static int
+expect_prepared(struct rte_mbuf *m, bool prepared)
+{
+	struct rte_eth_dev *dev = virtio_port.dev;
+	const eth_tx_prep_t running = dev->tx_pkt_prepare;
+	const uint64_t before = m->ol_flags;
+
+	rte_errno = 0;
+	TEST_ASSERT(rte_eth_tx_prepare(virtio_port.id, 0, &m, 1) == prepared &&
+		rte_errno == (prepared ? 0 : ENOTSUP), "error %d", rte_errno);
+	TEST_ASSERT_EQUAL(m->ol_flags, before, "other flags");
+	mdev_virtio_select_paused(dev);
+	TEST_ASSERT(dev->tx_pkt_prepare == running, "another answer in a pause");
+	mdev_virtio_select_bursts(dev);
+	return TEST_SUCCESS;
+}
 
 /* s. 5.1.6.2.1: the device is asked for nothing that was not negotiated. */
 static int
@@ -606,6 +641,7 @@ test_not_negotiated(void)
 		m->l4_len = 20;
 		m->tso_segsz = 30;
 		m->ol_flags = unasked[i].flags | RTE_MBUF_F_TX_IPV4;
+		TEST_ASSERT_SUCCESS(expect_prepared(m, unasked[i].prepared), "%u", i);
 		TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 0, &m, 1), 1, "Tx");
 		TEST_ASSERT_EQUAL(fake_virtio_sent_as(0, &sent, back, sizeof(back)), 100,
 			"%u: not sent", i);

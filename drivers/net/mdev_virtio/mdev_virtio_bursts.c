@@ -108,7 +108,7 @@ mdev_virtio_select_bursts(struct rte_eth_dev *dev)
 		dev->rx_pkt_burst =
 			virtio_rx_burst(mdev_virtio_rx_burst(dev))->burst;
 	dev->tx_pkt_burst = virtio_tx_burst(mdev_virtio_tx_burst(dev))->burst;
-	dev->tx_pkt_prepare = virtio_prepare;
+	dev->tx_pkt_prepare = virtio_prepare(mdev_virtio_tx_offloads(dev));
 	if (mdev_virtio_hw(dev)->link_down)
 		mdev_virtio_select_down(dev);
 }

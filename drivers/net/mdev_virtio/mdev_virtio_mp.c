@@ -88,7 +88,7 @@ follow(struct rte_eth_dev *dev, enum mp_type type)
 	default:
 		dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 		dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
-		dev->tx_pkt_prepare = virtio_prepare;
+		dev->tx_pkt_prepare = virtio_prepare(VIRTIO_TX_OFFLOAD_FLAGS);
 		break;
 	}
 }

@@ -94,7 +94,8 @@ burst_paused(void *queue, struct rte_mbuf **pkts __rte_unused,
 }
 
 /*
- * Frames are prepared as ever: it takes no queue, and they are sent when the pause is over.
+ * Frames are prepared as ever: it takes no queue, and they are sent when the pause is over,
+ * with the offloads that there were if the device has them still.
  * ethdev may call what is there without a look whether it is NULL.
  */
 void
@@ -102,7 +103,7 @@ mdev_virtio_select_paused(struct rte_eth_dev *dev)
 {
 	dev->rx_pkt_burst = burst_paused;
 	dev->tx_pkt_burst = burst_paused;
-	dev->tx_pkt_prepare = virtio_prepare;
+	dev->tx_pkt_prepare = virtio_prepare(mdev_virtio_tx_offloads(dev));
 }
 
 bool

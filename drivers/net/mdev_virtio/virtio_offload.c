@@ -274,7 +274,7 @@ virtio_vlan_insert(struct rte_mbuf *m)
 }
 
 static int
-prepare(struct rte_mbuf **pkt)
+prepare(struct rte_mbuf **pkt, uint64_t offloads)
 {
 	struct rte_mbuf *m = *pkt;
 	uint64_t flags = m->ol_flags;
@@ -283,6 +283,7 @@ prepare(struct rte_mbuf **pkt)
 	if ((flags & VIRTIO_TX_SEG_FLAGS) != 0)
 		flags &= ~RTE_MBUF_F_TX_IP_CKSUM; /* of them see prepare_segmented() */
 	if ((flags & NOT_SUPPORTED) != 0 ||
+			(flags & VIRTIO_TX_OFFLOAD_FLAGS & ~offloads) != 0 ||
 			(flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM)
 		return -ENOTSUP;
 	/* the frame is the sender's: a tag that cannot be inserted is an error here */
@@ -299,19 +300,52 @@ prepare(struct rte_mbuf **pkt)
 	return ret;
 }
 
-uint16_t
-virtio_prepare(void *tx_queue, struct rte_mbuf **pkts, uint16_t count)
+static uint16_t
+prepare_frames(struct rte_mbuf **pkts, uint16_t count, uint64_t offloads)
 {
 	uint16_t i;
 	int ret;
 
-	RTE_SET_USED(tx_queue);
 	for (i = 0; i < count; i++) {
-		ret = prepare(&pkts[i]);
+		ret = prepare(&pkts[i], offloads);
 		if (unlikely(ret != 0)) {
 			rte_errno = -ret;
 			break;
 		}
 	}
 	return i;
+}
+
+/*
+ * One function for each set of offloads, rather than a look at the queue: whoever prepares
+ * frames may do so while a recovery replaces it. Segments need checksums.
+ */
+#define PREPARE(name, offloads) \
+static uint16_t \
+prepare_ ## name(void *tx_queue __rte_unused, struct rte_mbuf **pkts, uint16_t count) \
+{ \
+	return prepare_frames(pkts, count, offloads); \
+}
+
+PREPARE(plain, 0)
+PREPARE(csum, RTE_MBUF_F_TX_L4_MASK)
+PREPARE(tcp_seg, RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
+PREPARE(udp_seg, RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_UDP_SEG)
+PREPARE(all, VIRTIO_TX_OFFLOAD_FLAGS)
+
+eth_tx_prep_t
+virtio_prepare(uint64_t offloads)
+{
+	if ((offloads & RTE_MBUF_F_TX_L4_MASK) == 0)
+		return prepare_plain;
+	switch (offloads & VIRTIO_TX_SEG_FLAGS) {
+	case 0:
+		return prepare_csum;
+	case RTE_MBUF_F_TX_TCP_SEG:
+		return prepare_tcp_seg;
+	case RTE_MBUF_F_TX_UDP_SEG:
+		return prepare_udp_seg;
+	default:
+		return prepare_all;
+	}
 }

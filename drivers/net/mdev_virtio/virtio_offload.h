@@ -51,8 +51,8 @@ int virtio_vlan_insert(struct rte_mbuf *m);
 void virtio_tx_offload_frame(const struct rte_mbuf *m, uint64_t offloads,
 		struct virtio_net_hdr_v1 *hdr);
 
-/* See ethdev's tx_pkt_prepare. */
-uint16_t virtio_prepare(void *tx_queue, struct rte_mbuf **pkts, uint16_t count);
+/* ethdev's tx_pkt_prepare of a port whose queues have these offloads; it takes no queue. */
+eth_tx_prep_t virtio_prepare(uint64_t offloads);
 
 /* Most frames ask for nothing: their flags and gso_type are 0. */
 static VIRTIO_BURST_INLINE bool
