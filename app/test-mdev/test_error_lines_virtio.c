@@ -396,10 +396,36 @@ other_queues(void)
 	fake_virtio_offer_ctrl(CTRL_RX, 1);
 }
 
+static void
+fewer_offloads(void)
+{
+	fake_virtio.offered &= ~RTE_BIT64(VIRTIO_NET_F_CSUM);
+}
+
 static int
 start_lsc(const char *arg __rte_unused)
 {
 	const struct rte_eth_conf conf = { .intr_conf.lsc = 1 };
+
+	if (virtio_port_configure(1, 1, RING, &conf) != 0)
+		return 0;
+	return rte_eth_dev_start(virtio_port.id);
+}
+
+static int
+attach_csum(void)
+{
+	fake_virtio_offer(RTE_BIT64(VIRTIO_NET_F_CSUM));
+	return attach_good();
+}
+
+static int
+start_csum(const char *arg __rte_unused)
+{
+	const struct rte_eth_conf conf = {
+		.rxmode.mtu = RTE_ETHER_MTU,
+		.txmode.offloads = RTE_ETH_TX_OFFLOAD_UDP_CKSUM,
+	};
 
 	if (virtio_port_configure(1, 1, RING, &conf) != 0)
 		return 0;
@@ -435,6 +461,8 @@ static const struct error_case starts[] = {
 	  .line = OURS "the device refuses features 0x100018028 of the 0x100018028 that it offers: " BROKEN },
 	{ "other queues", attach_good, other_queues, start,
 	  .line = OURS "the device offers other queues than when it was probed: detach and attach it again" },
+	{ "fewer offloads", attach_csum, fewer_offloads, start_csum,
+	  .line = OURS "the device does not offer any more what the port's Tx offload UDP_CKSUM needs: configure the port without it, or have the device offer it again" },
 	{ "doorbell", attach_good, doorbell_outside, start,
 	  .line = OURS "the doorbell of virtqueue 1 lies outside of its structure, or at an odd offset: " BROKEN },
 	{ "size", attach_good, keeps_size, start, .line = NOT_ACCEPTED(0) },

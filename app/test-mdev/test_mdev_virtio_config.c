@@ -168,6 +168,82 @@ test_changes(void)
 	return TEST_SUCCESS;
 }
 
+#define F(name) RTE_BIT64(VIRTIO_NET_F_ ## name)
+#define LOSABLE (F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) | F(HOST_ECN) | F(GUEST_CSUM) | \
+	F(GUEST_TSO4) | F(GUEST_TSO6) | F(MRG_RXBUF) | F(CTRL_VLAN) | F(HASH_REPORT))
+
+/* Offloads of a port, and the features without which it has none. */
+static const struct {
+	uint64_t rx, tx, needed;
+} kept[] = {
+	{ 0, 0, 0 },
+	{ 0, RTE_ETH_TX_OFFLOAD_UDP_CKSUM, F(CSUM) },
+	{ 0, RTE_ETH_TX_OFFLOAD_TCP_TSO, F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) },
+	{ 0, RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_VLAN_INSERT, 0 },
+	{ RTE_ETH_RX_OFFLOAD_SCATTER, 0, F(MRG_RXBUF) },
+	{ RTE_ETH_RX_OFFLOAD_TCP_CKSUM, 0, F(GUEST_CSUM) },
+	{ RTE_ETH_RX_OFFLOAD_TCP_LRO, 0, F(GUEST_CSUM) | F(GUEST_TSO4) | F(GUEST_TSO6) |
+		F(MRG_RXBUF) },
+	{ RTE_ETH_RX_OFFLOAD_VLAN_STRIP, 0, 0 },
+	{ RTE_ETH_RX_OFFLOAD_VLAN_FILTER, 0, F(CTRL_VLAN) },
+	{ RTE_ETH_RX_OFFLOAD_RSS_HASH, 0, F(HASH_REPORT) },
+};
+
+/* One start of a configured port with a device that has lost a feature meanwhile. */
+static int
+start_without(uint64_t feature, bool needed)
+{
+	int ret;
+
+	fake_virtio.offered &= ~feature;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	ret = rte_eth_dev_start(virtio_port.id);
+	captured_log_stop();
+	fake_virtio.offered |= feature;
+	TEST_ASSERT_EQUAL(ret, needed ? -EPROTO : 0, "%d", ret);
+	TEST_ASSERT_EQUAL(captured_log_lines("configure the port without it"), needed,
+		"lines");
+	TEST_ASSERT_EQUAL((fake_virtio.status & VIRTIO_CONFIG_S_FAILED) != 0, needed,
+		"status");
+	/* what was refused is no obstacle when the device has it again */
+	if (needed)
+		TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	return TEST_SUCCESS;
+}
+
+/* An offload that the port is configured for is there, or the port is not started. */
+static int
+test_offload_lost(void)
+{
+	struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
+	unsigned int i, bit;
+	uint64_t feature;
+
+	fake_virtio_offer_ctrl(LOSABLE, 1);
+	fake_virtio.config.rss_max_key_size = 40;
+	fake_virtio.config.supported_hash_types =
+		rte_cpu_to_le_32(VIRTIO_NET_RSS_HASH_TYPE_IPv4);
+	TEST_ASSERT_SUCCESS(virtio_port_attach(""), "not attached");
+	for (i = 0; i < RTE_DIM(kept); i++) {
+		conf.rxmode.offloads = kept[i].rx;
+		conf.txmode.offloads = kept[i].tx;
+		conf.rxmode.max_lro_pkt_size = UINT16_MAX;
+		conf.rxmode.mq_mode = (kept[i].rx & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0 ?
+			RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE;
+		TEST_ASSERT_SUCCESS(virtio_port_configure(1, 1, 64, &conf), "%u", i);
+		for (bit = 0; bit < 64; bit++) {
+			feature = RTE_BIT64(bit) & LOSABLE;
+			if (feature != 0)
+				TEST_ASSERT_SUCCESS(start_without(feature,
+					(kept[i].needed & feature) != 0),
+					"offload %u without feature %u", i, bit);
+		}
+	}
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "mbufs are lost");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: what a device says of itself",
 	.unit_test_cases = {
@@ -177,6 +253,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_dependencies),
 		TEST_CASE_ST(setup, virtio_port_stop, test_vlan_on_demand),
 		TEST_CASE_ST(setup, virtio_port_stop, test_changes),
+		TEST_CASE_ST(setup, virtio_port_stop, test_offload_lost),
 		TEST_CASES_END()
 	}
 };

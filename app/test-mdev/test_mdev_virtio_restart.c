@@ -264,6 +264,27 @@ test_doorbell_moves(void)
 	return virtio_recovery_traffic();
 }
 
+/* Nor does a port go on with a device that has lost what it is configured for. */
+static int
+test_offload_lost(void)
+{
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	fake_virtio.offered &= ~RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN);
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	fake_virtio_ask_reset();
+	virtio_recovery_wait(3);
+	captured_log_stop();
+	TEST_ASSERT_EVENTS("rFR");
+	TEST_ASSERT_EQUAL(captured_log_lines("Rx offload VLAN_FILTER needs"), 1, "cause");
+	TEST_ASSERT_EQUAL(captured_log_lines("did not recover"), 1, "state");
+	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 3, "lines");
+	TEST_ASSERT(virtio_port_prepares(), "not prepared");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	fake_virtio.offered |= RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	return virtio_recovery_traffic();
+}
+
 /* A link that was set down stays so. */
 static int
 test_link_down(void)
@@ -297,6 +318,7 @@ static struct unit_test_suite suite = {
 		CASE(test_cleanup_meanwhile),
 		CASE(test_rx_interrupts),
 		CASE(test_doorbell_moves),
+		CASE(test_offload_lost),
 		CASE(test_link_down),
 		TEST_CASES_END()
 	}

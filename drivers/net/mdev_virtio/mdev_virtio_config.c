@@ -133,26 +133,35 @@ offload_features(const struct rte_eth_dev *dev, uint64_t offered)
 	return features;
 }
 
-/* And the other way round: what the features, which are all that there are, allow. */
-static void
-set_offload_capa(struct mdev_virtio_hw *hw)
+/* And the other way round: what features allow. Of hashes see mdev_virtio_rss_examine(). */
+static uint64_t
+rx_capa(uint64_t features)
 {
+	uint64_t capa = RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 	unsigned int i;
 
-	hw->rx_offload_capa = RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
-	hw->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS |
+	for (i = 0; i < RTE_DIM(rx_offloads); i++) {
+		if ((features & rx_offloads[i].needs) == rx_offloads[i].needs)
+			capa |= rx_offloads[i].offloads;
+	}
+	if (virtio_has_feature(features, VIRTIO_NET_F_CTRL_VLAN))
+		capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	return capa;
+}
+
+static uint64_t
+tx_capa(uint64_t features)
+{
+	uint64_t capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS |
 		RTE_ETH_TX_OFFLOAD_VLAN_INSERT |
 		RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-	for (i = 0; i < RTE_DIM(rx_offloads); i++) {
-		if ((hw->features & rx_offloads[i].needs) == rx_offloads[i].needs)
-			hw->rx_offload_capa |= rx_offloads[i].offloads;
-	}
+	unsigned int i;
+
 	for (i = 0; i < RTE_DIM(tx_offloads); i++) {
-		if ((hw->features & tx_offloads[i].needs) == tx_offloads[i].needs)
-			hw->tx_offload_capa |= tx_offloads[i].offloads;
+		if ((features & tx_offloads[i].needs) == tx_offloads[i].needs)
+			capa |= tx_offloads[i].offloads;
 	}
-	if (virtio_has_feature(hw->features, VIRTIO_NET_F_CTRL_VLAN))
-		hw->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	return capa;
 }
 
 static uint64_t
@@ -420,6 +429,31 @@ check_same(const struct rte_eth_dev *dev, uint64_t before)
 	return -EPROTO;
 }
 
+/*
+ * Offloads that the port is configured for, and that the device had when it was probed. An
+ * application relies on them: without LRO or checksums it would see, or send, other frames.
+ */
+static int
+check_offloads(const struct rte_eth_dev *dev)
+{
+	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	const struct rte_eth_conf *conf = &dev->data->dev_conf;
+	uint64_t has = rx_capa(hw->features), rx, tx;
+	const char *name;
+
+	if (virtio_has_feature(hw->features, VIRTIO_NET_F_HASH_REPORT))
+		has |= RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	rx = conf->rxmode.offloads & hw->rx_offload_capa & ~has;
+	tx = conf->txmode.offloads & hw->tx_offload_capa & ~tx_capa(hw->features);
+	if ((rx | tx) == 0)
+		return 0;
+	name = rx != 0 ? rte_eth_dev_rx_offload_name(rx & -rx) :
+		rte_eth_dev_tx_offload_name(tx & -tx);
+	INIT_LOG(ERR, "%s: the device does not offer any more what the port's %s offload %s needs: configure the port without it, or have the device offer it again",
+		dev->data->name, rx != 0 ? "Rx" : "Tx", name);
+	return -EPROTO;
+}
+
 int
 mdev_virtio_negotiate(struct rte_eth_dev *dev)
 {
@@ -435,8 +469,12 @@ mdev_virtio_negotiate(struct rte_eth_dev *dev)
 	}
 	hw->runaway = false;
 	ret = check_same(dev, before);
-	if (ret < 0)
+	if (ret == 0)
+		ret = check_offloads(dev);
+	if (ret < 0) {
+		virtio_device_fail(mdev_virtio_transport(dev));
 		hw->features = before;
+	}
 	hw->hash_report = virtio_has_feature(hw->features,
 			VIRTIO_NET_F_HASH_REPORT);
 	return ret;
@@ -459,7 +497,9 @@ mdev_virtio_examine(struct rte_eth_dev *dev)
 			!virtio_has_feature(hw->features, VIRTIO_NET_F_NOTF_COAL))
 		INIT_LOG(WARNING, "%s: rx_coal is not heeded: the device does not have VIRTIO_NET_F_NOTF_COAL",
 			dev->data->name);
-	set_offload_capa(hw);
+	/* all that there are: the port is not configured */
+	hw->rx_offload_capa = rx_capa(hw->features);
+	hw->tx_offload_capa = tx_capa(hw->features);
 	ret = read_queues(dev);
 	if (ret == 0)
 		ret = read_mac(dev);
