@@ -314,9 +314,12 @@ test_recv_emfile(void)
 static int
 test_stuck(void)
 {
+	const struct vfu_header reset = { .id = 1, .command = VFU_DEVICE_RESET,
+		.size = sizeof(reset), .flags = VFU_F_NO_REPLY };
 	struct lingering l[4];
 	unsigned int i, lines;
 	int fds[16], next, ret, fd;
+	ssize_t sent;
 	bool closed;
 
 	for (i = 0; i < RTE_DIM(fds); i++)
@@ -326,8 +329,10 @@ test_stuck(void)
 		ret = lingering_open(&l[i]);
 		if (ret != TEST_SUCCESS)
 			return ret;
-		peer_send(VFU_DEVICE_RESET, VFU_F_NO_REPLY, NULL, 0, &l[i].fd, 1);
-		fdmsg_close(&l[i].fd, 1); /* not the last one */
+		/* not by peer_send(): ours must be closed before the server gets its own */
+		sent = fdmsg_send(peer.sock, &reset, sizeof(reset), &l[i].fd, 1);
+		fdmsg_close(&l[i].fd, 1);
+		TEST_ASSERT_EQUAL(sent, (ssize_t)sizeof(reset), "not sent");
 		peer_pump();
 	}
 	closed = peer_is_closed(peer.sock);
