@@ -116,6 +116,17 @@ send_reply(int sock, struct fake_user_reply *reply)
 		cmsg->cmsg_len = CMSG_LEN(reply->nr_fds * sizeof(int));
 		memcpy(CMSG_DATA(cmsg), reply->fds, reply->nr_fds * sizeof(int));
 	}
+	if (reply->give) {
+		iov[0].iov_len = 1;
+		msg.msg_iovlen = 1;
+		sendmsg(sock, &msg, MSG_NOSIGNAL);
+		while (reply->nr_fds > 0)
+			close(reply->fds[--reply->nr_fds]);
+		fake_user_send(sock, (const uint8_t *)&reply->header + 1,
+			sizeof(reply->header) - 1);
+		fake_user_send(sock, reply->payload, reply->len);
+		return;
+	}
 	if (reply->cut > 0 && reply->cut < all) {
 		iov[0].iov_len = RTE_MIN(reply->cut, sizeof(reply->header));
 		iov[1].iov_len = reply->cut - iov[0].iov_len;

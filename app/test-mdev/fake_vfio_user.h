@@ -37,6 +37,7 @@ struct fake_user_reply {
 	unsigned int nr_fds;   /* they stay the server's */
 	size_t cut;            /* send so many bytes, and close; 0: all */
 	bool silent;           /* send nothing */
+	bool give;             /* the fds are closed before the receiver has all of it */
 };
 
 struct fake_user_region {

@@ -103,8 +103,12 @@ test_unasked(void)
 static void
 give_fd(struct fake_user_reply *reply)
 {
+	if (lingering.fd < 0)
+		return; /* it was given */
 	reply->fds[0] = lingering.fd;
 	reply->nr_fds = 1;
+	reply->give = true;
+	lingering.fd = -1;
 }
 
 /* For a region: kept, and closed with the device. */
@@ -117,7 +121,6 @@ test_region(void)
 	fake_user.target = VFIO_USER_DEVICE_GET_REGION_INFO;
 	fake_user.alter = give_fd;
 	TEST_ASSERT_SUCCESS(vfio_region_get(dev, BAR2, &region), "region");
-	close(lingering.fd);
 	captured_log_start();
 	TEST_ASSERT(vfio_region_map(region) < 0, "a socket is mapped");
 	captured_log_stop();
@@ -142,7 +145,6 @@ test_doorbells(void)
 	TEST_ASSERT_EQUAL(vfio_region_ioeventfd(region, 0, 2, 0), -ENOTSUP, "taken");
 	captured_log_stop();
 	TEST_ASSERT_EQUAL(captured_log_lines("list of eventfds makes no sense"), 1, "lines");
-	close(lingering.fd);
 	TEST_ASSERT_SUCCESS(vfio_dev_reset(dev), "the connection broke");
 	TEST_ASSERT(!lingering_waited(&lingering), "it was waited for");
 	return TEST_SUCCESS;
