@@ -430,20 +430,20 @@ check_same(const struct rte_eth_dev *dev, uint64_t before)
 }
 
 /*
- * Offloads that the port is configured for, and that the device had when it was probed. An
- * application relies on them: without LRO or checksums it would see, or send, other frames.
+ * Offloads that the port is configured for, and that the device had when it was probed.
+ * Without those of transmission wrong frames would be sent, and without the filter others be
+ * received. The other ones of reception can be missed: each mbuf says what was done.
  */
 static int
 check_offloads(const struct rte_eth_dev *dev)
 {
 	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	const struct rte_eth_conf *conf = &dev->data->dev_conf;
-	uint64_t has = rx_capa(hw->features), rx, tx;
+	uint64_t rx, tx;
 	const char *name;
 
-	if (virtio_has_feature(hw->features, VIRTIO_NET_F_HASH_REPORT))
-		has |= RTE_ETH_RX_OFFLOAD_RSS_HASH;
-	rx = conf->rxmode.offloads & hw->rx_offload_capa & ~has;
+	rx = conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER &
+		hw->rx_offload_capa & ~rx_capa(hw->features);
 	tx = conf->txmode.offloads & hw->tx_offload_capa & ~tx_capa(hw->features);
 	if ((rx | tx) == 0)
 		return 0;
