@@ -202,6 +202,8 @@ int mdev_virtio_config_field(struct rte_eth_dev *dev, uint32_t offset, void *buf
 /* mdev_virtio_pause.c */
 /* Have this process's bursts use what eth_dev has now; without queues if it says so. */
 void mdev_virtio_bursts_publish(struct rte_eth_dev *dev, bool queues);
+/* Have them look up the port's queues from here on; whether they found others, or none, so far. */
+bool mdev_virtio_queues_publish(struct rte_eth_dev *dev);
 /* Choose burst functions that do nothing, but tell that a queue's owner is there. */
 void mdev_virtio_select_paused(struct rte_eth_dev *dev);
 /*

@@ -121,6 +121,12 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 	if (dev->dev_ops == &mdev_virtio_secondary_ops) {
 		if (!is_ours(dev, dev->process_private) || param.type > MP_PAUSE)
 			param.type = MP_STOP;
+		/*
+		 * rte_eth_rx_burst() looks up the queue and then the function: who has found
+		 * no queue, as the port was stopped, must not go on with the function of now
+		 */
+		if (param.type != MP_STOP && mdev_virtio_queues_publish(dev))
+			rte_delay_us_sleep(BURST_US);
 		follow(dev, param.type);
 		mdev_virtio_bursts_publish(dev, param.type != MP_STOP);
 	}

@@ -53,6 +53,19 @@ publish_barrier(void)
 #endif
 }
 
+bool
+mdev_virtio_queues_publish(struct rte_eth_dev *dev)
+{
+	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[dev - rte_eth_devices];
+	bool others = fp->rxq.data != dev->data->rx_queues ||
+		fp->txq.data != dev->data->tx_queues;
+
+	fp->rxq.data = dev->data->rx_queues;
+	fp->txq.data = dev->data->tx_queues;
+	publish_barrier();
+	return others;
+}
+
 void
 mdev_virtio_bursts_publish(struct rte_eth_dev *dev, bool queues)
 {
