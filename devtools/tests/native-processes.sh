@@ -50,6 +50,28 @@ secondary_forwards()
 	no_errors "$work/primary" "$work/secondary" "$work/mediator"
 }
 
+# Both poll on one processor: the secondary loses it anywhere, between the look at the queue
+# and that at the function, too.
+secondary_shares_processor()
+{
+	local cpu FAMILY_LCORES
+
+	cpu=$(lcores 1)
+	cpu=${cpu##*@}
+	FAMILY_LCORES=--lcores=0@$cpu,1@$cpu
+	family_start
+	in_secondary start
+	for _ in 1 2 3 4; do
+		in_primary port stop all
+		in_primary port start all
+	done
+	traffic_here
+	in_secondary stop
+	secondary_quit
+	primary_quit
+	no_errors "$work/primary" "$work/secondary" "$work/mediator"
+}
+
 # packets LOG: what a testpmd that has stopped says of the packets it has received
 packets()
 {
@@ -144,6 +166,7 @@ primary_killed()
 check "a secondary process forwards, over restarts in the primary" secondary_forwards ""
 check_full "... with doorbells by message" secondary_forwards ,doorbell=message
 check_full "... with mapped doorbells" secondary_forwards ,doorbell=page
+check "a secondary process shares the primary's processor, over restarts" secondary_shares_processor
 check "two processes forward, each on queues of its own" secondary_own_queue
 check_full "dpdk-proc-info reads statistics beside the traffic" statistics_reader
 check_full "a secondary process is killed" secondary_killed
