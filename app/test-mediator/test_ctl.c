@@ -17,10 +17,12 @@
 #include "ctl.h"
 #include "ctl_world.h"
 #include "fdmsg.h"
+#include "foreign_fd.h"
 #include "publish_place.h"
 #include "test.h"
 
 #define IDLE "  client -        backend down  pairs 0    rings -       link down\n"
+
 static bool
 is_listed(const char *uuid)
 {
@@ -318,6 +320,10 @@ test_no_fds(void)
 	}
 	TEST_ASSERT_EQUAL(cw.mediator.count, 0u, "%u devices", cw.mediator.count);
 	TEST_ASSERT(!is_listed(UUID_A), "its link is left");
+	/* without an fd to accept with, its listener is closed by a thread */
+	for (i = 0; i < TURNS && foreign_fd_waiting() > 0; i++)
+		usleep(1000);
+	TEST_ASSERT_EQUAL(foreign_fd_waiting(), 0u, "its listener is not closed");
 	/* a device that cannot be had is one line, and nothing else */
 	while ((fds[n] = dup(0)) >= 0)
 		n++;
