@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <stddef.h>
+#include <unistd.h>
+#include <sys/mman.h>
 
 #include <vfio_user_private.h>
 
@@ -31,4 +33,26 @@ user_device_teardown(void)
 	udev = NULL;
 	fake_user_stop();
 	vfio_user_timeout_ms = normal_timeout;
+}
+
+int
+user_device_external(int memfd, size_t len, void **memory)
+{
+	if (memfd >= 0 && ftruncate(memfd, len) < 0)
+		return -1;
+	*memory = mmap(NULL, len, PROT_READ | PROT_WRITE, memfd < 0 ?
+			MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, memfd, 0);
+	return *memory == MAP_FAILED ? -1 : 0;
+}
+
+const struct fake_user_map *
+user_device_has(const void *addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake_user.nr_maps; i++) {
+		if (fake_user.maps[i].address == (uintptr_t)addr)
+			return &fake_user.maps[i];
+	}
+	return NULL;
 }

@@ -62,8 +62,8 @@ may_access(void *arg, uint64_t address, uint64_t count)
 {
 	const struct vfio_user_dev *dev = arg;
 
-	return address + count >= address && vfio_user_ranges_contain(&dev->live,
-			address, address + count);
+	return address + count >= address &&
+		vfio_user_may_access(dev, address, address + count);
 }
 
 static int
@@ -87,6 +87,7 @@ user_open(struct vfio_transport_dev *tdev, const char *base, const char *addr)
 	if (dev == NULL)
 		return -ENOMEM;
 	TAILQ_INIT(&dev->regions);
+	TAILQ_INIT(&dev->ops);
 	dev->conn.may_access = may_access;
 	dev->conn.arg = dev;
 	ret = vfio_user_conn_open(&dev->conn, tdev->name, path);

@@ -135,21 +135,43 @@ open_mapping(const struct mapping *mapping)
 	return fd;
 }
 
+static int
+file_find(uint64_t start, uint64_t end, struct vfio_user_piece *piece,
+		struct mapping *mapping)
+{
+	int ret;
+
+	ret = find_mapping(start, mapping);
+	if (ret < 0)
+		return ret;
+	piece->start = start;
+	piece->end = RTE_MIN(end, mapping->end);
+	piece->external = true;
+	piece->offset = mapping->offset + (start - mapping->start);
+	piece->file_dev = mapping->dev;
+	piece->file_ino = mapping->ino;
+	piece->fd = -1;
+	/* private memory: writes of the server would not be seen here */
+	return mapping->ino == 0 || mapping->perms[3] != 's' ? -ENOTSUP : 0;
+}
+
 int
 vfio_user_file_behind(uint64_t start, uint64_t end, struct vfio_user_piece *piece)
 {
 	struct mapping mapping;
+
+	return file_find(start, end, piece, &mapping);
+}
+
+int
+vfio_user_file_open(uint64_t start, uint64_t end, struct vfio_user_piece *piece)
+{
+	struct mapping mapping;
 	int ret;
 
-	ret = find_mapping(start, &mapping);
+	ret = file_find(start, end, piece, &mapping);
 	if (ret < 0)
 		return ret;
-	/* private memory: writes of the server would not be seen here */
-	if (mapping.ino == 0 || mapping.perms[3] != 's')
-		return -ENOTSUP;
-	piece->start = start;
-	piece->end = RTE_MIN(end, mapping.end);
-	piece->offset = mapping.offset + (start - mapping.start);
 	piece->fd = open_mapping(&mapping);
 	if (piece->fd >= 0)
 		return 0;

@@ -100,8 +100,7 @@ map_remember(struct vfio_user_dev *dev, const struct vfio_user_map *map)
 		return -EEXIST;
 	if (dev->nr_maps >= dev->caps.max_dma_maps || !has_region(dev, map, at))
 		return -ENOSPC;
-	if (map_room(dev) < 0 ||
-			vfio_user_ranges_add(&dev->live, map->start, map->end) < 0)
+	if (map_room(dev) < 0)
 		return -ENOMEM;
 	memmove(&dev->maps[at + 1], &dev->maps[at],
 		(dev->nr_maps - at) * sizeof(*map));
@@ -111,15 +110,12 @@ map_remember(struct vfio_user_dev *dev, const struct vfio_user_map *map)
 }
 
 int
-vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece,
-		uint64_t op_start, uint64_t op_end)
+vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece)
 {
 	struct vfio_user_map map = {
 		.start = piece->start,
 		.end = piece->end,
-		.op_start = op_start,
-		.op_end = op_end,
-		.users = 1,
+		.external = piece->external,
 		.offset = piece->offset,
 	};
 	struct vfio_user_dma_map payload = {
@@ -151,11 +147,8 @@ vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece,
 	VFIO_USER_LOG(DEBUG, "%s: memory at %#" PRIx64 ", %" PRIu64 " bytes: %s",
 		dev->conn.name, piece->start, piece->end - piece->start,
 		ret < 0 ? strerror(-ret) : "given to its server");
-	if (ret < 0) {
-		/* cannot fail: there was room when it was added */
-		vfio_user_ranges_remove(&dev->live, map.start, map.end);
+	if (ret < 0)
 		map_forget(dev, vfio_user_map_find(dev, map.start));
-	}
 	return ret;
 }
 
@@ -182,143 +175,108 @@ vfio_user_unmap(struct vfio_user_dev *dev, uint32_t at)
 		return ret;
 	VFIO_USER_LOG(DEBUG, "%s: memory at %#" PRIx64 ", %" PRIu64 " bytes: taken back",
 		dev->conn.name, map.start, map.end - map.start);
-	vfio_user_ranges_remove(&dev->live, map.start, map.end);
 	map_forget(dev, at);
 	return 0;
+}
+
+bool
+vfio_user_map_needed(const struct vfio_user_dev *dev, const struct vfio_user_map *map)
+{
+	return vfio_user_ranges_touch(&dev->eals, map->start, map->end) ||
+		(map->external && vfio_user_ops_touch(dev, map->start, map->end));
+}
+
+static int
+drop_once(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
+{
+	uint32_t at = vfio_user_map_find(dev, start);
+	int ret = 0;
+
+	while (ret == 0 && at < dev->nr_maps && dev->maps[at].start < end) {
+		if (vfio_user_map_needed(dev, &dev->maps[at])) {
+			at++;
+			continue;
+		}
+		ret = vfio_user_unmap(dev, at);
+		if (ret == -ENOSPC) {
+			dev->refused = true;
+			at++;
+			ret = 0;
+		}
+	}
+	return ret;
+}
+
+int
+vfio_user_drop(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
+{
+	bool all = dev->refused;
+	uint32_t before;
+	int ret;
+
+	/* what was refused may be at the border of a range once others have gone */
+	do {
+		before = dev->nr_maps;
+		dev->refused = false;
+		ret = drop_once(dev, all ? 0 : start, all ? UINT64_MAX : end);
+		all = true;
+	} while (ret == 0 && dev->refused && dev->nr_maps < before);
+	return ret;
+}
+
+/* Is it what the map has in that place? */
+static bool
+is_of_map(const struct vfio_user_map *map, const struct vfio_user_piece *piece)
+{
+	return map->file_ino == piece->file_ino && map->file_dev == piece->file_dev &&
+		map->offset + (piece->start - map->start) == piece->offset;
+}
+
+/* A range from its start on, as far as it is of one kind: *piece. */
+static int
+cover_piece(struct vfio_user_dev *dev, uint64_t start, uint64_t end,
+		struct vfio_user_piece *piece)
+{
+	const uint32_t at = vfio_user_map_find(dev, start);
+	const struct vfio_user_map *map = at < dev->nr_maps ? &dev->maps[at] : NULL;
+	int ret;
+
+	piece->start = start;
+	piece->end = end;
+
+	if (map != NULL && map->start <= start) {
+		piece->end = RTE_MIN(end, map->end);
+		if (!map->external)
+			return 0; /* EAL sees to it */
+		/* its fd may be gone by now: to know the file is enough */
+		ret = vfio_user_file_behind(start, piece->end, piece);
+		return ret < 0 || is_of_map(map, piece) ? ret : -EEXIST;
+	}
+	ret = vfio_user_file_open(start, map == NULL ? end : RTE_MIN(end, map->start),
+			piece);
+	if (ret < 0)
+		return ret;
+	ret = vfio_user_map(dev, piece);
+	close(piece->fd);
+	return ret;
+}
+
+int
+vfio_user_cover(struct vfio_user_dev *dev, uint64_t start, uint64_t end,
+		struct vfio_user_piece *piece)
+{
+	uint64_t from;
+	int ret = 0;
+
+	for (from = start; from < end && ret == 0; from = piece->end)
+		ret = cover_piece(dev, from, end, piece);
+	return ret;
 }
 
 void
 vfio_user_maps_release(struct vfio_user_dev *dev)
 {
+	vfio_user_ops_release(dev);
 	free(dev->maps);
-	free(dev->live.items);
-}
-
-/* Places of the maps of an earlier dma_map, from *first on. Their number. */
-static uint32_t
-op_find(const struct vfio_user_dev *dev, uint64_t start, uint64_t end,
-		uint32_t *first)
-{
-	uint32_t at;
-
-	*first = vfio_user_map_find(dev, start);
-	for (at = *first; at < dev->nr_maps && dev->maps[at].op_start == start &&
-			dev->maps[at].op_end == end; at++)
-		;
-	return at - *first;
-}
-
-static int
-op_unmap(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
-{
-	uint32_t first;
-	int ret = 0;
-
-	while (ret == 0 && op_find(dev, start, end, &first) > 0)
-		ret = vfio_user_unmap(dev, first);
-	return ret;
-}
-
-/* Map each file behind it. */
-static int
-op_map(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
-{
-	struct vfio_user_piece piece;
-	uint64_t from;
-	int ret = 0;
-
-	for (from = start; from < end && ret == 0; from = piece.end) {
-		ret = vfio_user_file_behind(from, end, &piece);
-		if (ret < 0)
-			break;
-		ret = vfio_user_map(dev, &piece, start, end);
-		close(piece.fd);
-	}
-	if (ret < 0)
-		op_unmap(dev, start, end);
-	return ret;
-}
-
-static void
-say_why(const struct vfio_user_dev *dev, const void *addr, size_t len, int err)
-{
-	if (err == -ENOTSUP)
-		VFIO_USER_LOG(ERR, "%s: memory at %p (%zu bytes) has no file that another process can map: allocate it from EAL, a memfd or hugetlbfs, shared",
-			dev->conn.name, addr, len);
-	else if (err == -ENOSPC)
-		VFIO_USER_LOG(ERR, "%s: its server takes no more than %" PRIu64 " ranges of memory: use fewer and larger ones, and --single-file-segments",
-			dev->conn.name, vfio_user_max_ranges(dev));
-	else
-		VFIO_USER_LOG(ERR, "%s: memory at %p (%zu bytes) cannot be given to its server: %s: allocate it from EAL instead",
-			dev->conn.name, addr, len, strerror(-err));
-}
-
-/* Has the server got all of it because it is EAL's (an external heap)? */
-static bool
-is_eals(const struct vfio_user_dev *dev, uint64_t start, uint64_t end)
-{
-	uint32_t at = vfio_user_map_find(dev, start);
-
-	if (!vfio_user_ranges_contain(&dev->live, start, end))
-		return false;
-	for (; at < dev->nr_maps && dev->maps[at].start < end; at++) {
-		if (dev->maps[at].op_end != 0)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Ranges are counted: only the first dma_map of one and its last dma_unmap are sent. What is
- * EAL's comes and goes with EAL: as EAL's own container has it, to map it again is no error.
- */
-static int
-op_use(struct vfio_user_dev *dev, uint64_t start, uint64_t end, bool map)
-{
-	uint32_t at, count = op_find(dev, start, end, &at);
-
-	/* common/vfio unmaps only what it has mapped */
-	if (count == 0 && !map)
-		return 0;
-	if (count == 0 && end < start)
-		return -EINVAL;
-	if (count == 0)
-		return is_eals(dev, start, end) ? 0 : op_map(dev, start, end);
-	if (!map && dev->maps[at].users == 1)
-		return op_unmap(dev, start, end);
-	for (; count > 0; at++, count--)
-		dev->maps[at].users += map ? 1 : -1;
-	return 0;
-}
-
-int
-vfio_user_dma_map(struct vfio_transport_dev *tdev, void *addr,
-		uint64_t iova __rte_unused, size_t len)
-{
-	struct vfio_user_dev *dev = tdev->priv;
-	int ret;
-
-	pthread_mutex_lock(&dev->conn.lock);
-	vfio_user_conn_limit(&dev->conn, vfio_user_timeout_ms);
-	ret = op_use(dev, (uintptr_t)addr, (uintptr_t)addr + len, true);
-	if (ret < 0 && dev->conn.broken == 0)
-		say_why(dev, addr, len, ret);
-	vfio_user_conn_limit(&dev->conn, 0);
-	pthread_mutex_unlock(&dev->conn.lock);
-	return ret;
-}
-
-int
-vfio_user_dma_unmap(struct vfio_transport_dev *tdev, void *addr,
-		uint64_t iova __rte_unused, size_t len)
-{
-	struct vfio_user_dev *dev = tdev->priv;
-	int ret;
-
-	pthread_mutex_lock(&dev->conn.lock);
-	vfio_user_conn_limit(&dev->conn, vfio_user_timeout_ms);
-	ret = op_use(dev, (uintptr_t)addr, (uintptr_t)addr + len, false);
-	vfio_user_conn_limit(&dev->conn, 0);
-	pthread_mutex_unlock(&dev->conn.lock);
-	return ret;
+	free(dev->eals.items);
 }

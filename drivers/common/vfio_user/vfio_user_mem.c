@@ -12,7 +12,7 @@
  * mostly have the same place in the same file.
  *
  * A server may be unable to forget it then, with ENOSPC: that would leave a hole in what it
- * has, and so more ranges than its back-end takes. It keeps the map, which is not live any
+ * has, and so more ranges than its back-end takes. It keeps the map, which nobody needs any
  * more, until it can.
  *
  * Others wait while EAL's memory lock is held, so all requests of an event together may take
@@ -43,7 +43,6 @@ static TAILQ_HEAD(, vfio_user_dev) devs = TAILQ_HEAD_INITIALIZER(devs);
 struct builder {
 	struct vfio_user_dev *dev;
 	struct vfio_user_piece piece; /* empty: nothing waits */
-	const struct rte_memseg_list *refused; /* said already */
 };
 
 static bool
@@ -59,9 +58,20 @@ static int
 flush(struct builder *builder)
 {
 	struct vfio_user_piece piece = builder->piece;
+	struct vfio_user_dev *dev = builder->dev;
+	int ret;
 
 	builder->piece.start = builder->piece.end = 0;
-	return piece.start == piece.end ? 0 : vfio_user_map(builder->dev, &piece, 0, 0);
+	if (piece.start == piece.end)
+		return 0;
+	ret = vfio_user_ranges_add(&dev->eals, piece.start, piece.end);
+	if (ret < 0)
+		return ret;
+	ret = vfio_user_map(dev, &piece);
+	if (ret < 0)
+		/* cannot fail: there was room when it was added */
+		vfio_user_ranges_remove(&dev->eals, piece.start, piece.end);
+	return ret;
 }
 
 static int
@@ -82,36 +92,37 @@ add_piece(struct builder *builder, const struct vfio_user_piece *piece)
 }
 
 /*
- * A part of an external heap: its file is not EAL's. What cannot be given is not used by
- * the port. All of it at once: its segments may be pages of 4 KiB, and to look for the file
- * behind one of them reads all of /proc/self/maps.
+ * An external heap, or what is added to one: its files are not EAL's. All of it at once: its
+ * segments may be pages of 4 KiB, and to look for the file behind one of them reads all of
+ * /proc/self/maps. And all of it or nothing: nobody can tell from where in it EAL takes
+ * memory, and what fails always is noticed.
  */
 static int
-add_external(struct builder *builder, const struct rte_memseg_list *msl, uint64_t start,
-		uint64_t end)
+add_external(struct builder *builder, uint64_t start, uint64_t end)
 {
+	struct vfio_user_dev *dev = builder->dev;
 	struct vfio_user_piece piece;
-	uint64_t from;
 	int ret;
 
-	if (!msl->heap)
-		return 0;
 	ret = flush(builder);
-	for (from = start; from < end && ret == 0; from = piece.end) {
-		ret = vfio_user_file_behind(from, end, &piece);
-		if (ret == -ENOTSUP) {
-			if (builder->refused != msl)
-				VFIO_USER_LOG(WARNING, "%s: an external heap at %p has no file that its server could map: have the port use no memory of it, or make it of a memfd or hugetlbfs, shared",
-					builder->dev->conn.name, msl->base_va);
-			builder->refused = msl;
-			return 0;
-		}
-		if (ret < 0)
-			break;
-		ret = vfio_user_map(builder->dev, &piece, 0, 0);
-		close(piece.fd);
-	}
-	return ret;
+	/* a map of what was there before, see above */
+	if (ret == 0)
+		ret = vfio_user_drop(dev, start, end);
+	if (ret == 0)
+		ret = vfio_user_ranges_add(&dev->eals, start, end);
+	if (ret < 0)
+		return ret;
+	ret = vfio_user_cover(dev, start, end, &piece);
+	if (ret == 0)
+		return 0;
+	vfio_user_ranges_remove(&dev->eals, start, end);
+	vfio_user_drop(dev, start, end);
+	if (ret != -ENOTSUP)
+		return ret;
+	VFIO_USER_LOG(WARNING, "%s: an external heap at %#" PRIx64 " (%" PRIu64 " bytes) is not given to its server: it has no file that this could map at %#" PRIx64 " (%" PRIu64 " bytes): have the port use no memory of it, or make it of a memfd or hugetlbfs, shared",
+		dev->conn.name, start, end - start, piece.start,
+		piece.end - piece.start);
+	return 0;
 }
 
 static int
@@ -130,15 +141,9 @@ add_segment(struct builder *builder, const struct rte_memseg *ms)
 	return add_piece(builder, &piece);
 }
 
-static bool
-is_live(const struct vfio_user_dev *dev, const struct vfio_user_map *map)
-{
-	return vfio_user_ranges_touch(&dev->live, map->start, map->end);
-}
-
 /* EAL makes a file anew when nothing of it was left: then the map is of the old one. */
 static bool
-is_of_map(const struct vfio_user_map *map, const struct rte_memseg *ms)
+is_same_place(const struct vfio_user_map *map, const struct rte_memseg *ms)
 {
 	struct stat st;
 	size_t offset;
@@ -161,10 +166,10 @@ add_or_revive(struct builder *builder, const struct rte_memseg *ms)
 	const struct vfio_user_map *map = &dev->maps[at];
 	int ret;
 
-	if (at < dev->nr_maps && map->op_end == 0 && map->start <= start &&
+	if (at < dev->nr_maps && !map->external && map->start <= start &&
 			end <= map->end) {
-		if (is_live(dev, map) || is_of_map(map, ms))
-			return vfio_user_ranges_add(&dev->live, start, end);
+		if (vfio_user_map_needed(dev, map) || is_same_place(map, ms))
+			return vfio_user_ranges_add(&dev->eals, start, end);
 		ret = vfio_user_unmap(dev, at);
 		if (ret < 0)
 			return ret;
@@ -189,7 +194,7 @@ walk_segments(const struct rte_memseg_list *msl, const struct rte_memseg *ms, si
 	int ret = 0;
 
 	if (msl->external)
-		return add_external(arg, msl, piece.start, piece.end);
+		return msl->heap ? add_external(arg, piece.start, piece.end) : 0;
 	piece.fd = rte_memseg_get_fd_thread_unsafe(ms);
 	if (piece.fd >= 0 && piece.fd == rte_memseg_get_fd_thread_unsafe(last) &&
 			rte_memseg_get_fd_offset_thread_unsafe(ms, &offset) == 0 &&
@@ -237,28 +242,6 @@ give_all(struct vfio_user_dev *dev)
 	return ret;
 }
 
-/* Take back what is not live of the maps of EAL's in a range. */
-static int
-unmap_dead(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
-{
-	uint32_t at = vfio_user_map_find(dev, start);
-	int ret = 0;
-
-	while (ret == 0 && at < dev->nr_maps && dev->maps[at].start < end) {
-		if (is_live(dev, &dev->maps[at])) {
-			at++;
-			continue;
-		}
-		ret = vfio_user_unmap(dev, at);
-		if (ret == -ENOSPC) {
-			dev->refused = true;
-			at++;
-			ret = 0;
-		}
-	}
-	return ret;
-}
-
 static int
 give_more(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 {
@@ -275,11 +258,9 @@ give_more(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 		if (ms == NULL)
 			return -EFAULT;
 		if (msl->external) {
+			/* of a heap, which EAL calls one after it has told of it */
 			next = RTE_MIN(end, (uintptr_t)msl->base_va + msl->len);
-			/* a map of what was there before, see above */
-			ret = unmap_dead(dev, start, next);
-			if (ret == 0)
-				ret = add_external(&builder, msl, start, next);
+			ret = add_external(&builder, start, next);
 		} else {
 			next = ms->addr_64 + ms->len;
 			ret = add_or_revive(&builder, ms);
@@ -292,20 +273,10 @@ give_more(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 static int
 take_back(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 {
-	bool all = dev->refused;
-	uint32_t before;
 	int ret;
 
-	ret = vfio_user_ranges_remove(&dev->live, start, end);
-	/* what was refused may be at the border of a range once others have gone */
-	do {
-		before = dev->nr_maps;
-		dev->refused = false;
-		if (ret == 0)
-			ret = unmap_dead(dev, all ? 0 : start, all ? UINT64_MAX : end);
-		all = true;
-	} while (ret == 0 && dev->refused && dev->nr_maps < before);
-	return ret;
+	ret = vfio_user_ranges_remove(&dev->eals, start, end);
+	return ret < 0 ? ret : vfio_user_drop(dev, start, end);
 }
 
 static void

@@ -57,21 +57,35 @@ bool vfio_user_ranges_contain(const struct vfio_user_ranges *ranges, uint64_t st
 		uint64_t end);
 bool vfio_user_ranges_touch(const struct vfio_user_ranges *ranges, uint64_t start,
 		uint64_t end);
+/* The end of the range that an address is in; the address itself if it is in none. */
+uint64_t vfio_user_ranges_reach(const struct vfio_user_ranges *ranges, uint64_t addr);
 
-/* A DMA_MAP that the server has. */
+/*
+ * A DMA_MAP that the server has. It is needed as long as EAL has some of its memory, or,
+ * where that is not EAL's own, a dma_map is about some of it.
+ */
 struct vfio_user_map {
 	uint64_t start, end;
-	uint64_t op_start, op_end; /* the dma_map that it is part of; 0: it is EAL's */
-	uint32_t users;            /* of that dma_map */
-	uint64_t offset;           /* in the file that is behind it: */
+	bool external;   /* the application made the memory, not EAL */
+	uint64_t offset; /* in the file that is behind it: */
 	dev_t file_dev;
-	ino_t file_ino;            /* 0: not known, and then it is a region by itself */
+	ino_t file_ino;  /* 0: not known, and then it is a region by itself */
+};
+
+/* A range that was mapped by dma_map; they may overlap. */
+struct vfio_user_op {
+	TAILQ_ENTRY(vfio_user_op) next;
+	uint64_t start, end;
+	uint32_t users; /* dma_map without dma_unmap */
 };
 
 /* Memory with the file behind it. */
 struct vfio_user_piece {
 	uint64_t start, end;
+	bool external;   /* set by vfio_user_file_behind(), and what follows */
 	uint64_t offset; /* in the file */
+	dev_t file_dev;
+	ino_t file_ino;
 	int fd;
 };
 
@@ -102,8 +116,9 @@ struct vfio_user_dev {
 	/* the connection's lock protects what follows */
 	struct vfio_user_map *maps;      /* ascending */
 	uint32_t nr_maps, room_maps;
-	bool refused;                    /* maps that are not live are to be tried again */
-	struct vfio_user_ranges live;    /* what of them may be read and written */
+	bool refused;                    /* maps that are not needed are to be tried again */
+	struct vfio_user_ranges eals;    /* what EAL has of them */
+	TAILQ_HEAD(, vfio_user_op) ops;
 	TAILQ_HEAD(, vfio_user_region) regions;
 };
 
@@ -139,13 +154,27 @@ int vfio_user_get_irq_info(struct vfio_transport_dev *tdev, struct vfio_irq_info
 int vfio_user_set_irqs(struct vfio_transport_dev *tdev, const struct vfio_irq_set *set);
 
 /*
- * Give memory to the server, or take it back. The lock must be held. 0 or a negative
- * errno: -EEXIST for what it has already, -ENOSPC for more maps than it takes.
+ * Give memory to the server. The lock must be held, here and below. 0 or a negative errno:
+ * -EEXIST for what it has already, -ENOSPC for more maps than it takes.
  */
-int vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece,
-		uint64_t op_start, uint64_t op_end);
-/* Take back the map with this place in the table. */
+int vfio_user_map(struct vfio_user_dev *dev, const struct vfio_user_piece *piece);
+/* Take back the map with this place in the table. 0 or a negative errno. */
 int vfio_user_unmap(struct vfio_user_dev *dev, uint32_t at);
+/*
+ * Take back what is not needed of the maps that touch a range. What the server cannot
+ * forget (-ENOSPC) it keeps, which is no error, and is asked again by later calls.
+ */
+int vfio_user_drop(struct vfio_user_dev *dev, uint64_t start, uint64_t end);
+bool vfio_user_map_needed(const struct vfio_user_dev *dev,
+		const struct vfio_user_map *map);
+/*
+ * Give what the server does not have of a range of the application's memory. The caller
+ * has it needed before, and if this fails, not any more, and dropped. On failure *piece is
+ * the part at which it did: -ENOTSUP for one without a file, -EEXIST for one that the
+ * server has from another file.
+ */
+int vfio_user_cover(struct vfio_user_dev *dev, uint64_t start, uint64_t end,
+		struct vfio_user_piece *piece);
 /* Regions of the server's, see max_dma_regions. */
 uint32_t vfio_user_regions(const struct vfio_user_dev *dev);
 /* The lower of the server's two limits. */
@@ -158,6 +187,12 @@ vfio_user_max_ranges(const struct vfio_user_dev *dev)
 /* Place of the first map that ends after an address. */
 uint32_t vfio_user_map_find(const struct vfio_user_dev *dev, uint64_t addr);
 void vfio_user_maps_release(struct vfio_user_dev *dev);
+
+/* Is a dma_map about some of a range? */
+bool vfio_user_ops_touch(const struct vfio_user_dev *dev, uint64_t start, uint64_t end);
+/* May the server read and write all of a range by messages? */
+bool vfio_user_may_access(const struct vfio_user_dev *dev, uint64_t start, uint64_t end);
+void vfio_user_ops_release(struct vfio_user_dev *dev);
 int vfio_user_dma_map(struct vfio_transport_dev *tdev, void *addr, uint64_t iova,
 		size_t len);
 int vfio_user_dma_unmap(struct vfio_transport_dev *tdev, void *addr, uint64_t iova,
@@ -175,10 +210,13 @@ void vfio_user_mem_event(enum rte_mem_event event, const void *addr, size_t len,
 int vfio_user_mem_validate(int socket_id, size_t limit, size_t new_len);
 
 /*
- * Open the file behind memory that EAL did not allocate. start must not be in a hole;
- * *piece ends where another file begins, and at end at the latest. The fd is the
- * caller's. 0, -ENOTSUP if no other process can be given it, or another negative errno.
+ * Which file is behind memory that EAL did not allocate. start must not be in a hole;
+ * *piece has no fd, and ends where another file begins, and at end at the latest. 0,
+ * -ENOTSUP if no other process can be given it (*piece is what is so), or another negative
+ * errno.
  */
 int vfio_user_file_behind(uint64_t start, uint64_t end, struct vfio_user_piece *piece);
+/* The same, and opens it; the fd is the caller's. */
+int vfio_user_file_open(uint64_t start, uint64_t end, struct vfio_user_piece *piece);
 
 #endif /* VFIO_USER_PRIVATE_H */

@@ -112,3 +112,12 @@ vfio_user_ranges_touch(const struct vfio_user_ranges *ranges, uint64_t start,
 
 	return at < ranges->count && ranges->items[at].start < end;
 }
+
+uint64_t
+vfio_user_ranges_reach(const struct vfio_user_ranges *ranges, uint64_t addr)
+{
+	uint32_t at = range_find(ranges, addr + 1);
+
+	return at < ranges->count && ranges->items[at].start <= addr ?
+		ranges->items[at].end : addr;
+}
