@@ -7,6 +7,7 @@
 
 #include <linux/virtio_config.h>
 
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
@@ -316,7 +317,7 @@ test_refused(void)
 	TEST_ASSERT_EQUAL(allocations(), before, "%u allocations, then %u",
 		before, allocations());
 	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
-	mdev_virtio_hw(virtio_port.dev)->cvq.max_polls = 100;
+	mdev_virtio_hw(virtio_port.dev)->cvq.backend_polls = 100;
 	fake_virtio.answer = FAKE_ANSWER_NEVER;
 	TEST_ASSERT_EQUAL(rte_eth_dev_start(virtio_port.id), -ETIMEDOUT,
 		"started");
@@ -326,6 +327,30 @@ test_refused(void)
 	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	fake_virtio.answer = FAKE_ANSWER;
 	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	return TEST_SUCCESS;
+}
+
+/*
+ * A backend may take longer for the number of pairs than a device for a command of its own,
+ * or for all of a start. The fake device answers after 192 looks in vain.
+ */
+static int
+test_slow_backend(void)
+{
+	struct virtio_cvq *cvq;
+
+	TEST_ASSERT_SUCCESS(start(2, 2), "start");
+	cvq = &mdev_virtio_hw(virtio_port.dev)->cvq;
+	/* the mediator gives its backend up after 8 s */
+	TEST_ASSERT(cvq->backend_polls * (uint64_t)VIRTIO_CVQ_POLL_US > 8 * US_PER_S,
+		"%u looks", cvq->backend_polls);
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	cvq->backend_polls = 200;
+	cvq->max_polls = cvq->start_polls = 100;
+	fake_virtio.answer = FAKE_ANSWER_SLOW;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	TEST_ASSERT_EQUAL(cvq->timeouts, 0, "timeouts");
+	TEST_ASSERT_EQUAL(cvq->polls_left, 100, "of the start's time");
 	return TEST_SUCCESS;
 }
 
@@ -378,6 +403,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_again),
 		TEST_CASE_ST(setup, virtio_port_stop, test_added_rings_stay),
 		TEST_CASE_ST(setup, virtio_port_stop, test_refused),
+		TEST_CASE_ST(setup, virtio_port_stop, test_slow_backend),
 		TEST_CASE_ST(setup, virtio_port_stop, test_stuck),
 		TEST_CASE_ST(setup, virtio_port_stop, test_modes),
 		TEST_CASE_ST(setup, virtio_port_stop, test_steps_fail),

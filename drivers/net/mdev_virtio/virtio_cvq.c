@@ -40,6 +40,14 @@ struct command {
 	uint8_t cmd;
 };
 
+/* Has a backend a say in it? Such are sent in a start or a recovery only. */
+static bool
+asks_backend(const struct command *command)
+{
+	return command->class == VIRTIO_NET_CTRL_MQ &&
+		command->cmd == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET;
+}
+
 #define DESCS_MAX 3
 
 /* The id of a packed ring's only command. */
@@ -66,6 +74,7 @@ virtio_cvq_create(struct virtio_cvq *cvq, uint16_t port_id, uint16_t index,
 	memset(cvq, 0, sizeof(*cvq));
 	pthread_mutex_init(&cvq->lock, NULL);
 	cvq->max_polls = VIRTIO_CVQ_MAX_POLLS;
+	cvq->backend_polls = VIRTIO_CVQ_BACKEND_POLLS;
 	cvq->start_polls = VIRTIO_CVQ_START_POLLS;
 	if (size == 0)
 		return 0;
@@ -261,12 +270,17 @@ wait_answer(struct virtio_cvq *cvq, struct virtio_transport *tr,
 		const struct command *command, uint32_t *id, uint32_t *len)
 {
 	struct virtqueue *vq = cvq->vq;
-	bool of_start = cvq->starting && cvq->polls_left < cvq->max_polls;
-	uint32_t polls = of_start ? cvq->polls_left : cvq->max_polls, i;
+	const bool backend = asks_backend(command);
+	bool of_start = cvq->starting && !backend && cvq->polls_left < cvq->max_polls;
+	uint32_t polls = cvq->max_polls, i;
 
+	if (backend)
+		polls = cvq->backend_polls;
+	else if (of_start)
+		polls = cvq->polls_left;
 	for (i = 1; !vq->broken; i++) {
 		if (find_answer(vq, id, len)) {
-			if (cvq->starting)
+			if (cvq->starting && !backend)
 				cvq->polls_left -= i - 1;
 			return 0;
 		}

@@ -43,6 +43,12 @@
 #define VIRTIO_CVQ_POLL_US 100
 #define VIRTIO_CVQ_MAX_POLLS 10000
 #define VIRTIO_CVQ_START_POLLS (10 * VIRTIO_CVQ_MAX_POLLS)
+/*
+ * The number of queue pairs is for whoever moves the packets, too: a mediator answers when
+ * its backend has started and knows. It does so within 8 s (PATIENCE_MS of
+ * dpdk-mdev-mediator), and a message to it may take as long as this (vfio_user_timeout_ms).
+ */
+#define VIRTIO_CVQ_BACKEND_POLLS (10 * VIRTIO_CVQ_MAX_POLLS)
 /* What a command takes at most by the clock: sleeps last longer than they should. */
 #define VIRTIO_CVQ_COMMAND_S \
 	(2 * VIRTIO_CVQ_MAX_POLLS * VIRTIO_CVQ_POLL_US / 1000000)
@@ -55,7 +61,8 @@ struct virtio_cvq {
 	bool starting;         /* lock: between start and started */
 	int error;             /* lock: why it is not used until the next start */
 	uint32_t max_polls;    /* set by create: how often an answer is looked for */
-	uint32_t start_polls;  /* set by create: and all answers of a start */
+	uint32_t backend_polls; /* set by create: the same, where a backend has a say */
+	uint32_t start_polls;  /* set by create: and all other answers of a start */
 	uint32_t polls_left;   /* lock: of start_polls */
 	uint64_t failed;       /* lock: commands without success */
 	uint64_t timeouts;     /* lock: those of them without an answer */
