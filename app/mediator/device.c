@@ -120,6 +120,7 @@ device_create(struct loop *loop, const struct device_conf *conf, const char *pat
 	dma_table_init(&dev->memory);
 	loop_timer_init(&dev->retry, loop, device_backend_retry, dev);
 	loop_timer_init(&dev->patience, loop, device_backend_too_slow, dev);
+	loop_timer_init(&dev->ctrl_patience, loop, device_backend_too_slow, dev);
 	ret = alloc_fds(dev);
 	if (ret == 0)
 		ret = device_model_init(dev);
@@ -145,6 +146,7 @@ device_destroy(struct device *dev)
 	vfu_server_destroy(dev->server);
 	loop_timer_cancel(&dev->retry);
 	loop_timer_cancel(&dev->patience);
+	loop_timer_cancel(&dev->ctrl_patience);
 	if (dev->irq_fds != NULL)
 		device_irq_clear(dev);
 	if (dev->kick_fds != NULL)

@@ -27,7 +27,8 @@
 /*
  * A client is answered in this time, however many things the backend has to do first and
  * however long it may take for each (struct vu_times): our own client waits 10 s for a
- * reply (drivers/common/vfio_user), and gives the device up then.
+ * reply (drivers/common/vfio_user), and gives the device up then. So is a driver that
+ * wants another number of pairs: ours waits as long (VIRTIO_CVQ_BACKEND_POLLS).
  */
 #define PATIENCE_MS 8000
 
@@ -336,6 +337,8 @@ device_settle(struct device *dev)
 		device_ctrl_done(dev);
 		advance(dev); /* the command behind it may want pairs, too */
 	}
+	if (!dev->cq.waits)
+		loop_timer_cancel(&dev->ctrl_patience);
 	/* last, as the client's next messages may be served in it */
 	if (dev->later && !client_must_wait(dev)) {
 		dev->later = false;
@@ -353,6 +356,12 @@ device_settle_for_client(struct device *dev)
 	dev->later = true;
 	loop_timer_set(&dev->patience, PATIENCE_MS);
 	return VFU_LATER;
+}
+
+void
+device_backend_ctrl_waits(struct device *dev)
+{
+	loop_timer_set(&dev->ctrl_patience, PATIENCE_MS);
 }
 
 /* Without the backend nothing is left to be waited for. */

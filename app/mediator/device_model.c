@@ -89,8 +89,10 @@ ctrl_command(void *arg, uint8_t class, uint8_t command, const uint8_t *data,
 	struct device *dev = arg;
 	uint8_t ack = net_ctrl_command(&dev->ctrl, class, command, data, len);
 
-	return ack == VIRTIO_NET_OK && device_backend_pairs_wait(dev) ?
-		CTRL_QUEUE_LATER : ack;
+	if (ack != VIRTIO_NET_OK || !device_backend_pairs_wait(dev))
+		return ack;
+	device_backend_ctrl_waits(dev);
+	return CTRL_QUEUE_LATER;
 }
 
 static void

@@ -75,6 +75,7 @@ struct device {
 	bool recall;             /* it does not know all interrupts of now */
 	struct loop_timer retry;
 	struct loop_timer patience; /* of the client that waits */
+	struct loop_timer ctrl_patience; /* of its driver, for the control queue */
 	uint64_t losses, lost_frames;
 };
 
@@ -155,6 +156,8 @@ void device_settle(struct device *dev);
 int device_settle_for_client(struct device *dev);
 void device_backend_retry(void *arg);
 void device_backend_too_slow(void *arg);
+/* A command of the control queue waits from now on. */
+void device_backend_ctrl_waits(struct device *dev);
 /* The backend is still to learn of the queue pairs in use: device_ctrl_done() follows. */
 bool device_backend_pairs_wait(const struct device *dev);
 /* The eventfd of a queue's interrupts has changed: one that was missed is raised. */

@@ -129,6 +129,49 @@ test_pairs(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * A backend that has not started, or not heard of it, when the driver may wait no longer is
+ * given up. To ring again, or a command behind, gives it no more time.
+ */
+static int
+test_pairs_patience(void)
+{
+	const uint16_t index = CTRL_QUEUE;
+	unsigned int round;
+
+	for (round = 0; round < 2; round++) {
+		TEST_ASSERT_SUCCESS(dw_drive(V1 | MQ, 2 * DW_PAIRS), "no driver");
+		dw.backend.deaf = round == 0;
+		TEST_ASSERT_SUCCESS(dw_set_status(15), "DRIVER_OK");
+		if (round == 1)
+			DW_UNTIL(dw.dev->run == DEVICE_STARTED);
+		dw.backend.deaf = true;
+		TEST_ASSERT(!loop_timer_runs(&dw.dev->ctrl_patience), "nobody waits");
+		want_pairs(0, 2);
+		dw_settle();
+		TEST_ASSERT(answer(0) == NO_ANSWER &&
+			loop_timer_runs(&dw.dev->ctrl_patience), "it may wait for ever");
+		loop_timer_set(&dw.dev->ctrl_patience, 50);
+		dw_write(VIRTIO_PCI_BAR, dw.dev->pci.at.notify_trapped, &index,
+			sizeof(index));
+		DW_UNTIL(answer(0) == VIRTIO_NET_OK);
+		TEST_ASSERT(!vhost_user_is_up(dw.dev->vu) &&
+			!loop_timer_runs(&dw.dev->ctrl_patience), "still waited for");
+		dw.backend.deaf = false;
+		DW_UNTIL(dw.dev->run == DEVICE_STARTED);
+		TEST_ASSERT_EQUAL(dw_status(), 15, "status");
+		/* a reset ends the wait, too */
+		dw.backend.deaf = true;
+		want_pairs(1, 1);
+		dw_settle();
+		TEST_ASSERT(loop_timer_runs(&dw.dev->ctrl_patience), "not waited for");
+		dw.backend.deaf = false;
+		TEST_ASSERT_SUCCESS(dw_set_status(0), "reset");
+		TEST_ASSERT(!loop_timer_runs(&dw.dev->ctrl_patience), "nobody waits");
+	}
+	return TEST_SUCCESS;
+}
+
 /* While the backend starts; and a reset while it is being told. */
 static int
 test_pairs_start(void)
@@ -343,6 +386,7 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(dw_start, dw_stop, test_many_commands),
 		TEST_CASE_ST(dw_start, dw_stop, test_pairs),
+		TEST_CASE_ST(dw_start, dw_stop, test_pairs_patience),
 		TEST_CASE_ST(dw_start, dw_stop, test_pairs_start),
 		TEST_CASE_ST(dw_start, dw_stop, test_start_no_fds),
 		TEST_CASE_ST(dw_start, dw_stop, test_map_no_fds),
