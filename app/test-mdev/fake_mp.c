@@ -143,6 +143,7 @@ WRAP_PROTO(int, rte_mp_request_sync, struct rte_mp_msg *req,
 	if (!running)
 		return __real_rte_mp_request_sync(req, reply, timeout);
 	fake_mp.requests++;
+	fake_mp.timeout_s = (int)timeout->tv_sec;
 	fake_mp.last = msg;
 	memset(reply, 0, sizeof(*reply));
 	rte_errno = fake_mp.request_errno;

@@ -18,6 +18,7 @@ struct fake_mp {
 	bool echo;            /* the other process answers with the request itself */
 	int request_errno;    /* what requests fail with; 0: they are sent */
 	unsigned int requests;
+	int timeout_s;        /* of the last request */
 	unsigned int notices; /* messages that want no answer */
 	unsigned int replies;
 	struct rte_mp_msg last; /* of all of them */

@@ -253,6 +253,37 @@ two_fds(struct rte_mp_msg *msg)
 	msg->fds[msg->num_fds++] = eventfd(0, EFD_CLOEXEC);
 }
 
+/* The id is behind the UUID, type and result. */
+static void
+older(struct rte_mp_msg *msg)
+{
+	uint32_t id;
+
+	memcpy(&id, msg->param + 24, sizeof(id));
+	id--;
+	memcpy(msg->param + 24, &id, sizeof(id));
+}
+
+/* An answer that is late: EAL takes it for that of the next request. */
+static int
+test_late(void)
+{
+	struct held before;
+
+	/* a message to the mediator may take 10 s, and a command of the driver's 2 s */
+	TEST_ASSERT_SUCCESS(mdev_mp_open(&second->pub), "not opened");
+	close_second();
+	TEST_ASSERT(fake_mp.timeout_s > 12, "%d s", fake_mp.timeout_s);
+	held_now(&before);
+	fake_mp.harm_reply = older;
+	if (fails_with(-EAGAIN, "mdev:" UUID_1 ": cannot get it from the primary process: ") !=
+			TEST_SUCCESS)
+		return TEST_FAILED;
+	TEST_ASSERT(held_same(&before, true), "fds are left open");
+	fake_mp.harm_reply = NULL;
+	return TEST_SUCCESS;
+}
+
 static int
 test_hostile(void)
 {
@@ -292,6 +323,7 @@ static struct unit_test_suite suite = {
 		CASE(test_eventfd),
 		CASE(test_detached),
 		CASE(test_silent),
+		CASE(test_late),
 		CASE(test_hostile),
 		TEST_CASES_END()
 	}

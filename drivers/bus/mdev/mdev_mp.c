@@ -25,9 +25,10 @@
 #define MDEV_MP_NAME "bus_mdev"
 /*
  * It passes through the IPC thread of the primary, which may be at something else that a
- * secondary asked for: net_mdev_virtio waits for no command longer than this.
+ * secondary asked for: a command of net_mdev_virtio, which is given up after 2 s, or a
+ * message to a mediator, which has 10 s to answer it (vfio_user_timeout_ms).
  */
-#define MDEV_MP_TIMEOUT_S 5
+#define MDEV_MP_TIMEOUT_S 13
 
 enum mdev_mp_type {
 	MDEV_MP_OPEN, /* the answer has the device's fd, or none: share it */
@@ -38,6 +39,7 @@ struct mdev_mp_param {
 	rte_uuid_t uuid;
 	uint32_t type;  /* enum mdev_mp_type */
 	int32_t result; /* of a reply: 0, or a negative errno */
+	uint32_t id;    /* of the request; 0 in the reply to one that makes no sense */
 	uint8_t share[VFIO_SHARE_MSG_MAX]; /* as much of it as there is */
 };
 
@@ -200,12 +202,14 @@ mdev_mp_withdraw(struct rte_mdev_device *mdev)
 
 /*
  * What the primary process answered: 0, or a negative errno. *fd is -1 if none came; of
- * several that came, none is kept.
+ * several that came, none is kept. After a request that was not answered in time, EAL
+ * takes its answer for that of the next one: that may be of another device.
  */
 static int
 take_reply(const struct rte_mp_reply *reply, struct mdev_mp_param *param,
 		size_t *len, int *fd)
 {
+	const uint32_t id = param->id;
 	const struct rte_mp_msg *msg;
 	int i, ret = -EPROTO;
 
@@ -217,7 +221,7 @@ take_reply(const struct rte_mp_reply *reply, struct mdev_mp_param *param,
 			msg->num_fds <= 1) {
 		memcpy(param, msg->param, msg->len_param);
 		*len = msg->len_param - MDEV_MP_PLAIN;
-		ret = param->result;
+		ret = param->id == id || param->id == 0 ? param->result : -EAGAIN;
 	}
 	if (ret == 0 && msg->num_fds == 1) {
 		*fd = msg->fds[0];
@@ -235,12 +239,14 @@ ask_primary(struct mdev_mp_param *param, size_t *len, int *fd)
 	const struct timespec timeout = { .tv_sec = MDEV_MP_TIMEOUT_S };
 	struct rte_mp_msg msg = { .len_param = MDEV_MP_PLAIN + *len };
 	struct rte_mp_reply reply = { .msgs = NULL };
+	static uint32_t last_id; /* owned by request_lock */
 	int ret;
 
 	*fd = -1;
 	rte_strscpy(msg.name, MDEV_MP_NAME, sizeof(msg.name));
-	memcpy(msg.param, param, msg.len_param);
 	pthread_mutex_lock(&request_lock);
+	param->id = ++last_id == 0 ? ++last_id : last_id;
+	memcpy(msg.param, param, msg.len_param);
 	if (rte_mp_request_sync(&msg, &reply, &timeout) < 0)
 		ret = -rte_errno;
 	else

@@ -49,6 +49,7 @@ struct ctrl_rss {
 struct ctrl_param {
 	uint32_t type;    /* enum ctrl_type */
 	int32_t result;   /* of a reply: 0, or a negative errno */
+	uint32_t id;      /* of the request */
 	uint16_t port_id;
 	uint16_t vlan_id;
 	uint32_t index;   /* of the MAC address */
@@ -212,6 +213,7 @@ ask_or_lose(struct rte_eth_dev *dev, struct ctrl_param *param, bool *unanswered)
 	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
 	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
 	struct rte_mp_reply reply = { .msgs = NULL };
+	static uint32_t last_id; /* owned by request_lock */
 	int ret;
 
 	*unanswered = false;
@@ -221,13 +223,16 @@ ask_or_lose(struct rte_eth_dev *dev, struct ctrl_param *param, bool *unanswered)
 		return ask_stopped(dev, param);
 	param->port_id = dev->data->port_id;
 	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
-	memcpy(msg.param, param, sizeof(*param));
 	/* EAL has one request of a name to a process at a time */
 	pthread_mutex_lock(&request_lock);
+	param->id = ++last_id;
+	memcpy(msg.param, param, sizeof(*param));
 	ret = rte_mp_request_sync(&msg, &reply, &timeout);
 	pthread_mutex_unlock(&request_lock);
+	/* the answer to an earlier one, which came too late for that, is none */
 	*unanswered = ret < 0 ? rte_errno == ETIMEDOUT : reply.nb_received != 1 ||
-		reply.msgs[0].len_param != (int)sizeof(*param);
+		reply.msgs[0].len_param != (int)sizeof(*param) ||
+		((const struct ctrl_param *)reply.msgs[0].param)->id != param->id;
 	if (ret < 0)
 		ret = -rte_errno;
 	else if (*unanswered)
