@@ -266,6 +266,8 @@ fake_dma_unmap(struct vfio_transport_dev *tdev __rte_unused,
 	if (failing(FAKE_OP_DMA_UNMAP))
 		return -EIO;
 	fake_vfio.dma_mapped--;
+	if (fake_vfio.dma_unmapping != NULL)
+		fake_vfio.dma_unmapping();
 	return 0;
 }
 

@@ -81,6 +81,7 @@ struct fake_vfio {
 	int opened;              /* opens minus closes */
 	unsigned int opens;
 	int dma_mapped;          /* maps minus unmaps */
+	void (*dma_unmapping)(void); /* called while one is unmapped; NULL: nothing */
 	unsigned int resets;
 	uint64_t dma_iova;       /* of the last mapping */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <errno.h>
+#include <pthread.h>
 
 #include <vfio_dma.h>
 
@@ -128,6 +129,50 @@ test_virtual_addresses(void)
 	return TEST_SUCCESS;
 }
 
+static int other_ret;
+
+static void *
+unmap_too(void *arg __rte_unused)
+{
+	other_ret = vfio_dma_unmap(dev, memory, 0x1000, LEN);
+	return NULL;
+}
+
+static void
+in_between(void)
+{
+	pthread_t thread;
+
+	fake_vfio.dma_unmapping = NULL;
+	if (pthread_create(&thread, NULL, unmap_too, NULL) == 0)
+		pthread_join(thread, NULL);
+}
+
+/* While one thread unmaps a range, another does, which was mapped as often: each has its own. */
+static int
+test_threads(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "first");
+		TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "second");
+		other_ret = -EINVAL;
+		fake_vfio.dma_unmapping = in_between;
+		TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN), "one");
+		TEST_ASSERT_SUCCESS(other_ret, "the other");
+		TEST_ASSERT_EQUAL(fake_vfio.dma_mapped, 0, "%d", fake_vfio.dma_mapped);
+		TEST_ASSERT_EQUAL(vfio_dma_unmap(dev, memory, 0x1000, LEN), -ENOENT,
+			"one is left");
+	}
+	/* there is but one */
+	TEST_ASSERT_SUCCESS(vfio_dma_map(dev, memory, 0x1000, LEN), "alone");
+	fake_vfio.dma_unmapping = in_between;
+	TEST_ASSERT_SUCCESS(vfio_dma_unmap(dev, memory, 0x1000, LEN), "alone");
+	TEST_ASSERT_EQUAL(other_ret, -ENOENT, "unmapped twice");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio: DMA",
 	.unit_test_cases = {
@@ -137,6 +182,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_close_fails),
 		TEST_CASE_ST(setup, teardown, test_failures),
 		TEST_CASE_ST(setup, teardown, test_virtual_addresses),
+		TEST_CASE_ST(setup, teardown, test_threads),
 		TEST_CASES_END()
 	}
 };

@@ -56,6 +56,7 @@ vfio_dev_alloc(const char *name, const struct vfio_transport_ops *ops,
 	dev->owner = owner;
 	dev->iova_as_va = ops->iova_as_va;
 	pthread_mutex_init(&dev->regions_lock, NULL);
+	pthread_mutex_init(&dev->dma_lock, NULL);
 	dev->tdev.name = dev->name;
 	dev->tdev.fd = -1;
 	dev->tdev.gone_fd = -1;
@@ -66,6 +67,7 @@ vfio_dev_alloc(const char *name, const struct vfio_transport_ops *ops,
 void
 vfio_dev_free(struct vfio_dev *dev)
 {
+	pthread_mutex_destroy(&dev->dma_lock);
 	pthread_mutex_destroy(&dev->regions_lock);
 	free(dev->regions);
 	free(dev);

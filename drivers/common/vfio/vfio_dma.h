@@ -10,7 +10,7 @@
  * The memory that EAL manages is mapped when a device is opened and kept
  * current; nothing needs to be done for it.
  *
- * Thread safety: the mappings of one device are changed by one thread at a time.
+ * Thread safety: several threads may map and unmap at the same time.
  */
 
 #include <stddef.h>

@@ -66,6 +66,7 @@ struct vfio_dev {
 	} irqs[VFIO_DEV_MAX_IRQS];
 	pthread_mutex_t regions_lock;  /* held while regions gets an entry */
 	struct vfio_region **regions;  /* num_regions entries, NULL until asked */
+	pthread_mutex_t dma_lock;      /* of dma_ranges: applications have threads */
 	TAILQ_HEAD(, vfio_dma_range) dma_ranges;
 	uint32_t num_caps;             /* 0 until the list was walked */
 	struct vfio_pci_cap caps[VFIO_PCI_MAX_CAPS];

@@ -37,6 +37,7 @@ op_reach(const struct vfio_user_dev *dev, uint64_t from)
 	/* what was EAL's own and is not any more is gone, whatever was mapped */
 	if (at == dev->nr_maps || dev->maps[at].start > from || !dev->maps[at].external)
 		return from;
+	/* and one that is being unmapped: the server may be at it until it has answered */
 	TAILQ_FOREACH(op, &dev->ops, next) {
 		if (op->start <= from && from < op->end)
 			return RTE_MIN(op->end, dev->maps[at].end);
