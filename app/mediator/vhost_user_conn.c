@@ -86,24 +86,32 @@ close_sock(struct vhost_user *vu)
 	vu_msg_reset(vu);
 }
 
+/*
+ * A backend that is restarted is lost, and mentioned when it is back, whenever that is. One
+ * that is lost again before it was any good is mentioned once more, and then when it has
+ * lasted.
+ */
 void
 vu_drop(struct vhost_user *vu, enum vu_failure why, const char *format, ...)
 {
-	bool was_up = vu->up;
+	const bool was_up = vu->up, was_good = vu->good;
 	char reason[256];
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(reason, sizeof(reason), format, ap);
 	va_end(ap);
-	if (vu->good)
+	if (was_good)
 		vu->said = 0;
-	say(vu, why, LOG_NOTICE, "%s backend %s: %s; %s", was_up ? "lost" : "cannot use",
-		vu->conf.path, reason,
-		vu->conf.listen ? "waiting for another" : "connecting again");
-	if (vu->good)
+	if (was_up && !was_good)
+		vu->brief++;
+	say(vu, why, LOG_NOTICE, "%s backend %s%s: %s; %s%s", was_up ? "lost" : "cannot use",
+		vu->conf.path, vu->brief > 1 ? " again" : "", reason,
+		vu->conf.listen ? "waiting for another" : "connecting again",
+		vu->brief > 1 ? ", and more of it once it stays" : "");
+	if (was_up && vu->brief <= 1)
 		vu->said = 0;
-	vu->flapping |= was_up && !vu->good;
+	vu->announced = false;
 	close_sock(vu);
 	vu->up = false;
 	vu->started = false;
@@ -148,7 +156,7 @@ announce(struct vhost_user *vu)
 void
 vu_conn_ready(struct vhost_user *vu)
 {
-	if (!vu->flapping)
+	if (vu->brief <= 1)
 		announce(vu);
 	loop_timer_set(&vu->settle, vu->times.settle);
 }
@@ -163,7 +171,7 @@ settle_fire(void *arg)
 	struct vhost_user *vu = arg;
 
 	vu->good = true;
-	vu->flapping = false;
+	vu->brief = 0;
 	vu->said = 0;
 	vu->delay = vu->times.retry_min;
 	announce(vu);
@@ -195,7 +203,6 @@ begin(struct vhost_user *vu, int fd)
 	}
 	vu->sock = fd;
 	vu->good = false;
-	vu->announced = false;
 	vu_hello(vu);
 	return 0;
 }
@@ -203,6 +210,7 @@ begin(struct vhost_user *vu, int fd)
 static void
 cannot_connect(struct vhost_user *vu, int err)
 {
+	vu->announced = false;
 	if (err == -ENOENT || err == -ECONNREFUSED)
 		say(vu, VU_ABSENT, LOG_NOTICE,
 			"no backend at %s yet; connecting when it is there",

@@ -188,8 +188,8 @@ struct vhost_user {
 	int fault;           /* a send failed so */
 	uint32_t said;       /* bit mask of enum vu_failure */
 	bool good;           /* the connection works */
-	bool announced;      /* it was said that the backend is there */
-	bool flapping;       /* the last one was lost before it was any good */
+	bool announced;      /* it was said that the backend is there, and not that it is gone */
+	unsigned int brief;  /* those lost before they were any good, in a row */
 	bool serving;        /* in a callback of the loop */
 	bool destroyed;      /* freed once that is over */
 

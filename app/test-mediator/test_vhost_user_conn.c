@@ -299,6 +299,31 @@ test_destroy_anywhere(void)
 	return TEST_SUCCESS;
 }
 
+/* One that is restarted is back when it is, and not only when it has lasted. */
+static int
+test_quick_restart(void)
+{
+	struct vu_times times = stage_times;
+	unsigned int lines;
+
+	times.settle = 1000000;
+	vhost_user_set_times(world.vu, &times);
+	world_capture();
+	while (!vhost_user_is_up(world.vu))
+		world_round();
+	backend_hang_up(&world.backend);
+	while (vhost_user_is_up(world.vu))
+		world_round();
+	lines = 10 * world_captured("connected to backend") +
+		world_captured("mdev:test: lost backend");
+	while (!vhost_user_is_up(world.vu))
+		world_round();
+	lines = 100 * world_captured("connected to backend") + lines;
+	world_release();
+	TEST_ASSERT_EQUAL(lines, 211u, "%u lines", lines);
+	return TEST_SUCCESS;
+}
+
 /* One that is started each time and then dies is not connected to ever so often. */
 static int
 test_dies_when_started(void)
@@ -326,7 +351,7 @@ test_dies_when_started(void)
 	world_release();
 	TEST_ASSERT_EQUAL(world.vu->delay, 64u, "tried again after %u ms",
 		world.vu->delay);
-	TEST_ASSERT_EQUAL(lines, 11u, "not one line each: %u", lines);
+	TEST_ASSERT_EQUAL(lines, 22u, "not two lines each: %u", lines);
 	/* one that stays is well again */
 	WORLD_UNTIL(vhost_user_is_up(world.vu));
 	times.settle = 1;
@@ -337,7 +362,7 @@ test_dies_when_started(void)
 	return TEST_SUCCESS;
 }
 
-/* What a backend that is refused again and again is worth: one line. */
+/* What a backend that is refused again and again is worth: two lines. */
 static int
 test_lines(void)
 {
@@ -372,9 +397,9 @@ test_lines(void)
 	counts[3] = 10 * world_captured("connected to backend") +
 		world_captured("mdev:test: lost backend");
 	world_release();
-	TEST_ASSERT(counts[0] == 1 && counts[1] == 1 && counts[2] == 2,
+	TEST_ASSERT(counts[0] == 2 && counts[1] == 2 && counts[2] == 4,
 		"%u, %u, %u lines", counts[0], counts[1], counts[2]);
-	TEST_ASSERT_EQUAL(counts[3], 22u, "it worked, and then was lost: %u lines",
+	TEST_ASSERT_EQUAL(counts[3], 33u, "it worked, and then was lost: %u lines",
 		counts[3]);
 	return TEST_SUCCESS;
 }
@@ -394,6 +419,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_within_timers),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_after_fault),
 		TEST_CASE_ST(world_connects, world_stop, test_destroy_anywhere),
+		TEST_CASE_ST(world_connects, world_stop, test_quick_restart),
 		TEST_CASE_ST(world_connects, world_stop, test_dies_when_started),
 		TEST_CASE_ST(world_connects, world_stop, test_lines),
 		TEST_CASE(stage_no_leaks),
