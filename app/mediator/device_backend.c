@@ -48,6 +48,7 @@ will_pass(struct device *dev, int ret)
 {
 	if (ret != -ENOMEM && ret != -EMFILE && ret != -ENFILE && ret != -ENOBUFS)
 		return false;
+	dev->lacks = ret;
 	loop_timer_set(&dev->retry, RETRY_MS);
 	return true;
 }
@@ -274,7 +275,7 @@ stop(struct device *dev)
 		dev->run = DEVICE_STOPPING;
 	else if (ret == -ENOTCONN || ret == -EINVAL) /* it has nothing */
 		dev->run = DEVICE_STOPPED;
-	else /* it has the client's memory until it is told */
+	else if (!will_pass(dev, ret)) /* it has the client's memory until it is told */
 		loop_timer_set(&dev->retry, RETRY_MS);
 }
 
@@ -332,6 +333,7 @@ advance(struct device *dev)
 void
 device_settle(struct device *dev)
 {
+	dev->lacks = 0;
 	advance(dev);
 	if (dev->cq.waits && !device_backend_pairs_wait(dev)) {
 		device_ctrl_done(dev);
@@ -364,13 +366,17 @@ device_backend_ctrl_waits(struct device *dev)
 	loop_timer_set(&dev->ctrl_patience, PATIENCE_MS);
 }
 
-/* Without the backend nothing is left to be waited for. */
+/*
+ * Without the backend nothing is left to be waited for. Where the next step could not be
+ * begun it is not the backend's fault.
+ */
 void
 device_backend_too_slow(void *arg)
 {
 	struct device *dev = arg;
+	const bool begun = dev->run != DEVICE_STOPPED && dev->run != DEVICE_STARTED;
 
-	vhost_user_give_up(dev->vu);
+	vhost_user_give_up(dev->vu, begun || dev->lacks == 0 ? -ETIMEDOUT : dev->lacks);
 }
 
 static void

@@ -73,6 +73,7 @@ struct device {
 	bool refused;            /* the one that is there cannot serve the driver */
 	uint16_t told_pairs;     /* that are enabled at the backend */
 	bool recall;             /* it does not know all interrupts of now */
+	int lacks;               /* what the next step has failed of, and is tried again */
 	struct loop_timer retry;
 	struct loop_timer patience; /* of the client that waits */
 	struct loop_timer ctrl_patience; /* of its driver, for the control queue */

@@ -264,10 +264,10 @@ vhost_user_release(struct vhost_user *vu, const struct dma_range *ranges,
 }
 
 void
-vhost_user_give_up(struct vhost_user *vu)
+vhost_user_give_up(struct vhost_user *vu, int why)
 {
 	if (vu->sock >= 0)
-		vu_fault(vu, -ETIMEDOUT);
+		vu_fault(vu, why);
 }
 
 int

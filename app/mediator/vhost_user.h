@@ -94,8 +94,11 @@ bool vhost_user_has_memory(const struct vhost_user *vu);
  */
 int vhost_user_release(struct vhost_user *vu, const struct dma_range *ranges,
 		unsigned int nr_ranges);
-/* Give the backend up, as one that does not answer: down() follows. */
-void vhost_user_give_up(struct vhost_user *vu);
+/*
+ * Give the backend up: down() follows. why, for the message: -ETIMEDOUT: it does not answer;
+ * -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS: there is nothing left here to tell it with.
+ */
+void vhost_user_give_up(struct vhost_user *vu, int why);
 /* Stop it: once done() is called it uses neither rings nor buffers. */
 int vhost_user_stop(struct vhost_user *vu);
 /* Where it stopped, see struct vhost_user_vring; of the last stop. */

@@ -129,10 +129,11 @@ vu_add_fd(struct vu_batch *batch, uint32_t request, uint32_t index, int fd)
 static int
 failed(struct vu_batch *batch)
 {
+	const char *why = vu_shortage(batch->ret);
+
 	discard(batch);
-	vu_complain(batch->vu, VU_BROKEN, "cannot send to backend %s: %s%s",
-		batch->vu->conf.path, strerror(-batch->ret), batch->ret == -EMFILE ?
-		"; raise the limit of open files (ulimit -n)" : "");
+	vu_complain(batch->vu, VU_BROKEN, "cannot send to backend %s: %s",
+		batch->vu->conf.path, why != NULL ? why : strerror(-batch->ret));
 	return batch->ret;
 }
 

@@ -30,6 +30,22 @@ vu_leave(struct vhost_user *vu)
 		free(vu);
 }
 
+const char *
+vu_shortage(int err)
+{
+	switch (err) {
+	case -EMFILE:
+		return "the mediator is out of files: raise its limit of open files (LimitNOFILE= of systemd, ulimit -n)";
+	case -ENFILE:
+		return "this machine is out of files: raise fs.file-max (sysctl)";
+	case -ENOMEM:
+	case -ENOBUFS:
+		return "the mediator gets no memory: free some";
+	default:
+		return NULL;
+	}
+}
+
 /* Print a line, unless there was one of this kind. */
 static void __attribute__((format(printf, 4, 5)))
 say(struct vhost_user *vu, enum vu_failure what, int level, const char *format, ...)
@@ -134,9 +150,12 @@ static void
 fault_fire(void *arg)
 {
 	struct vhost_user *vu = arg;
+	const char *shortage = vu_shortage(vu->fault);
 
 	vu->serving = true;
-	if (vu->fault == -EPIPE || vu->fault == -ECONNRESET)
+	if (shortage != NULL)
+		vu_drop(vu, VU_STARVED, "%s", shortage);
+	else if (vu->fault == -EPIPE || vu->fault == -ECONNRESET)
 		vu_drop(vu, VU_CLOSED, "it closed the connection");
 	else if (vu->fault == -ETIMEDOUT)
 		vu_drop(vu, VU_LATE, "it keeps the application waiting");
@@ -207,6 +226,17 @@ begin(struct vhost_user *vu, int fd)
 	return 0;
 }
 
+/* What is wrong, for people. */
+static const char *
+describe(int err)
+{
+	const char *shortage = vu_shortage(err);
+
+	if (err == -EDEADLK)
+		return STUCK;
+	return shortage != NULL ? shortage : strerror(-err);
+}
+
 static void
 cannot_connect(struct vhost_user *vu, int err)
 {
@@ -218,7 +248,7 @@ cannot_connect(struct vhost_user *vu, int err)
 	else
 		say(vu, VU_CONNECT, LOG_WARNING,
 			"cannot connect to backend %s: %s; trying again",
-			vu->conf.path, err == -EDEADLK ? STUCK : strerror(-err));
+			vu->conf.path, describe(err));
 }
 
 static int
@@ -251,9 +281,8 @@ static void
 cannot_accept(struct vhost_user *vu, int err)
 {
 	/* what waits stays readable: not to be looked at until the timer says so */
-	say(vu, VU_CONNECT, LOG_WARNING, "cannot accept a backend at %s: %s%s",
-		vu->conf.path, err == -EDEADLK ? STUCK : strerror(-err),
-		err == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
+	say(vu, VU_CONNECT, LOG_WARNING, "cannot accept a backend at %s: %s",
+		vu->conf.path, describe(err));
 	try_later(vu);
 }
 

@@ -123,6 +123,7 @@ enum vu_failure {
 	VU_REFUSED,  /* answered with an error */
 	VU_WRONG,    /* answered nonsense */
 	VU_BROKEN,   /* this side cannot go on */
+	VU_STARVED,  /* nor can it, and the remedy is known */
 	VU_MISUSE,   /* what the driver has set up cannot be had */
 };
 
@@ -243,6 +244,8 @@ void vu_drop(struct vhost_user *vu, enum vu_failure why, const char *format, ...
 void vu_leave(struct vhost_user *vu);
 /* Give it up as soon as the loop runs: a message could not be sent. */
 void vu_fault(struct vhost_user *vu, int err);
+/* What this side has run out of, with the remedy; NULL: err means something else. */
+const char *vu_shortage(int err);
 /* The backend is connected, and what it can do is known. */
 void vu_conn_ready(struct vhost_user *vu);
 /* Print why an operation cannot be; once until the connection is good or time passes. */

@@ -16,6 +16,7 @@
 #include "fdmsg.h"
 #include "open_fds.h"
 #include "vfu_proto.h"
+#include "vhost_user_world.h"
 
 #define V1 DW_BIT(VIRTIO_F_VERSION_1)
 #define STATUS DW_BIT(VIRTIO_NET_F_STATUS)
@@ -249,6 +250,46 @@ test_map_no_fds(void)
 	return TEST_SUCCESS;
 }
 
+/* When the client can wait no longer that is not said to be the backend's fault. */
+static int
+test_patience_no_fds(void)
+{
+	const struct vfu_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFU_DMA_READABLE | VFU_DMA_WRITABLE,
+		.address = 0x200000000,
+		.size = 0x1000,
+	};
+	struct rlimit before;
+	int fds[128], count;
+	unsigned int lines, rounds;
+	bool waits;
+
+	if (dw_run(V1, 2) < 0)
+		return TEST_FAILED;
+	world_capture();
+	count = take_fds(fds, RTE_DIM(fds), &before);
+	if (count > 0)
+		fdmsg_close(&fds[--count], 1); /* for the file of the message */
+	dw_send(VFU_DMA_MAP, &map, sizeof(map), &dw.memory, 1);
+	dw_settle();
+	waits = dw_recv() == 0 && loop_timer_runs(&dw.dev->patience);
+	loop_timer_set(&dw.dev->patience, 1);
+	for (rounds = 0; rounds < 20000 && vhost_user_is_up(dw.dev->vu); rounds++)
+		dw_round();
+	lines = 100 * world_captured("the application waiting") +
+		10 * world_captured("lost backend") +
+		world_captured(": the mediator is out of files: raise its limit of open files (LimitNOFILE= of systemd, ulimit -n); connecting again");
+	give_fds(fds, count, &before);
+	world_release();
+	TEST_ASSERT(waits, "it does not wait");
+	TEST_ASSERT_EQUAL(lines, 11u, "lines: %u", lines);
+	DW_UNTIL(dw_recv() == 1);
+	TEST_ASSERT(dw.reply_error == 0, "error %u", dw.reply_error);
+	DW_UNTIL(dw.dev->run == DEVICE_STARTED);
+	return TEST_SUCCESS;
+}
+
 /* An application that cannot get doorbells is turned away, and the next one is not. */
 static int
 test_attach_no_fds(void)
@@ -390,6 +431,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_pairs_start),
 		TEST_CASE_ST(dw_start, dw_stop, test_start_no_fds),
 		TEST_CASE_ST(dw_start, dw_stop, test_map_no_fds),
+		TEST_CASE_ST(dw_start, dw_stop, test_patience_no_fds),
 		TEST_CASE_ST(dw_start, dw_stop, test_attach_no_fds),
 		TEST_CASE_ST(dw_start, dw_stop, test_irq_moves),
 		TEST_CASE_ST(NULL, dw_stop, test_irq_no_ack),
