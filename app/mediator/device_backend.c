@@ -26,11 +26,12 @@
 
 /*
  * A client is answered in this time, however many things the backend has to do first and
- * however long it may take for each (struct vu_times): our own client waits 10 s for a
- * reply (drivers/common/vfio_user), and gives the device up then. So is a driver that
- * wants another number of pairs: ours waits as long (VIRTIO_CVQ_BACKEND_POLLS).
+ * however long it may take for each (struct vu_times). Clients give the device up when
+ * they have waited: QEMU's 5 s for a reply, our own longer (drivers/common/vfio_user).
+ * A driver that wants another number of pairs is answered as soon; ours waits longer, too
+ * (VIRTIO_CVQ_BACKEND_POLLS).
  */
-#define PATIENCE_MS 8000
+#define PATIENCE_MS 4000
 
 /* Receive queues have even numbers, transmit queues odd ones (s. 5.1.2). */
 #define FIRST_TX 1

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -386,6 +387,9 @@ test_unmap_stopped(void)
 static int
 test_patience(void)
 {
+	struct timespec now;
+	uint64_t ms;
+
 	if (dw_run(V1, 2) < 0)
 		return TEST_FAILED;
 	TEST_ASSERT(!loop_timer_runs(&dw.dev->patience), "nobody waits");
@@ -395,6 +399,10 @@ test_patience(void)
 	dw_settle();
 	TEST_ASSERT_EQUAL(dw_recv(), 0, "it does not wait");
 	TEST_ASSERT(loop_timer_runs(&dw.dev->patience), "it may wait for ever");
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = now.tv_sec * UINT64_C(1000) + now.tv_nsec / 1000000;
+	/* QEMU's vfio-user client waits 5 s */
+	TEST_ASSERT(dw.dev->patience.at <= ms + 4500, "it may wait too long");
 	loop_timer_set(&dw.dev->patience, 1);
 	DW_UNTIL(dw_recv() == 1);
 	TEST_ASSERT(dw.reply_error == 0 && !vhost_user_is_up(dw.dev->vu),
