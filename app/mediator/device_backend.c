@@ -296,8 +296,8 @@ settle_stopped(struct device *dev)
 		return;
 	if (virtio_regs_live(&dev->regs))
 		start(dev);
-	else if (dev->prepare || dev->memory.count == 0)
-		prepare(dev); /* a client that is gone has its memory back */
+	else if (dev->prepare)
+		prepare(dev);
 }
 
 static bool

@@ -25,6 +25,7 @@ detached(void *arg)
 	loop_timer_cancel(&dev->patience);
 	device_irq_clear(dev);
 	dma_table_clear(&dev->memory);
+	dev->release = true; /* the memory of a client that is gone is given back */
 	device_doorbell_close(dev);
 	virtio_pci_reset(&dev->pci);
 	ctrl_queue_stop(&dev->cq);

@@ -230,14 +230,7 @@ vhost_user_prepare(struct vhost_user *vu, const struct dma_range *ranges,
 		ret = vu_check_memory(vu, ranges, nr_ranges);
 	if (ret < 0)
 		return ret;
-	if (vu_knows_memory(vu, ranges, nr_ranges))
-		return 1;
-	/*
-	 * An empty table gives memory back that nobody uses, to DPDK, which offers STATUS.
-	 * The specification does not say whether there may be one: VPP closes the connection
-	 * for it, and libvhost-user looks for the last rings in it and gives up.
-	 */
-	if (nr_ranges == 0 && !vu_agreed(vu, VU_PROTOCOL_F_STATUS))
+	if (nr_ranges == 0 || vu_knows_memory(vu, ranges, nr_ranges))
 		return 1;
 	vu_batch_init(&batch, vu);
 	vu_add_memory(&batch, ranges, nr_ranges);
@@ -254,13 +247,29 @@ int
 vhost_user_release(struct vhost_user *vu, const struct dma_range *ranges,
 		unsigned int nr_ranges)
 {
-	if (nr_ranges <= VHOST_USER_MAX_REGIONS && vu_knows_memory(vu, ranges, nr_ranges))
+	struct vu_batch batch;
+	int ret;
+
+	ret = ready_for(vu, false);
+	if (ret < 0)
+		return ret;
+	if (!vu_maps_other(vu, ranges, nr_ranges))
 		return 1;
 	/*
-	 * All at once, and not again for each piece that is taken away. One without STATUS
-	 * takes no empty table, and none without its last rings (see vhost_user_prepare()).
+	 * All at once, and not again for each piece that is taken away. DPDK, which offers
+	 * STATUS, is sent an empty table. The specification does not say whether there may be
+	 * one: VPP closes the connection for it, and libvhost-user looks for its last rings
+	 * in any table and gives up. But all of them let go of the memory, and of the rings,
+	 * when the connection ends.
 	 */
-	return vhost_user_prepare(vu, NULL, 0);
+	if (!vu_agreed(vu, VU_PROTOCOL_F_STATUS)) {
+		vu->op = VU_OP_RELEASE;
+		vu_fault(vu, -ECANCELED);
+		return 0;
+	}
+	vu_batch_init(&batch, vu);
+	vu_add_memory(&batch, NULL, 0);
+	return vu_batch_operation(&batch, VU_OP_RELEASE);
 }
 
 void

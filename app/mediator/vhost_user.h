@@ -89,8 +89,9 @@ int vhost_user_prepare(struct vhost_user *vu, const struct dma_range *ranges,
 /* Whether the backend of now was told of memory. */
 bool vhost_user_has_memory(const struct vhost_user *vu);
 /*
- * Take all memory from a backend that is stopped, if it maps other than these ranges. Then
- * done(); 1: it has nothing else, or cannot be told before the next start.
+ * Take all memory from a backend that is stopped, if it maps any that is not in these
+ * ranges. Then done(), or down() and up() of a backend that forgets it with the connection
+ * alone; 1: it maps nothing else.
  */
 int vhost_user_release(struct vhost_user *vu, const struct dma_range *ranges,
 		unsigned int nr_ranges);

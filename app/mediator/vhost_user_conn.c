@@ -46,20 +46,21 @@ vu_shortage(int err)
 	}
 }
 
-/* Print a line, unless there was one of this kind. */
-static void __attribute__((format(printf, 4, 5)))
+/* Print a line, unless there was one of this kind. Returns whether it did. */
+static bool __attribute__((format(printf, 4, 5)))
 say(struct vhost_user *vu, enum vu_failure what, int level, const char *format, ...)
 {
 	char text[512];
 	va_list ap;
 
 	if ((vu->said & (1u << what)) != 0)
-		return;
+		return false;
 	vu->said |= 1u << what;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	log_print(level, "%s: %s", vu->conf.name, text);
+	return true;
 }
 
 void
@@ -102,6 +103,16 @@ close_sock(struct vhost_user *vu)
 	vu_msg_reset(vu);
 }
 
+/* There is no connection any more, and nothing under way. */
+static void
+disconnect(struct vhost_user *vu)
+{
+	close_sock(vu);
+	vu->up = false;
+	vu->started = false;
+	vu->op = VU_OP_NONE;
+}
+
 /*
  * A backend that is restarted is lost, and mentioned when it is back, whenever that is. One
  * that is lost again before it was any good is mentioned once more, and then when it has
@@ -128,13 +139,30 @@ vu_drop(struct vhost_user *vu, enum vu_failure why, const char *format, ...)
 	if (was_up && vu->brief <= 1)
 		vu->said = 0;
 	vu->announced = false;
-	close_sock(vu);
-	vu->up = false;
-	vu->started = false;
-	vu->op = VU_OP_NONE;
+	disconnect(vu);
 	try_later(vu);
 	if (was_up)
 		vu->ops->down(vu->arg);
+}
+
+/*
+ * At once, unless that could be had again and again: what a client does with its memory is
+ * no reason to keep a backend busy with connections.
+ */
+static void
+renew(struct vhost_user *vu)
+{
+	const uint32_t delay = vu->good ? 0 : vu->times.retry_min;
+
+	if (say(vu, VU_RENEWED, LOG_NOTICE,
+			"ends the connection to backend %s, as it would keep memory that the application has taken back; %s",
+			vu->conf.path,
+			vu->conf.listen ? "waiting for it" : "connecting again"))
+		vu->announced = false;
+	disconnect(vu);
+	if (!vu->conf.listen)
+		loop_timer_set(&vu->retry, delay);
+	vu->ops->down(vu->arg);
 }
 
 void
@@ -153,7 +181,9 @@ fault_fire(void *arg)
 	const char *shortage = vu_shortage(vu->fault);
 
 	vu->serving = true;
-	if (shortage != NULL)
+	if (vu->fault == -ECANCELED)
+		renew(vu);
+	else if (shortage != NULL)
 		vu_drop(vu, VU_STARVED, "%s", shortage);
 	else if (vu->fault == -EPIPE || vu->fault == -ECONNRESET)
 		vu_drop(vu, VU_CLOSED, "it closed the connection");

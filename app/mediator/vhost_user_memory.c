@@ -87,6 +87,40 @@ vu_knows_memory(const struct vhost_user *vu, const struct dma_range *ranges,
 	return is_same(&asked, &vu->asked);
 }
 
+/* Whether all of a region is the same part of the same file as in a table. */
+static bool
+is_part_of(const struct vu_piece *piece, const struct vu_table *table)
+{
+	const struct vu_piece *in;
+	unsigned int i;
+
+	for (i = 0; i < table->count; i++) {
+		in = &table->pieces[i];
+		if (piece->iova >= in->iova && piece->size <= in->size &&
+				piece->iova - in->iova <= in->size - piece->size &&
+				piece->dev == in->dev && piece->ino == in->ino &&
+				piece->offset - in->offset == piece->iova - in->iova)
+			return true;
+	}
+	return false;
+}
+
+bool
+vu_maps_other(const struct vhost_user *vu, const struct dma_range *ranges,
+		unsigned int nr_ranges)
+{
+	struct vu_table now;
+	unsigned int i;
+
+	describe(&now, ranges, nr_ranges < VHOST_USER_MAX_REGIONS ? nr_ranges :
+		VHOST_USER_MAX_REGIONS);
+	for (i = 0; i < vu->asked.count; i++) {
+		if (!is_part_of(&vu->asked.pieces[i], &now))
+			return true;
+	}
+	return false;
+}
+
 /* The first end of a part of a ring that an address is in; 0: it is in none. */
 static uint64_t
 end_of_ring(const struct vhost_user *vu, uint64_t addr)
@@ -189,10 +223,7 @@ vu_add_memory(struct vu_batch *batch, const struct dma_range *ranges,
 		find_fds(table, &batch->asked);
 	} else if (looks_same(table, &vu->table) && !has_same_files(table, &vu->table) &&
 			change_form(vu, table) < 0) {
-		vu_complain(vu, VU_BROKEN,
-			"backend %s would keep the old memory: connecting again",
-			vu->conf.path);
-		vu_fault(vu, -ESTALE);
+		vu_fault(vu, -ECANCELED); /* it would keep the old memory */
 	}
 	memset(&memory, 0, sizeof(memory));
 	memory.nregions = table->count;

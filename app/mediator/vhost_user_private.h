@@ -125,6 +125,7 @@ enum vu_failure {
 	VU_BROKEN,   /* this side cannot go on */
 	VU_STARVED,  /* nor can it, and the remedy is known */
 	VU_MISUSE,   /* what the driver has set up cannot be had */
+	VU_RENEWED,  /* nothing has failed: connected anew, to make it forget */
 };
 
 /* All in milliseconds. */
@@ -140,6 +141,7 @@ enum vu_op {
 	VU_OP_START,
 	VU_OP_STOP,
 	VU_OP_PREPARE,
+	VU_OP_RELEASE,
 	VU_OP_MEMORY,
 	VU_OP_ENABLE,
 };
@@ -242,7 +244,10 @@ void vu_drop(struct vhost_user *vu, enum vu_failure why, const char *format, ...
  * user's callbacks destroyed it.
  */
 void vu_leave(struct vhost_user *vu);
-/* Give it up as soon as the loop runs: a message could not be sent. */
+/*
+ * Give it up as soon as the loop runs: a message could not be sent. -ECANCELED: nothing is
+ * wrong with it, it is to begin anew.
+ */
 void vu_fault(struct vhost_user *vu, int err);
 /* What this side has run out of, with the remedy; NULL: err means something else. */
 const char *vu_shortage(int err);
@@ -308,6 +313,12 @@ void vu_replied(struct vhost_user *vu, const struct vu_expect *expect,
 
 /* Whether these are what the backend was told of last. */
 bool vu_knows_memory(const struct vhost_user *vu, const struct dma_range *ranges,
+		unsigned int nr_ranges);
+/*
+ * Whether it was told of memory that is not in these. Of more than VHOST_USER_MAX_REGIONS
+ * only the first are looked at: memory may be taken away without need, but is not left.
+ */
+bool vu_maps_other(const struct vhost_user *vu, const struct dma_range *ranges,
 		unsigned int nr_ranges);
 /* SET_MEM_TABLE, in the form that it takes. */
 void vu_add_memory(struct vu_batch *batch, const struct dma_range *ranges,

@@ -61,6 +61,7 @@ backend_hang_up(struct backend *b)
 	b->mute = false;
 	b->agreed = 0;
 	b->memory.nregions = 0;
+	memset(b->rings, 0, sizeof(b->rings));
 }
 
 void
@@ -251,6 +252,40 @@ keep_memory(struct backend *b, const struct vu_header *header, const uint8_t *pa
 	fdmsg_close(b->fds, b->nr_fds);
 }
 
+static bool
+lacks_ring(const struct backend *b, const struct vu_memory *memory)
+{
+	const struct vu_region *region;
+	unsigned int i, j;
+
+	for (i = 0; i < BACKEND_RINGS; i++) {
+		for (j = 0; j < memory->nregions; j++) {
+			region = &memory->regions[j];
+			if (b->rings[i] - region->userspace_addr < region->memory_size)
+				break;
+		}
+		if (b->rings[i] != 0 && j == memory->nregions)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it gives up. */
+static bool
+misses_rings(struct backend *b, const struct vu_header *header, const uint8_t *payload)
+{
+	struct vhost_vring_addr addr;
+	struct vu_memory memory;
+
+	memset(&memory, 0, sizeof(memory));
+	memcpy(&memory, payload, header->request == VU_SET_MEM_TABLE ? header->size : 0);
+	memcpy(&addr, payload, sizeof(addr));
+	if (header->request == VU_SET_VRING_ADDR)
+		b->rings[addr.index & (BACKEND_RINGS - 1)] = addr.desc_user_addr;
+	return b->keeps_rings && header->request == VU_SET_MEM_TABLE &&
+		lacks_ring(b, &memory);
+}
+
 static void
 keep_fds(struct backend *b, const struct vu_header *header, const uint8_t *payload)
 {
@@ -300,6 +335,10 @@ take_msg(struct backend *b, const struct vu_header *header, const uint8_t *paylo
 		b->mistaken |= (b->agreed & ~b->protocol) != 0;
 	}
 	keep_fds(b, header, payload);
+	if (misses_rings(b, header, payload)) {
+		backend_hang_up(b);
+		return;
+	}
 	answered = answer(b, header, payload, &value);
 	if (b->mute)
 		return;

@@ -55,6 +55,7 @@ struct backend {
 	uint64_t features, protocol, queues;
 	uint32_t base;             /* of ring 0; others have their index added */
 	bool deaf;                 /* does not read */
+	bool keeps_rings;          /* ends when a table lacks its last rings (libvhost-user) */
 	enum mischief mischief;    /* the next time that it gets mischief_at, once */
 	uint32_t mischief_at;
 	/* of use to tests */
@@ -74,6 +75,7 @@ struct backend {
 	int sock;                  /* -1: not connected */
 	bool mute;
 	uint64_t agreed;           /* protocol features */
+	uint64_t rings[BACKEND_RINGS]; /* addresses of this connection; 0: none */
 	uint8_t buf[sizeof(struct vu_header) + sizeof(struct vu_memory)];
 	size_t len;
 	int fds[VHOST_USER_MAX_REGIONS];

@@ -414,26 +414,78 @@ test_patience(void)
 	return TEST_SUCCESS;
 }
 
-/* Others than DPDK's may not take an empty table, and close the connection for it. */
+/*
+ * Others than DPDK's may not take an empty table, nor one in which they miss their last
+ * rings, and close the connection for it. They let go of memory when it ends: once, and
+ * only of what they have.
+ */
 static int
-test_no_empty_table(void)
+test_no_status(void)
 {
 	dw.backend.protocol &= ~(UINT64_C(1) << VU_PROTOCOL_F_STATUS);
+	dw.backend.keeps_rings = true;
 	backend_hang_up(&dw.backend);
 	TEST_ASSERT_SUCCESS(dw_run(V1, 2), "not started");
 	TEST_ASSERT(nr_regions() > 0 && !vu_agreed(dw.dev->vu, VU_PROTOCOL_F_STATUS),
 		"not another backend");
-	/* nor one in which they miss their last rings */
+	dw.backend.connections = 0;
 	TEST_ASSERT_SUCCESS(dw_map(0x200000000, 0x1000, 0, dw.memory), "map");
 	TEST_ASSERT_SUCCESS(dw_set_status(0), "reset");
-	TEST_ASSERT_EQUAL(nr_regions(), 2u, "regions");
+	TEST_ASSERT_SUCCESS(dw_map(0x300000000, 0x1000, 0, dw.memory), "map");
+	TEST_ASSERT_SUCCESS(dw_unmap(0x300000000, 0x1000), "it has none of it");
+	TEST_ASSERT(vhost_user_is_up(dw.dev->vu) && dw.backend.connections == 0,
+		"disturbed without need");
+	dw.backend.deaf = true;
 	TEST_ASSERT_SUCCESS(dw_unmap(0x200000000, 0x1000), "unmap");
-	TEST_ASSERT_EQUAL(nr_regions(), 2u, "another table");
-	dw_disconnect();
+	TEST_ASSERT(!vhost_user_has_memory(dw.dev->vu), "unmapped, and it has the memory");
+	dw.backend.deaf = false;
+	TEST_ASSERT_SUCCESS(dw_unmap(DW_IOVA, DW_SIZE), "unmap");
+	DW_UNTIL(vhost_user_is_up(dw.dev->vu));
 	dw_settle();
-	TEST_ASSERT(nr_regions() > 0, "an empty table");
-	TEST_ASSERT(dw.dev->run == DEVICE_STOPPED && !dw.backend.mistaken, "not stopped");
+	TEST_ASSERT_EQUAL(dw.backend.connections, 1u, "%u connections",
+		dw.backend.connections);
+	TEST_ASSERT_SUCCESS(dw_map(DW_IOVA, DW_SIZE, 0, dw.memory), "map");
+	TEST_ASSERT_SUCCESS(dw_run(V1, 2), "not started");
+	/* a ring that is taken away while it runs */
+	TEST_ASSERT_SUCCESS(dw_unmap(DW_IOVA, DW_SIZE), "unmap");
+	dw_settle();
+	TEST_ASSERT(dw.backend.memory.nregions == 0 && dw.dev->losses == 0,
+		"it keeps its memory, or counts as lost");
+	TEST_ASSERT_SUCCESS(dw_map(DW_IOVA, DW_SIZE, 0, dw.memory), "map");
+	TEST_ASSERT_SUCCESS(dw_run(V1, 2), "not started");
+	dw_disconnect();
+	DW_UNTIL(dw.backend.connections == 3 && vhost_user_is_up(dw.dev->vu));
+	dw_settle();
+	TEST_ASSERT(dw.backend.memory.nregions == 0 && dw.dev->run == DEVICE_STOPPED &&
+		!dw.backend.mistaken, "it keeps the memory of a client that is gone");
 	TEST_ASSERT_SUCCESS(dw_connect(), "the next client");
+	return dw_run(V1, 2);
+}
+
+/* What was only added before the backend is stopped is no reason to disturb it. */
+static int
+test_map_then_stop(void)
+{
+	const struct vfu_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFU_DMA_READABLE | VFU_DMA_WRITABLE,
+		.address = 0x200000000,
+		.size = 0x1000,
+	};
+
+	TEST_ASSERT_SUCCESS(dw_drive(V1, 2), "driver");
+	dw_backend_forget();
+	dw.backend.deaf = true;
+	TEST_ASSERT_SUCCESS(dw_set_status(15), "DRIVER_OK");
+	dw_send(VFU_DMA_MAP, &map, sizeof(map), &dw.memory, 1);
+	dw_settle();
+	TEST_ASSERT(dw_recv() == 0 && dw.dev->remap, "it is not to be told");
+	device_needs_reset(dw.dev, "a test");
+	dw.backend.deaf = false;
+	DW_UNTIL(dw_recv() == 1);
+	TEST_ASSERT(dw.reply_error == 0 && dw.dev->run == DEVICE_STOPPED, "not stopped");
+	TEST_ASSERT(dw_backend_saw(VU_SET_MEM_TABLE) == 1 && nr_regions() == 1,
+		"%u tables", dw_backend_saw(VU_SET_MEM_TABLE));
 	return dw_run(V1, 2);
 }
 
@@ -500,7 +552,8 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(dw_start, dw_stop, test_prepare_lost),
 		TEST_CASE_ST(dw_start, dw_stop, test_unmap_stopped),
 		TEST_CASE_ST(dw_start, dw_stop, test_patience),
-		TEST_CASE_ST(dw_start, dw_stop, test_no_empty_table),
+		TEST_CASE_ST(dw_start, dw_stop, test_no_status),
+		TEST_CASE_ST(dw_start, dw_stop, test_map_then_stop),
 		TEST_CASE_ST(dw_start, dw_stop, test_share_of_files),
 		TEST_CASE_ST(dw_start, dw_stop, test_share_of_all),
 		TEST_CASE(stage_no_leaks),

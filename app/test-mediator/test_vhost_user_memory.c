@@ -192,6 +192,119 @@ test_prepare_other(void)
 	return TEST_SUCCESS;
 }
 
+/* Only what is gone is taken from a backend that is stopped. */
+static int
+test_release(void)
+{
+	const int fd = memfd_create("other", MFD_CLOEXEC);
+	struct dma_range *r = world.ranges;
+	unsigned int i;
+
+	for (i = 1; i < RTE_DIM(world.ranges); i++) {
+		r[i] = r[0];
+		r[i].iova += 2 * i * WORLD_SIZE;
+	}
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	TEST_ASSERT_EQUAL(vhost_user_release(world.vu, NULL, 0), 1, "it has nothing");
+	TEST_ASSERT_SUCCESS(vhost_user_prepare(world.vu, r, 2), "not told");
+	TEST_ASSERT_EQUAL(vhost_user_release(world.vu, r, 2), -EBUSY, "two at a time");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 1);
+	world.backend.nr_seen = 0;
+	/* added: regions before and behind it, and the rest of the file around one */
+	TEST_ASSERT_EQUAL(vhost_user_release(world.vu, r, 5), 1, "others were added");
+	TEST_ASSERT_EQUAL(vhost_user_release(world.vu, r, RTE_DIM(world.ranges)), 1,
+		"more were added than there may be");
+	r[0].iova -= 0x1000;
+	r[0].offset -= 0x1000;
+	r[0].size += 0x3000;
+	TEST_ASSERT_EQUAL(vhost_user_release(world.vu, r, 2), 1, "one has grown");
+	TEST_ASSERT_EQUAL(world.backend.nr_seen, 0u, "it heard of it");
+	/* gone: its end, its file, its place in the file, all of it */
+	for (i = 2; i < 7; i++) {
+		TEST_ASSERT_SUCCESS(vhost_user_prepare(world.vu, r, 2), "%u: not told", i);
+		WORLD_UNTIL(world.count[WORLD_DONE] == 2 * i - 2);
+		world.backend.nr_seen = 0;
+		r[1].size -= i == 2 ? 0x1000 : 0;
+		r[1].fd = i == 3 ? fd : r[1].fd;
+		r[1].offset += i == 4 ? 0x1000 : 0;
+		r[1].iova += i == 5 ? 0x1000 : 0;
+		TEST_ASSERT_SUCCESS(vhost_user_release(world.vu, r, i == 6 ? 1 : 2),
+			"%u: it keeps it", i);
+		WORLD_UNTIL(world.count[WORLD_DONE] == 2 * i - 1);
+		TEST_ASSERT(world.backend.nr_seen == 1 && !world.backend.mistaken &&
+			world.backend.memory.nregions == 0, "%u: it keeps some", i);
+	}
+	close(fd);
+	return TEST_SUCCESS;
+}
+
+/*
+ * One that does not know STATUS is told by the end of the connection, and then takes
+ * whatever memory and rings there are.
+ */
+static int
+test_release_no_status(void)
+{
+	unsigned int i;
+
+	world.backend.protocol &= ~(UINT64_C(1) << VU_PROTOCOL_F_STATUS);
+	world.backend.keeps_rings = true;
+	WORLD_UNTIL(vhost_user_is_up(world.vu));
+	TEST_ASSERT_SUCCESS(world_start(2), "not started");
+	WORLD_UNTIL(STARTED);
+	TEST_ASSERT_SUCCESS(vhost_user_stop(world.vu), "not stopped");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 2);
+	TEST_ASSERT_EQUAL(vhost_user_release(world.vu, world.ranges, 1), 1,
+		"nothing is gone");
+	world.backend.nr_seen = 0;
+	TEST_ASSERT_SUCCESS(vhost_user_release(world.vu, NULL, 0), "it keeps it");
+	TEST_ASSERT_EQUAL(world_start(2), -EBUSY, "two operations at a time");
+	WORLD_UNTIL(world.count[WORLD_DOWN] == 1);
+	WORLD_UNTIL(world.count[WORLD_UP] == 2);
+	TEST_TOLD(0, "SET_OWNER", "GET_FEATURES", "GET_PROTOCOL_FEATURES",
+		"SET_PROTOCOL_FEATURES 0x19", "GET_QUEUE_NUM");
+	TEST_ASSERT(world.backend.memory.nregions == 0 && world.count[WORLD_DONE] == 2,
+		"it has memory");
+	TEST_ASSERT_EQUAL(vhost_user_release(world.vu, NULL, 0), 1, "and again");
+	world.ranges[0].iova += 2 * WORLD_SIZE;
+	for (i = 0; i < 2; i++) {
+		world.vrings[i].desc += 2 * WORLD_SIZE;
+		world.vrings[i].avail += 2 * WORLD_SIZE;
+		world.vrings[i].used += 2 * WORLD_SIZE;
+	}
+	TEST_ASSERT_SUCCESS(world_start(2), "not started");
+	WORLD_UNTIL(world.count[WORLD_DONE] == 3);
+	TEST_ASSERT_EQUAL(world.backend.connections, 2u, "it gave up");
+	return TEST_SUCCESS;
+}
+
+/* The same of one that connects. What a client can cause again and again is said once. */
+static int
+test_release_listens(void)
+{
+	unsigned int i, rounds, lines;
+
+	world.backend.protocol &= ~(UINT64_C(1) << VU_PROTOCOL_F_STATUS);
+	world_capture();
+	for (i = 1, rounds = 0; i <= 3 && backend_connect(&world.backend) == 0; i++) {
+		while (world.count[WORLD_UP] < i && rounds++ < 20000)
+			world_round();
+		vhost_user_prepare(world.vu, world.ranges, 1);
+		while (world.count[WORLD_DONE] < i && rounds++ < 20000)
+			world_round();
+		vhost_user_release(world.vu, NULL, 0);
+		while (world.backend.sock >= 0 && rounds++ < 20000)
+			world_round();
+	}
+	lines = 100 * world_captured("ends the connection") +
+		10 * world_captured("connected to backend") + world_captured("lost");
+	world_release();
+	TEST_ASSERT_EQUAL(i, 4u, "the backend is not taken again");
+	TEST_ASSERT_EQUAL(world.count[WORLD_DOWN], 3u, "down");
+	TEST_ASSERT_EQUAL(lines, 120u, "%u lines", lines);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: vhost-user memory",
 	.unit_test_cases = {
@@ -200,6 +313,9 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_other_page),
 		TEST_CASE_ST(world_connects, world_stop, test_prepare),
 		TEST_CASE_ST(world_connects, world_stop, test_prepare_other),
+		TEST_CASE_ST(world_connects, world_stop, test_release),
+		TEST_CASE_ST(world_connects, world_stop, test_release_no_status),
+		TEST_CASE_ST(world_listens, world_stop, test_release_listens),
 		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
 	},
