@@ -2,7 +2,9 @@
 
 /* Fds of others: which are memory, and that closing them keeps nobody waiting. */
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
@@ -16,6 +18,21 @@
 #include "test.h"
 
 static struct foreign_peer *peers[2];
+
+/* As where there are too many (pthread_create(3)). */
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+	void *(*start)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+	void *(*start)(void *), void *arg);
+
+int
+__wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+		void *(*start)(void *), void *arg)
+{
+	return no_threads ? EAGAIN : __real_pthread_create(thread, attr, start, arg);
+}
 
 static int
 setup(void)
@@ -261,6 +278,37 @@ test_share(void)
 	return TEST_SUCCESS;
 }
 
+/* Where no thread can be had memory is freed at once, and other files wait for one. */
+static int
+test_no_threads(void)
+{
+	unsigned int i, waiting, open_fds = count_open_fds();
+	int fd[2];
+
+	fd[0] = memfd_create("memory", MFD_CLOEXEC);
+	if (fallocate(fd[0], 0, 0, 32 << 20) < 0) {
+		close(fd[0]);
+		return TEST_SKIPPED;
+	}
+	no_threads = true;
+	foreign_fd_close(peers[0], fd, 1);
+	waiting = foreign_fd_waiting();
+	for (i = 0; i < 2; i++) {
+		fd[i] = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+		foreign_fd_close(peers[i], &fd[i], 1);
+	}
+	waiting = 10 * waiting + foreign_fd_waiting();
+	no_threads = false;
+	TEST_ASSERT_EQUAL(waiting, 2u, "waiting: %u", waiting);
+	/* one who sends more, and one who goes */
+	TEST_ASSERT(!foreign_peer_is_full(peers[0]), "two are not many");
+	foreign_peer_destroy(peers[1]);
+	peers[1] = NULL;
+	wait_until_closed();
+	TEST_ASSERT_EQUAL(count_open_fds(), open_fds, "left open");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "mediator: fds of others",
 	.unit_test_cases = {
@@ -271,6 +319,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_unaccepted),
 		TEST_CASE_ST(setup, teardown, test_much_memory),
 		TEST_CASE_ST(setup, teardown, test_share),
+		TEST_CASE_ST(setup, teardown, test_no_threads),
 		TEST_CASES_END()
 	},
 };
