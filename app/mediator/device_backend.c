@@ -28,10 +28,13 @@
  * A client is answered in this time, however many things the backend has to do first and
  * however long it may take for each (struct vu_times). Clients give the device up when
  * they have waited: QEMU's 5 s for a reply, our own longer (drivers/common/vfio_user).
- * A driver that wants another number of pairs is answered as soon; ours waits longer, too
- * (VIRTIO_CVQ_BACKEND_POLLS).
  */
 #define PATIENCE_MS 4000
+/*
+ * So is a driver that wants another number of pairs: the backend may have to start first.
+ * Ours waits 10 s (VIRTIO_CVQ_BACKEND_POLLS).
+ */
+#define CTRL_PATIENCE_MS 8000
 
 /* Receive queues have even numbers, transmit queues odd ones (s. 5.1.2). */
 #define FIRST_TX 1
@@ -364,7 +367,7 @@ device_settle_for_client(struct device *dev)
 void
 device_backend_ctrl_waits(struct device *dev)
 {
-	loop_timer_set(&dev->ctrl_patience, PATIENCE_MS);
+	loop_timer_set(&dev->ctrl_patience, CTRL_PATIENCE_MS);
 }
 
 /*

@@ -45,7 +45,7 @@
 #define VIRTIO_CVQ_START_POLLS (10 * VIRTIO_CVQ_MAX_POLLS)
 /*
  * The number of queue pairs is for whoever moves the packets, too: a mediator answers when
- * its backend has started and knows. It does so within 8 s (PATIENCE_MS of
+ * its backend has started and knows. It does so within 8 s (CTRL_PATIENCE_MS of
  * dpdk-mdev-mediator), and a message to it may take as long as this (vfio_user_timeout_ms).
  */
 #define VIRTIO_CVQ_BACKEND_POLLS (10 * VIRTIO_CVQ_MAX_POLLS)
