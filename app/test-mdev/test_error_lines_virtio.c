@@ -367,7 +367,7 @@ goes_out(void)
 static void
 no_answer(void)
 {
-	((struct mdev_virtio_hw *)virtio_port.dev->data->dev_private)->cvq.max_polls = 3;
+	((struct mdev_virtio_hw *)virtio_port.dev->data->dev_private)->cvq.backend_polls = 3;
 	fake_virtio.answer = FAKE_ANSWER_NEVER;
 }
 
@@ -453,6 +453,19 @@ start_pairs(const char *arg __rte_unused)
 	return rte_eth_dev_start(virtio_port.id);
 }
 
+/* Another address than the device's takes a command, too. */
+static int
+start_mac(const char *arg __rte_unused)
+{
+	const struct rte_eth_conf conf = { .rxmode.mtu = RTE_ETHER_MTU };
+	struct rte_ether_addr mac = { { 0x02, 0, 0, 0, 0, 0x77 } };
+
+	if (virtio_port_configure(1, 1, RING, &conf) != 0 ||
+			rte_eth_dev_default_mac_addr_set(virtio_port.id, &mac) != 0)
+		return 0;
+	return rte_eth_dev_start(virtio_port.id);
+}
+
 #define NOT_ACCEPTED(i) OURS "virtqueue " #i " of 64 descriptors was not accepted (Protocol error): " BROKEN
 
 static const struct error_case starts[] = {
@@ -475,8 +488,8 @@ static const struct error_case starts[] = {
 	  .line = OURS "the device did not answer the command VQ_PAIRS_SET: the start ends with it, and can be tried again when the device is well" },
 	{ "out of operation", attach_ctrl, needs_reset, start_pairs,
 	  .line = OURS "the device went out of operation (status 0x4f) before it answered the command VQ_PAIRS_SET: the start ends with it, and can be tried again when the device is well" },
-	{ "too slow", attach_ctrl, too_slow, start_pairs,
-	  .line = OURS "the device is too slow with the commands of the start, which ended at VQ_PAIRS_SET: set fewer VLAN filters, or start the port again" },
+	{ "too slow", attach_ctrl, too_slow, start_mac,
+	  .line = OURS "the device is too slow with the commands of the start, which ended at MAC_ADDR_SET: set fewer VLAN filters, or start the port again" },
 	{ "refused", attach_ctrl, refused, start_pairs,
 	  .line = OURS "the device refused the command VQ_PAIRS_SET (1): allow it where the device is made, or do without" },
 };

@@ -253,7 +253,7 @@ two_fds(struct rte_mp_msg *msg)
 	msg->fds[msg->num_fds++] = eventfd(0, EFD_CLOEXEC);
 }
 
-/* The id is behind the UUID, type and result. */
+/* The id is behind the UUID, type and result. It has the fd of another device, maybe. */
 static void
 older(struct rte_mp_msg *msg)
 {
@@ -262,6 +262,7 @@ older(struct rte_mp_msg *msg)
 	memcpy(&id, msg->param + 24, sizeof(id));
 	id--;
 	memcpy(msg->param + 24, &id, sizeof(id));
+	msg->fds[msg->num_fds++] = eventfd(0, EFD_CLOEXEC);
 }
 
 /* An answer that is late: EAL takes it for that of the next request. */
@@ -269,16 +270,19 @@ static int
 test_late(void)
 {
 	struct held before;
+	unsigned int i;
 
 	/* a message to the mediator may take 10 s, and a command of the driver's 2 s */
 	TEST_ASSERT_SUCCESS(mdev_mp_open(&second->pub), "not opened");
 	close_second();
 	TEST_ASSERT(fake_mp.timeout_s > 12, "%d s", fake_mp.timeout_s);
-	held_now(&before);
 	fake_mp.harm_reply = older;
-	if (fails_with(-EAGAIN, "mdev:" UUID_1 ": cannot get it from the primary process: ") !=
-			TEST_SUCCESS)
-		return TEST_FAILED;
+	for (i = 0; i < 2; i++) { /* what is captured of the log is there the second time */
+		held_now(&before);
+		if (fails_with(-EAGAIN, "mdev:" UUID_1 ": cannot get it from the primary process: ") !=
+				TEST_SUCCESS)
+			return TEST_FAILED;
+	}
 	TEST_ASSERT(held_same(&before, true), "fds are left open");
 	fake_mp.harm_reply = NULL;
 	return TEST_SUCCESS;

@@ -235,6 +235,16 @@ start(struct input *input, bool packed)
 	return vhost_user_start(device.vu, features, ranges, nr_ranges, vrings, count, 1500);
 }
 
+/* Of a backend that is stopped, or of one that runs. */
+static int
+tell_memory(bool stopped)
+{
+	if (!stopped)
+		return vhost_user_set_memory(device.vu, ranges, nr_ranges);
+	return nr_ranges > 0 ? vhost_user_prepare(device.vu, ranges, nr_ranges) :
+		vhost_user_release(device.vu, ranges, nr_ranges);
+}
+
 /* An operation at any time: refused, or reported later. */
 static void
 operate(struct input *input, unsigned int op, bool flag)
@@ -255,8 +265,7 @@ operate(struct input *input, unsigned int op, bool flag)
 		break;
 	default:
 		choose_memory(input);
-		ret = flag ? vhost_user_prepare(device.vu, ranges, nr_ranges) :
-			vhost_user_set_memory(device.vu, ranges, nr_ranges);
+		ret = tell_memory(flag);
 		break;
 	}
 	device.busy = false;
