@@ -229,7 +229,10 @@ test_two_files(void)
 	return TEST_SUCCESS;
 }
 
-/* EAL tells of what is added to a heap before it calls it one: so does this. */
+/*
+ * EAL tells of what is added to a heap before it calls it one: so does this. It is
+ * registered besides, as an application does that maps it before or after.
+ */
 static int
 heap_memory(void *memory, size_t len)
 {

@@ -74,6 +74,30 @@ vfio_user_ops_release(struct vfio_user_dev *dev)
 	}
 }
 
+static int
+registers(const struct rte_memseg_list *msl, void *arg)
+{
+	const uint64_t addr = *(const uint64_t *)arg, base = (uintptr_t)msl->base_va;
+
+	return msl->external && !msl->heap && addr >= base && addr - base < msl->len;
+}
+
+void
+vfio_user_ops_end(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
+{
+	struct vfio_user_op *op, *next;
+
+	for (op = TAILQ_FIRST(&dev->ops); op != NULL; op = next) {
+		next = TAILQ_NEXT(op, next);
+		if (op->start < start || op->start >= end ||
+				rte_memseg_list_walk_thread_unsafe(registers,
+					&op->start) == 1)
+			continue;
+		TAILQ_REMOVE(&dev->ops, op, next);
+		free(op);
+	}
+}
+
 static struct vfio_user_op *
 op_find(const struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 {
@@ -125,8 +149,9 @@ op_unmap(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 	struct vfio_user_op *op = op_find(dev, start, end);
 	int ret;
 
+	/* common/vfio unmaps only what it has mapped: its heap was faster */
 	if (op == NULL)
-		return -ENOENT;
+		return 0;
 	if (--op->users > 0)
 		return 0;
 	ret = vfio_user_drop(dev, start, end);

@@ -273,10 +273,16 @@ give_more(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 static int
 take_back(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 {
+	const struct rte_memseg_list *msl;
 	int ret;
 
 	ret = vfio_user_ranges_remove(&dev->eals, start, end);
-	return ret < 0 ? ret : vfio_user_drop(dev, start, end);
+	if (ret < 0)
+		return ret;
+	msl = rte_mem_virt2memseg_list((const void *)(uintptr_t)start);
+	if (msl != NULL && msl->external)
+		vfio_user_ops_end(dev, start, end);
+	return vfio_user_drop(dev, start, end);
 }
 
 static void
