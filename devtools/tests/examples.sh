@@ -8,7 +8,7 @@
 . "$REPO/devtools/tests/checks.sh"
 
 build=$(realpath "$1")
-need_packages gcc make libc6-dev pkg-config "${DPDK_PACKAGES[@]}" iproute2 iputils-ping \
+need_packages bsdutils gcc make libc6-dev pkg-config "${DPDK_PACKAGES[@]}" iproute2 iputils-ping \
 	socat python3
 temp_dir work
 . "$REPO/devtools/native-lib.sh"
@@ -136,11 +136,22 @@ traffic()
 	cmp "$work/sent" "$work/received"
 }
 
-# total WAY: print how many packets have gone this way (in, out, dropped) by what the
-# application said last, of all ports
+# statistics PORTS: what the application has shown last of so many ports, four lines each
+statistics()
+{
+	tail -n $((4 * $1)) "$work/application"
+}
+
+# total WAY: print how many packets have gone this way (in, out, dropped), of two ports
 total()
 {
-	tail -n 2 "$work/application" | grep -o "[0-9]* $1\b" | awk '{ n += $1 } END { print n }'
+	statistics 2 | awk -v way="$1" '$1 == way && /in all$/ { n += $(NF - 2) } END { print n }'
+}
+
+# narrow FILE: nothing that the application shows is wider than a terminal
+narrow()
+{
+	! grep -v '^[A-Z_]*: ' "$1" | grep '.\{81\}'
 }
 
 # cpu_ticks PID: print the processor time that a process has used
@@ -161,7 +172,7 @@ forwards()
 	loss=$(ping_loss left $RIGHT 10)
 	expect "no ping is lost, $loss of 10 were" [ "$loss" -eq 0 ]
 	wait_until 60 sleeps || { tail -n 12 "$work/application"; return 1; }
-	expect "received packets to be counted: $(tail -n 2 "$work/application")" \
+	expect "received packets to be counted: $(statistics 2)" \
 		[ "$(total in)" -gt 100 ]
 	before=$(cpu_ticks "$APPLICATION")
 	sleep 3
@@ -170,12 +181,13 @@ forwards()
 	expect "less than a tenth of 3 s of processor time, not $ticks ticks" \
 		[ $ticks -lt $((3 * $(getconf CLK_TCK) / 10)) ]
 	traffic
+	expect "80 columns" narrow "$work/application"
 	stop
 }
 
 sleeps()
 {
-	[ "$(tail -n 2 "$work/application" | grep -c 'sleeping, in 0/s')" = 2 ]
+	[ "$(statistics 2 | grep -c -e ', sleeping$' -e '^  in  *0 packets/s')" = 4 ]
 }
 
 # As DPDK's l2fwd does it. EAL has attached the devices; none is named.
@@ -315,7 +327,7 @@ link()
 	traffic
 	end -KILL "$BACKEND_PID"
 	says 2 ': Link down'
-	says 2 ': link down, '
+	says 2 ': port [01], link down, '
 	backend
 	says 4 ': Link up'
 	traffic
@@ -329,7 +341,7 @@ polls()
 	devices
 	start "$build/examples/dpdk-l2fwd-mdev" -d "$build/drivers" -- \
 		"${UUIDS[0]}" net_null0,size=100
-	says 1 "net_null0: link up, polling only"
+	says 1 "^net_null0: port 1, link up, polling only$"
 	stop
 }
 
@@ -342,16 +354,42 @@ pairs()
 	: >"$work/mediator"
 	start "$build/examples/dpdk-l2fwd-mdev" -- net_null{0..3},size=100
 	wait_until 60 all_forward || { tail -n 20 "$work/application"; return 1; }
+	expect "80 columns" narrow "$work/application"
 	stop
 }
 
 all_forward()
 {
-	[ "$(tail -n 4 "$work/application" |
-		grep -c 'polling only, in [1-9].*, out [1-9].*; in all')" = 4 ]
+	[ "$(statistics 4 | grep -c -e 'polling only$' \
+		-e '^  \(in\|out\)  *[1-9][0-9]* packets/s .* [1-9][0-9]* in all$')" = 12 ]
 }
 
-# refused LINE ARGUMENT...: l2fwd-mdev says this line of its own, and ends
+# A table that is drawn anew.
+on_a_terminal()
+{
+	local row='up *in *[0-9.]*[kM] '
+
+	# shellcheck disable=SC2016	# of the inner shell
+	script -qfec "$(printf '%q ' sh -c 'echo $$ >"$0"; exec "$@"' "$work/pid" \
+		"$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" -- \
+		net_null{0,1},size=100)" /dev/null </dev/null >"$work/terminal" 2>&1 &
+	APPLICATION=$!
+	at_exit end "$APPLICATION"
+	wait_until 60 eval "[ \$(grep -c '^net_null[01] *$row' '$work/terminal') -ge 4 ]" || {
+		tail -n 20 "$work/terminal"
+		return 1
+	}
+	kill "$(cat "$work/pid")"
+	wait_until 30 ended "$APPLICATION"
+	wait "$APPLICATION"
+	sed -i 's/\r//; s/.*\x1b\[H\x1b\[J//' "$work/terminal"
+	tail -n 10 "$work/terminal"
+	grep -q '^device *link *packets/s *bit/s *dropped/s$' "$work/terminal"
+	grep -q ' s  net_null1: attached as port 1$' "$work/terminal"
+	expect "80 columns" narrow "$work/terminal"
+}
+
+# refused LINE ARGUMENT...: l2fwd-mdev says this line of its own beside EAL's, and ends
 refused()
 {
 	local line=$1 status=0
@@ -366,19 +404,25 @@ refused()
 
 arguments()
 {
+	local remedy='is no name of a device: give a UUID, or what -a or --vdev takes'
+	local drivers='there is no bus for mediated devices: load its drivers, -d FOLDER'
+	local device
+
+	remedy+=', and load its driver, -d FOLDER'
+	refused 'no ports: name two behind -- or to EAL, -a mdev:UUID; or see -- --help'
+	refused "ports come in pairs: net_null0 has no other one" --vdev net_null0 --
 	refused "wrong option '-x': see -- --help" -- -x
 	refused "wrong option '--promiscuous=1': see -- --help" -- --promiscuous=1
 	refused "ports come in pairs: net_null0 has no other one" -- -P net_null0
 	refused "port ${UUIDS[0]} is given twice" -- "${UUIDS[0]}" "mdev:${UUIDS[0]^^},packed=1"
-	refused "'mdev:left' is no name of a device: give a UUID, or what -a or --vdev takes" \
-		-- mdev:left mdev:right
-	refused "'bus=mdev,uuid=1' is no name of a device: give a UUID, or what -a or --vdev takes" \
-		-- bus=mdev,uuid=1 net_null0
+	for device in mdev:left bus=mdev,uuid=1 1234; do
+		refused "'$device' $remedy" -- $device net_null0
+	done
 	refused "'${UUIDS[0]},packed=1': driver arguments need the bus: mdev:${UUIDS[0]},..." \
 		-- "${UUIDS[0]},packed=1" net_null0
 	refused "more ports than 16" -- net_null{1..17}
-	refused "${UUIDS[0]}: there is no bus for mediated devices: load its drivers, -d FOLDER" \
-		-- "${UUIDS[0]}" "${UUIDS[1]}"
+	refused "${UUIDS[0]}: $drivers" -- "${UUIDS[0]}" "${UUIDS[1]}"
+	refused "--attach-new: $drivers" -- -n
 	LCORES=-l0 refused \
 		"the first lcore controls and the others forward: give two or more, -l 0,1"
 	timeout -k 5 60 "$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" -- --help >"$work/application"
@@ -416,6 +460,7 @@ dpdk_l2fwd()
 check "l2fwd-mdev: wrong arguments" arguments
 check "l2fwd-mdev: Makefile" makefile
 check "l2fwd-mdev forwards in pairs, each on an lcore" pairs
+check "... and shows a table on a terminal" on_a_terminal
 namespaces_or_skip "examples forward"
 check "l2fwd-mdev forwards between two devices, and sleeps when nothing comes" forwards
 check "... and updates addresses" addresses

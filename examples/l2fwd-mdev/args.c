@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_devargs.h>
 #include <rte_string_fns.h>
 #include <rte_uuid.h>
 
@@ -36,6 +37,18 @@ args_usage(const char *program)
 		"\n", program);
 }
 
+/* Does a bus know such devices, or a driver of virtual ones? */
+static bool
+is_device(const char *arg)
+{
+	struct rte_devargs devargs = { 0 };
+	int ret;
+
+	ret = rte_devargs_parse(&devargs, arg);
+	rte_devargs_reset(&devargs);
+	return ret == 0;
+}
+
 /* UUIDs in lower case and without their bus, as ports of mediated devices are named. */
 static int
 port_name(const char *arg, char *name, size_t size)
@@ -54,7 +67,7 @@ port_name(const char *arg, char *name, size_t size)
 		return -EINVAL;
 	if (rte_uuid_parse(name, uuid) == 0)
 		rte_uuid_unparse(uuid, name, size);
-	else if (device != arg)
+	else if (device != arg || !is_device(arg))
 		return -EINVAL;
 	return 0;
 }
@@ -67,8 +80,8 @@ add_port(const char *arg)
 	rte_uuid_t uuid;
 
 	if (port_name(arg, name, sizeof(name)) != 0) {
-		complain("'%s' is no name of a device: give a UUID, or what -a or --vdev takes",
-			arg);
+		complain("'%s' is no name of a device: give a UUID, or what -a or --vdev takes, "
+			"and load its driver, -d FOLDER", arg);
 		return -EINVAL;
 	}
 	if (strncmp(arg, "mdev:", strlen("mdev:")) != 0 && strchr(arg, ',') != NULL &&

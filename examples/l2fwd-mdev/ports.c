@@ -208,8 +208,19 @@ port_attach(const char *name)
 	ret = rte_dev_probe(port != NULL && port->devargs != NULL ?
 		port->devargs : address);
 	if (ret < 0)
-		complain("%s: cannot be attached: %s", name, rte_strerror(-ret));
+		complain("%s: cannot be attached: %s: EAL and its driver have said why",
+			name, rte_strerror(-ret));
 	return ret;
+}
+
+static bool
+bus_exists(const char *wanted_for)
+{
+	if (rte_bus_find_by_name("mdev") != NULL)
+		return true;
+	complain("%s: there is no bus for mediated devices: load its drivers, -d FOLDER",
+		wanted_for);
+	return false;
 }
 
 /* A port that the command line names: there already, to be attached, or to come. */
@@ -220,11 +231,8 @@ port_attach_named(struct port *port)
 
 	if (rte_eth_dev_get_port_by_name(port->name, &id) == 0)
 		return port_use(id);
-	if (is_uuid(port->name) && rte_bus_find_by_name("mdev") == NULL) {
-		complain("%s: there is no bus for mediated devices: load its drivers, -d FOLDER",
-			port->name);
+	if (is_uuid(port->name) && !bus_exists(port->name))
 		return -ENOTSUP;
-	}
 	if (is_uuid(port->name) && !mdev_exists(port->name)) {
 		say("%s: not there yet", port->name);
 		return 0;
@@ -232,21 +240,48 @@ port_attach_named(struct port *port)
 	return port_attach(port->name);
 }
 
+/* Those that EAL has: in pairs, unless others are still to come. */
+static int
+ports_use_all(void)
+{
+	char name[RTE_ETH_NAME_MAX_LEN] = "";
+	unsigned int count = 0;
+	uint16_t id;
+	int ret = 0;
+
+	RTE_ETH_FOREACH_DEV(id) {
+		rte_eth_dev_get_name_by_port(id, name);
+		count++;
+	}
+	if (count == 0 && !options.attach_new) {
+		complain("no ports: name two behind -- or to EAL, -a mdev:UUID; or see -- --help");
+		return -ENODEV;
+	}
+	if (count % 2 != 0 && !options.attach_new) {
+		complain("ports come in pairs: %s has no other one", name);
+		return -EINVAL;
+	}
+	RTE_ETH_FOREACH_DEV(id) {
+		if (ret == 0)
+			ret = port_use(id);
+	}
+	return ret;
+}
+
 int
 ports_attach_all(void)
 {
 	unsigned int i;
-	uint16_t id;
 	int ret = 0;
 
+	if (options.attach_new && !bus_exists("--attach-new"))
+		return -ENOTSUP;
 	for (i = 0; ret == 0 && i < options.nb_named; i++)
 		ret = port_attach_named(&ports[i]);
-	if (options.nb_named == 0) {
-		RTE_ETH_FOREACH_DEV(id) {
-			if (ret == 0)
-				ret = port_use(id);
-		}
-	}
+	if (options.nb_named == 0)
+		ret = ports_use_all();
+	if (ret == 0 && options.attach_new && rte_eth_dev_count_avail() == 0)
+		say("no ports yet: mediated devices that appear are used");
 	return ret;
 }
 

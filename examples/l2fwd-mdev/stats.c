@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What is shown: on a terminal a table that is redrawn, with the last messages below;
- * elsewhere one line a message, and one line a port each time.
+ * What is shown, in 80 columns: on a terminal a table that is redrawn, with the last
+ * messages below; elsewhere one line a message, and a block of lines a port each time.
  */
 
 #include <inttypes.h>
@@ -173,23 +173,32 @@ show_table(const struct port *port, const struct counters *now,
 }
 
 static void
-show_line(const struct port *port, const struct counters *now,
+show_total(const char *way, double packets, uint64_t total, const char *bits)
+{
+	printf("  %-7s %12.0f packets/s %21s %17" PRIu64 " in all\n", way, packets, bits, total);
+}
+
+static void
+show_block(const struct port *port, const struct counters *now,
 		const struct counters *last, double seconds)
 {
+	char bits[32];
+
 	if (!port->attached) {
 		printf("%s: not there\n", port->name);
 		return;
 	}
-	printf("%s: link %s, %s, in %.0f/s %.0f bit/s, out %.0f/s %.0f bit/s, dropped %.0f/s",
-		port->name, port->link_up ? "up" : "down", port_mode(port),
-		rate(now->in, last->in, seconds),
-		rate(now->in_bytes, last->in_bytes, seconds) * 8,
-		rate(now->out, last->out, seconds),
-		rate(now->out_bytes, last->out_bytes, seconds) * 8,
-		rate(now->in_dropped, last->in_dropped, seconds) +
-			rate(now->out_dropped, last->out_dropped, seconds));
-	printf("; in all %" PRIu64 " in, %" PRIu64 " out, %" PRIu64 " dropped\n",
-		now->in, now->out, now->in_dropped + now->out_dropped);
+	printf("%s: port %u, link %s, %s\n", port->name, port->id,
+		port->link_up ? "up" : "down", port_mode(port));
+	snprintf(bits, sizeof(bits), "%.0f bit/s",
+		rate(now->in_bytes, last->in_bytes, seconds) * 8);
+	show_total("in", rate(now->in, last->in, seconds), now->in, bits);
+	snprintf(bits, sizeof(bits), "%.0f bit/s",
+		rate(now->out_bytes, last->out_bytes, seconds) * 8);
+	show_total("out", rate(now->out, last->out, seconds), now->out, bits);
+	show_total("dropped", rate(now->in_dropped, last->in_dropped, seconds) +
+		rate(now->out_dropped, last->out_dropped, seconds),
+		now->in_dropped + now->out_dropped, "");
 }
 
 void
@@ -210,7 +219,7 @@ stats_show(void)
 		if (terminal)
 			show_table(&ports[i], &now, &before[i], seconds);
 		else
-			show_line(&ports[i], &now, &before[i], seconds);
+			show_block(&ports[i], &now, &before[i], seconds);
 		before[i] = now;
 	}
 	for (i = 0; terminal && i < NB_MESSAGES; i++) {
