@@ -15,6 +15,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sys
 import textwrap
 import time
@@ -90,6 +91,12 @@ class Terminal:
         """^C"""
         self.send("\x03")
         self.end(DONE)
+
+    def kill(self):
+        """Have the kernel end the command that runs."""
+        self.seen = len(self.shown)
+        os.killpg(os.tcgetpgrp(self.fd), signal.SIGKILL)
+        self.end(DONE, status=128 + signal.SIGKILL)
 
     def quit(self):
         """End testpmd."""
@@ -168,11 +175,12 @@ def list_and_show(page, devices):
 def user_space(page):
     """user_space_world.rst, and what l2fwd_mdev.rst does in place of its testpmd."""
     page.type()
-    page.type()
+    start = page.block()
     backend = page.terminal
-    page.type()
-    page.type()
+    namespaces = page.block()
     main = page.terminal
+    begin(start, backend, namespaces, main)
+    page.type()
     main.wait("ready")
     devices = [value(main, name) for name in ("left", "right")]
     expect("devices in /run/mdev/devices",
@@ -184,10 +192,28 @@ def user_space(page):
     new = list_and_show(page, devices)
     expect("the new device to be attached",
            "is attached" in main.type(f"testpmd> port attach mdev:{new}"))
+    end, remove = page.block(), page.block()
     page.end()
+    backend.kill()
+    for line in remove:
+        backend.type(line)
+    begin(start, backend, namespaces, other)
+    ping(other)
     main.quit()
     l2fwd_mdev(main, other, devices)
     backend.quit()
+    for line in end:
+        main.type(line)
+    main.type("wait")
+    expect("no device to be left", not os.listdir("/run/mdev/devices"))
+
+
+def begin(start, backend, namespaces, terminal):
+    """The backend, and the namespaces of its interfaces."""
+    for line in start:
+        backend.type(line)
+    for line in namespaces:
+        terminal.type(line)
 
 
 def l2fwd_mdev(main, other, devices):
