@@ -44,7 +44,8 @@ BOOT_MODULES=(virtio_pci virtio_console 9p 9pnet_virtio overlay
 KERNEL_ARGS="console=ttyS0 panic=-1 quiet loglevel=5 \
 nowatchdog no_timer_check rcupdate.rcu_cpu_stall_suppress=1 \
 mitigations=off no5lvl cryptomgr.notests"
-TROUBLE='WARNING:|BUG:|kernel BUG|Oops|general protection fault|KASAN|UBSAN|Call Trace|Kernel panic'
+TROUBLE='WARNING:|BUG:|kernel BUG|Oops|general protection fault|KASAN|UBSAN|Call Trace|Kernel panic|Out of memory:'
+LEAST_MIB=128	# with less the guest dies before its kernel prints a line
 
 # shellcheck disable=SC2317	# it is called by way of with_lock
 # build_initramfs KERNEL RELEASE FILE
@@ -289,6 +290,8 @@ command=("$@")
 for number in "$limit" "$memory" "$cpus"; do
 	[[ $number =~ ^[1-9][0-9]*$ ]] || die "not a number: $number"
 done
+[ "$memory" -ge $LEAST_MIB ] ||
+	die "-M $memory: too little memory for a guest: give $LEAST_MIB or more"
 
 need_packages qemu-system-x86 busybox-static cpio kmod util-linux xz-utils
 [ -d "$kernel" ] || kernel=$("$REPO/devtools/vm-kernel.sh" "$kernel") ||

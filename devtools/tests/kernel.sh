@@ -73,6 +73,18 @@ kernel_log()
 		"$work/dmesg"
 }
 
+# A guest without memory would die, twice, with an empty log.
+small_machine()
+{
+	local said status=0
+
+	said=$("$REPO/devtools/vm.sh" -M 100 -- true 2>&1) || status=$?
+	expect "status 125, not $status" [ $status = 125 ]
+	expect "a line: $said" [ "$said" = \
+		"vm.sh: error: -M 100: too little memory for a guest: give 128 or more" ]
+}
+
+check "vm.sh: a machine without memory is refused" small_machine
 check "kernel mediator is clean for checkpatch" style_modules
 check "kernel mediator's test clients are clean for checkpatch" style_clients
 check "kernel mediator builds by make -j" build_parallel
