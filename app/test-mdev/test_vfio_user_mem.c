@@ -307,8 +307,12 @@ test_validate(void)
 	captured_log_start();
 	TEST_ASSERT_EQUAL(vfio_user_mem_validate(socket_id, 0, (size_t)64 << 30), -1,
 		"allowed");
+	TEST_ASSERT_EQUAL(vfio_user_mem_validate(socket_id, 0, (size_t)32 << 30), -1,
+		"allowed the second time");
 	captured_log_stop();
 	TEST_ASSERT_EQUAL(captured_log_lines("takes no more than 1"), 1, "lines");
+	TEST_ASSERT_EQUAL(captured_log_lines(rte_mcfg_get_single_file_segments() ?
+		"with all of its memory (-m)" : "with --single-file-segments"), 1, "remedy");
 	return TEST_SUCCESS;
 }
 

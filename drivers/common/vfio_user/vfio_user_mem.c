@@ -342,18 +342,20 @@ usage_list(const struct rte_memseg_list *msl, void *arg)
 
 /*
  * Called before EAL takes memory from the system: a device must be able to get the maps
- * that this comes to, in the worst case one for each page.
+ * that this comes to, in the worst case one for each page. An application may try again
+ * with less, a pool of mbufs some 40 times: that is said once for each device.
  */
 int
 vfio_user_mem_validate(int socket_id, size_t limit __rte_unused, size_t new_len)
 {
+	const bool one_file = rte_mcfg_get_single_file_segments();
 	struct usage usage = { .socket_id = socket_id, .page = RTE_PGSIZE_16G };
 	struct vfio_user_dev *dev;
 	uint64_t more = 1;
 	int ret = 0;
 
 	rte_memseg_list_walk_thread_unsafe(usage_list, &usage);
-	if (!rte_mcfg_get_single_file_segments() && new_len > usage.len)
+	if (!one_file && new_len > usage.len)
 		more = (new_len - usage.len + usage.page - 1) / usage.page;
 	pthread_mutex_lock(&devs_lock);
 	TAILQ_FOREACH(dev, &devs, next) {
@@ -362,8 +364,12 @@ vfio_user_mem_validate(int socket_id, size_t limit __rte_unused, size_t new_len)
 				(dev->nr_maps + more > dev->caps.max_dma_maps ||
 				vfio_user_regions(dev) + more >
 				dev->caps.max_dma_regions)) {
-			VFIO_USER_LOG(WARNING, "%s: its server takes no more than %" PRIu64 " ranges of memory: EAL is not given more: start this application with --single-file-segments, or with all of its memory (-m)",
-				dev->conn.name, vfio_user_max_ranges(dev));
+			if (!dev->full)
+				VFIO_USER_LOG(WARNING, "%s: its server takes no more than %" PRIu64 " ranges of memory: EAL is not given more: start this application with %s",
+					dev->conn.name, vfio_user_max_ranges(dev),
+					one_file ? "all of its memory (-m)" :
+						"--single-file-segments");
+			dev->full = true;
 			ret = -1;
 		}
 		pthread_mutex_unlock(&dev->conn.lock);

@@ -117,6 +117,7 @@ struct vfio_user_dev {
 	struct vfio_user_map *maps;      /* ascending */
 	uint32_t nr_maps, room_maps;
 	bool refused;                    /* maps that are not needed are to be tried again */
+	bool full;                       /* it was said that EAL is given no more memory */
 	struct vfio_user_ranges eals;    /* what EAL has of them */
 	TAILQ_HEAD(, vfio_user_op) ops;
 	TAILQ_HEAD(, vfio_user_region) regions;
