@@ -57,7 +57,7 @@ enum fake_virtio_answer {
 	FAKE_ANSWER_WRONG_ID,
 	FAKE_ANSWER_ID_BEYOND,
 	FAKE_ANSWER_NO_LENGTH,
-	FAKE_ANSWER_LONG_LENGTH,
+	FAKE_ANSWER_LONG_LENGTH,  /* answers, and counts what it has read as written */
 	FAKE_ANSWER_TWICE,
 	FAKE_ANSWER_NEEDS_RESET,  /* keeps the command, and asks for a reset */
 	FAKE_ANSWER_RESET,        /* keeps it, and is as if it had been reset */

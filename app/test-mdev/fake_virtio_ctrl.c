@@ -287,13 +287,30 @@ execute(const struct mirror_chain *chain)
 }
 
 static void
-answer(const struct mirror_chain *chain, uint8_t ack)
+answer_with(const struct mirror_chain *chain, uint8_t ack, uint32_t len)
 {
 	struct mirror_ring *ring = &fake_virtio_ctrl_queue()->ring;
 
 	*chain->buf[chain->nr_out].addr = ack;
-	mirror_ring_push(ring, chain->head, 1);
+	mirror_ring_push(ring, chain->head, len);
 	mirror_ring_publish(ring);
+}
+
+static void
+answer(const struct mirror_chain *chain, uint8_t ack)
+{
+	answer_with(chain, ack, 1);
+}
+
+static uint32_t
+chain_len(const struct mirror_chain *chain)
+{
+	uint32_t len = 0;
+	uint16_t i;
+
+	for (i = 0; i < chain->nr_out + chain->nr_in; i++)
+		len += chain->buf[i].len;
+	return len;
 }
 
 static void
@@ -338,7 +355,7 @@ serve(const struct mirror_chain *chain)
 		lie(chain, chain->head, 0, 1);
 		break;
 	case FAKE_ANSWER_LONG_LENGTH:
-		lie(chain, chain->head, 2, 1);
+		answer_with(chain, execute(chain), chain_len(chain));
 		break;
 	case FAKE_ANSWER_TWICE:
 		lie(chain, chain->head, 1, 2);

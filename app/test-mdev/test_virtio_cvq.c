@@ -218,8 +218,7 @@ test_lies(void)
 {
 	static const enum fake_virtio_answer lies[] = {
 		FAKE_ANSWER_WRONG_ID, FAKE_ANSWER_ID_BEYOND,
-		FAKE_ANSWER_NO_LENGTH, FAKE_ANSWER_LONG_LENGTH,
-		FAKE_ANSWER_TWICE,
+		FAKE_ANSWER_NO_LENGTH, FAKE_ANSWER_TWICE,
 	};
 	unsigned int i;
 
@@ -232,6 +231,19 @@ test_lies(void)
 		TEST_ASSERT_SUCCESS(expect_dead(-EIO, VIRTIO_PORT_UUID),
 			"lie %u", i);
 	}
+	return TEST_SUCCESS;
+}
+
+/* Cloud Hypervisor: the answer's one byte is there, whatever else is counted. */
+static int
+test_long_length(void)
+{
+	fake_virtio.answer = FAKE_ANSWER_LONG_LENGTH;
+	TEST_ASSERT_SUCCESS(virtio_cvq_promiscuous(cvq, tr, true), "promiscuous");
+	TEST_ASSERT_EQUAL(fake_virtio.filter.promisc, 1, "not carried out");
+	TEST_ASSERT_SUCCESS(virtio_cvq_allmulticast(cvq, tr, true), "the next one");
+	TEST_ASSERT_EQUAL(fake_virtio.filter.allmulti, 1, "not carried out");
+	TEST_ASSERT_EQUAL(cvq->failed, 0, "failures");
 	return TEST_SUCCESS;
 }
 
@@ -412,6 +424,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_never),
 		TEST_CASE_ST(setup, virtio_port_stop, test_late),
 		TEST_CASE_ST(setup, virtio_port_stop, test_lies),
+		TEST_CASE_ST(setup, virtio_port_stop, test_long_length),
 		TEST_CASE_ST(setup, virtio_port_stop, test_index_runs_ahead),
 		TEST_CASE_ST(setup, virtio_port_stop, test_goes_down),
 		TEST_CASE_ST(setup, virtio_port_stop, test_access_fails),
@@ -423,12 +436,14 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_mac_table_bounds),
 		TEST_CASE_ST(setup_in_order, virtio_port_stop, test_ring_order),
 		TEST_CASE_ST(setup_in_order, virtio_port_stop, test_lies),
+		TEST_CASE_ST(setup_in_order, virtio_port_stop, test_long_length),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_many),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_refused),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_slow),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_never),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_late),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_lies),
+		TEST_CASE_ST(setup_packed, virtio_port_stop, test_long_length),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_goes_down),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_stopped),
 		TEST_CASE_ST(setup_packed, virtio_port_stop, test_lost),

@@ -297,14 +297,15 @@ wait_answer(struct virtio_cvq *cvq, struct virtio_transport *tr,
 
 /*
  * The device has one command, whose first descriptor is at the tail, and writes one byte;
- * all else is a lie.
+ * all else is a lie. Not so what is beyond that byte: Cloud Hypervisor counts what it has
+ * read of the command, too, and nobody looks there.
  */
 static int
 take_answer(struct virtqueue *vq, uint32_t id, uint32_t len, uint8_t *ack)
 {
 	if (id != (vq->packed ? PACKED_ID : vq->tail & vq->mask))
 		virtqueue_break(vq, "a command that it does not have", id);
-	else if (len != sizeof(*ack))
+	else if (len < sizeof(*ack))
 		virtqueue_break(vq, "an answer of a wrong length", len);
 	if (vq->broken)
 		return -EIO;
