@@ -111,6 +111,22 @@ test_notification_data(void)
 	return TEST_SUCCESS;
 }
 
+/* What was negotiated last counts: a device may offer it, or not, with each start. */
+static int
+test_notification_data_changes(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		fake_virtio.offered ^= RTE_BIT64(FAKE_VIRTIO_F_NOTIFICATION_DATA);
+		TEST_ASSERT_SUCCESS(virtio_port_start(64), "start %u", i);
+		TEST_ASSERT_EQUAL(fake_virtio.kick_len, i % 2 == 0 ? 4 : 2,
+			"start %u: %zu bytes", i, fake_virtio.kick_len);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop %u", i);
+	}
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: queues",
 	.unit_test_cases = {
@@ -118,6 +134,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_not_taken),
 		TEST_CASE_ST(NULL, virtio_port_stop, test_packed_sizes),
 		TEST_CASE_ST(NULL, virtio_port_stop, test_notification_data),
+		TEST_CASE_ST(setup, virtio_port_stop, test_notification_data_changes),
 		TEST_CASES_END()
 	}
 };

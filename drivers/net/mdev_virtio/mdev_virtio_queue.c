@@ -195,20 +195,27 @@ mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 	queue_free(dev, vq);
 }
 
+/* Where the queue's doorbell is, and what is written there: a device may change both. */
+static bool
+same_doorbell(const struct mdev_virtio_process *process, const struct virtqueue *vq)
+{
+	const struct virtio_doorbell *doorbell = &process->doorbells[vq->index];
+
+	return doorbell->ctx != NULL && doorbell->offset == vq->notify_offset &&
+		doorbell->tells_next == virtio_has_feature(process->tr->features,
+			VIRTIO_F_NOTIFICATION_DATA);
+}
+
 void
 mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
 		const struct virtqueue *vq)
 {
-	struct virtio_doorbell *doorbell;
-
 	if (vq->index >= process->nr_doorbells)
 		return;
-	doorbell = &process->doorbells[vq->index];
 	/* a burst of a queue that was replaced may be ringing it */
-	if (doorbell->ctx != NULL && doorbell->offset == vq->notify_offset)
-		return;
-	process->tr->ops->get_vq_doorbell(process->tr, vq->index,
-			vq->notify_offset, doorbell);
+	if (!same_doorbell(process, vq))
+		process->tr->ops->get_vq_doorbell(process->tr, vq->index,
+				vq->notify_offset, &process->doorbells[vq->index]);
 }
 
 /*
@@ -227,7 +234,7 @@ set_doorbell(struct rte_eth_dev *dev, struct virtqueue *vq)
 		return ret;
 	if (!mdev_virtio_recovering(dev))
 		mdev_virtio_find_doorbell(process, vq);
-	else if (vq->notify_offset != process->doorbells[vq->index].offset)
+	else if (!same_doorbell(process, vq))
 		return -EPROTO;
 	return 0;
 }

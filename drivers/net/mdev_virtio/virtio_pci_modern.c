@@ -417,7 +417,9 @@ pci_get_vq_doorbell(struct virtio_transport *tr, uint16_t index, uint64_t offset
 	doorbell->ctx = pci;
 	doorbell->offset = offset;
 	doorbell->kind = addr != NULL ? "mapped" : "register access";
-	if (virtio_has_feature(tr->features, VIRTIO_F_NOTIFICATION_DATA)) {
+	doorbell->tells_next = virtio_has_feature(tr->features,
+			VIRTIO_F_NOTIFICATION_DATA);
+	if (doorbell->tells_next) {
 		doorbell->ring = addr != NULL ? doorbell_data_mapped :
 			doorbell_data_trapped;
 		return;

@@ -66,6 +66,7 @@ struct virtio_doorbell {
 	const char *kind;    /* in a word, for people */
 	volatile void *data_addr; /* of ring */
 	uint64_t offset;     /* as get_vq_notify_offset gave it */
+	bool tells_next;     /* VIRTIO_F_NOTIFICATION_DATA */
 	int fd;              /* of ring */
 };
 
