@@ -105,6 +105,18 @@ dpdk_build()
 	touch "$BUILT"
 }
 
+# Who leaves the bus out has no driver of its devices, and all else.
+without_bus()
+{
+	local PATH=/usr/bin:$PATH
+
+	meson setup -Dtests=false "-Ddisable_apps=*" -Denable_kmods=false \
+		"-Denable_drivers=common/vf*,net/mdev*" -Ddisable_drivers=bus/mdev \
+		"$work/without" "$tree" | tee "$work/configured"
+	expect "the driver to be left out" \
+		grep -q 'net/mdev_virtio:.*missing internal dependency' "$work/configured"
+}
+
 # dpdk_test NAME...: tests of DPDK's own
 dpdk_test()
 {
@@ -155,6 +167,7 @@ if [ "$what" != use ]; then
 	check "in-tree: goes into the DPDK source package" with_lock "$LOCK" applies
 	check "in-tree: the series goes into an empty folder" with_lock "$LOCK" series
 	check "in-tree: the PCI bus's patch is clean for checkpatches.sh" checkpatches
+	check "in-tree: DPDK is configured without the bus" with_lock "$LOCK" without_bus
 	check "in-tree: DPDK builds with its PCI bus on common/vfio" with_lock "$LOCK" dpdk_build
 fi
 if [ "$what" != build ]; then
