@@ -401,12 +401,64 @@ test_read_meanwhile(void)
 	return TEST_SUCCESS;
 }
 
+/* While a thread reads, between status and speed, something else happens. */
+static void (*meanwhile)(void);
+
+static void
+look_meanwhile(uint64_t offset, void *buf, size_t len)
+{
+	read_bar(offset, buf, len);
+	if (offset != FAKE_VIRTIO_CONFIG +
+			offsetof(struct virtio_net_config, speed))
+		return;
+	fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read = read_bar;
+	meanwhile();
+}
+
+static void
+goes_and_is_told(void)
+{
+	link_goes();
+	mdev_virtio_link_check(virtio_port.dev);
+}
+
+static void
+is_stopped(void)
+{
+	rte_eth_dev_stop(virtio_port.id);
+}
+
+/* What was read before is not what is known in the end. */
+static int
+test_read_late(void)
+{
+	static void (* const all[])(void) = { goes_and_is_told, is_stopped };
+	unsigned int i;
+
+	fake_virtio.offered |= RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX);
+	for (i = 0; i < RTE_DIM(all); i++) {
+		fake_virtio.config.status = rte_cpu_to_le_16(VIRTIO_NET_S_LINK_UP);
+		TEST_ASSERT_SUCCESS(start(), "start");
+		meanwhile = all[i];
+		events = 0;
+		read_bar = fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read;
+		fake_vfio.regions[VFIO_PCI_BAR0_REGION_INDEX].read = look_meanwhile;
+		mdev_virtio_link_check(virtio_port.dev);
+		TEST_ASSERT_EQUAL(virtio_port.dev->data->dev_link.link_status,
+			RTE_ETH_LINK_DOWN, "%u: up", i);
+		TEST_ASSERT_EQUAL(events, i == 0, "%u: %u events", i, events);
+		TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	}
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: link",
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_down),
 		TEST_CASE_ST(setup, teardown, test_statistics),
 		TEST_CASE_ST(setup, teardown, test_stopped),
+		TEST_CASE_ST(setup, teardown, test_read_late),
 		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup, teardown, test_closed_by_primary),
 		TEST_CASE_ST(setup_pairs, virtio_port_stop, test_siblings),

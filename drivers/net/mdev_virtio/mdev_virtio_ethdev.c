@@ -151,7 +151,6 @@ dev_start(struct rte_eth_dev *dev)
 static int
 dev_stop(struct rte_eth_dev *dev)
 {
-	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	int ret;
 
@@ -174,7 +173,7 @@ dev_stop(struct rte_eth_dev *dev)
 	hw->runaway = ret < 0;
 	if (ret == 0)
 		mdev_virtio_queues_stop(dev);
-	rte_eth_linkstatus_set(dev, &link);
+	mdev_virtio_link_stopped(dev);
 	mdev_virtio_recover_stopped(dev);
 	return ret;
 }
@@ -404,6 +403,7 @@ mdev_virtio_dev_init(struct rte_eth_dev *dev, struct virtio_transport *tr,
 	}
 	hw->devargs = *devargs;
 	hw->config_efd = -1;
+	rte_spinlock_init(&hw->link_lock);
 	mdev_virtio_recover_init(dev);
 	ret = mdev_virtio_examine(dev);
 	if (ret == 0)

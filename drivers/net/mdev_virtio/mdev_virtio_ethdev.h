@@ -9,6 +9,7 @@
 
 #include <rte_ether.h>
 #include <rte_interrupts.h>
+#include <rte_spinlock.h>
 
 #include <ethdev_driver.h>
 
@@ -104,6 +105,9 @@ struct mdev_virtio_hw {
 	bool runaway;             /* was not reset: may still use its queues */
 	bool config_failed;       /* the configuration cannot be read, as was said */
 	bool link_down;           /* as rte_eth_dev_set_link_down() said */
+	rte_spinlock_t link_lock; /* of the link's status in ethdev, and of link_known */
+	uint32_t link_asked;      /* looks at the device's link so far; atomic */
+	uint32_t link_known;      /* number of the look that the status is from */
 	bool promiscuous;         /* as the device was told since start, or is to be: */
 	bool allmulticast;        /* what is asked for during a restart waits for its end */
 	bool told_promiscuous;    /* by the last restart */
@@ -278,6 +282,8 @@ int mdev_virtio_restart(struct rte_eth_dev *dev, struct virtqueue *own,
 void mdev_virtio_link_check(struct rte_eth_dev *dev);
 int mdev_virtio_set_link_up(struct rte_eth_dev *dev);
 int mdev_virtio_set_link_down(struct rte_eth_dev *dev);
+/* The port is stopped: its link is down, whatever a thread has read meanwhile. */
+void mdev_virtio_link_stopped(struct rte_eth_dev *dev);
 /* Replace the chosen burst functions by those of a link that is set down. */
 void mdev_virtio_select_down(struct rte_eth_dev *dev);
 /* Read the link status; 0 if it changed, -1 if not, as ethdev's link_update. */

@@ -58,6 +58,41 @@ restarts(const struct rte_eth_dev *dev)
 			__ATOMIC_SEQ_CST);
 }
 
+/* Before a look at the device's link: its number. */
+static uint32_t
+ask(struct rte_eth_dev *dev)
+{
+	return __atomic_add_fetch(&mdev_virtio_hw(dev)->link_asked, 1, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * What was read may be old by now: each field takes its time, and the configuration interrupt
+ * is another thread's. Of the looks that are over the last one to begin is right in the end,
+ * since an interrupt follows each change.
+ */
+static int
+set_status(struct rte_eth_dev *dev, uint32_t asked, const struct rte_eth_link *link)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
+	int ret = -1;
+
+	rte_spinlock_lock(&hw->link_lock);
+	if ((int32_t)(asked - hw->link_known) > 0) {
+		hw->link_known = asked;
+		ret = rte_eth_linkstatus_set(dev, link);
+	}
+	rte_spinlock_unlock(&hw->link_lock);
+	return ret;
+}
+
+void
+mdev_virtio_link_stopped(struct rte_eth_dev *dev)
+{
+	const struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
+
+	set_status(dev, ask(dev), &link);
+}
+
 /*
  * While the device is restarted for a queue, what was known of the link stays: whoever
  * stops the queue looks when it is over, and until then the device may say anything.
@@ -71,31 +106,31 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 		.link_status = RTE_ETH_LINK_DOWN,
 	};
-	/* a port that its primary process has closed has nothing but that it is stopped */
-	bool running = dev->data->dev_started != 0;
-	uint32_t before = running ? restarts(dev) : 0;
 	struct mdev_virtio_process *process;
+	uint32_t before, asked;
 	int ret;
 
+	/* a port that its primary process has closed has nothing but that it is stopped */
+	if (dev->data->dev_started == 0)
+		return rte_eth_linkstatus_set(dev, &link);
+	before = restarts(dev);
 	if (before % 2 != 0)
 		return -1;
 	/* telemetry asks, too, in its own thread */
-	process = running ? mdev_virtio_process_get(dev) : NULL;
-	if (running && process == NULL)
+	process = mdev_virtio_process_get(dev);
+	if (process == NULL)
 		return -1;
+	asked = ask(dev);
 	/* but for a restart, whether it asks for a reset is looked at in any case */
-	if (running && !mdev_virtio_recovering(dev) &&
+	if (!mdev_virtio_recovering(dev) &&
 			!mdev_virtio_needs_reset(dev) &&
 			!mdev_virtio_hw(dev)->link_down &&
 			read_link(dev, &link) < 0) {
 		link.link_status = RTE_ETH_LINK_DOWN;
 		link.link_speed = RTE_ETH_SPEED_NUM_NONE;
 	}
-	if (process != NULL)
-		mdev_virtio_process_put(process);
-	if (running && restarts(dev) != before)
-		return -1;
-	ret = rte_eth_linkstatus_set(dev, &link);
+	ret = restarts(dev) == before ? set_status(dev, asked, &link) : -1;
+	mdev_virtio_process_put(process);
 	if (ret == 0)
 		DRV_LOG(DEBUG, "%s: link %s", dev->data->name,
 			link.link_status == RTE_ETH_LINK_UP ? "up" : "down");
