@@ -251,6 +251,32 @@ test_rx_interrupts(void)
 	return TEST_SUCCESS;
 }
 
+/* What was enabled before a start, the port's or the queue's, is not any more. */
+static int
+test_rx_interrupts_started(void)
+{
+	uint16_t id = virtio_port.id;
+	struct rte_mbuf *m;
+
+	virtio_recovery_state()->pause_polls = 0;
+	TEST_ASSERT_SUCCESS(virtio_recovery_start_queues(2, 2, true), "start");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &m, 1), 0, "receive");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_intr_enable(id, 0), "enable");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(id), "stop");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(id), "start");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &m, 1), 0, "receive");
+	TEST_ASSERT_EQUAL(fake_virtio_interrupt(0), 0, "enabled after a start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_intr_enable(id, 0), "enable");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_stop(id, 0), "stop");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_rx_queue_start(id, 0), "start");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rSrS");
+	TEST_ASSERT_EQUAL(fake_virtio_interrupt(0), 0, "enabled after its start");
+	return TEST_SUCCESS;
+}
+
 /* A doorbell that moves meanwhile is not followed: a burst may be ringing it. */
 static int
 test_doorbell_moves(void)
@@ -317,6 +343,7 @@ static struct unit_test_suite suite = {
 			test_lost_segments),
 		CASE(test_cleanup_meanwhile),
 		CASE(test_rx_interrupts),
+		CASE(test_rx_interrupts_started),
 		CASE(test_doorbell_moves),
 		CASE(test_offload_lost),
 		CASE(test_link_down),

@@ -347,7 +347,10 @@ void mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 void mdev_virtio_tx_queue_release(struct rte_eth_dev *dev, uint16_t index);
 /* Hand a queue over to the device, in its first state. Logs a failure. */
 int mdev_virtio_queue_enable(struct rte_eth_dev *dev, struct virtqueue *vq);
-/* The port is being started: those with deferred start are not to run yet. */
+/*
+ * The port is being started: those with deferred start are not to run yet, and no receive
+ * interrupt is enabled.
+ */
 void mdev_virtio_queues_defer(struct rte_eth_dev *dev);
 /* Hand the queues over to the device, which is at FEATURES_OK. Logs a failure. */
 int mdev_virtio_queues_start(struct rte_eth_dev *dev);

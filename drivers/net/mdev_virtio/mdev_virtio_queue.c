@@ -409,8 +409,10 @@ mdev_virtio_queues_defer(struct rte_eth_dev *dev)
 
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		vq = dev->data->rx_queues[i];
-		if (vq != NULL)
-			vq->stopped = vq->deferred;
+		if (vq == NULL)
+			continue;
+		vq->stopped = vq->deferred;
+		vq->intr_wanted = false; /* or a recovery would enable it */
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		vq = dev->data->tx_queues[i];

@@ -69,6 +69,8 @@ rx_queue_start(struct rte_eth_dev *dev, uint16_t index)
 	struct virtqueue *first = dev->data->rx_queues[index], *vq;
 	int ret = 0;
 
+	/* to be enabled again; nor does a recovery do so by itself */
+	__atomic_store_n(&first->intr_wanted, false, __ATOMIC_SEQ_CST);
 	for (vq = first; ret == 0 && vq != NULL; vq = vq->sibling)
 		ret = enable(dev, vq);
 	for (vq = first; vq != NULL; vq = vq->sibling) {
