@@ -63,13 +63,19 @@ family_start()
 	cp "$work/secondary" "$work/testpmd"
 }
 
+# driver_of PORT: print the driver's name
+driver_of()
+{
+	testpmd_do show port info "$1"
+	grep 'Driver name:' "$work/testpmd" | tail -n 1 | awk '{ print $NF }'
+}
+
 # expect_driver PORT NAME
 expect_driver()
 {
 	local found
 
-	testpmd_do show port info "$1"
-	found=$(grep 'Driver name:' "$work/testpmd" | tail -n 1 | awk '{ print $NF }')
+	found=$(driver_of "$1")
 	[ "$found" = "$2" ] || {
 		cat "$work/testpmd"
 		echo "expected port $1 driven by $2, not by '$found'"

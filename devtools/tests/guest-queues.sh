@@ -105,7 +105,8 @@ scaling()
 	local table moved moves
 
 	queues_create "$1"
-	scaling_start "$2" --rxq=4 --txq=4 --rx-offloads=0x80000 --rss-udp
+	scaling_start "$2" --rxq=4 --txq=4 --rx-offloads=0x80000
+	testpmd_do port config all rss udp
 	table=$(table)
 	expect "128 entries for 4 queues" test "$(tr , '\n' <<<"$table" | sort | uniq -c |
 		awk '{ printf "%s*%s ", $1, $2 }')" = "32*0 32*1 32*2 32*3 "
@@ -133,7 +134,8 @@ scaling_functions()
 	local table key
 
 	queues_create mmap-4
-	scaling_start "" --rxq=4 --txq=4 --rx-offloads=0x80000 --rss-udp
+	scaling_start "" --rxq=4 --txq=4 --rx-offloads=0x80000
+	testpmd_do port config all rss udp
 	key=$(key)
 	expect "a key of 40 bytes" test ${#key} = 80
 	table=$(table)

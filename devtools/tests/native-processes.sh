@@ -151,7 +151,7 @@ primary_killed()
 	kill -STOP "$SECONDARY_PID"
 	end -KILL "$PRIMARY_PID"
 	exec 8>&-
-	FAMILY+=(--file-prefix "heir$$")
+	FAMILY=("${FAMILY[@]/#family$$/heir$$}")
 	primary_start
 	in_primary start
 	traffic_here
