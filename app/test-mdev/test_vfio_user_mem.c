@@ -421,6 +421,41 @@ test_heap(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * What an application mapped with a heap's memory and beyond it, and did not unmap: all of it
+ * ends with the heap, as EAL lets nobody unmap it then.
+ */
+static int
+test_heap_beyond(void)
+{
+	int memfd = memfd_create("external", MFD_CLOEXEC);
+	const size_t len = HEAP_PAGES * PAGE;
+	unsigned int before;
+	void *memory, *behind;
+
+	TEST_ASSERT_SUCCESS(user_device_external(memfd, 2 * len, &memory), "no memory");
+	behind = RTE_PTR_ADD(memory, len);
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	before = fake_user.nr_maps;
+	TEST_ASSERT_SUCCESS(rte_malloc_heap_create(HEAP), "no heap");
+	TEST_ASSERT_SUCCESS(rte_malloc_heap_memory_add(HEAP, memory, len, NULL, HEAP_PAGES,
+		PAGE), "not added");
+	/* without hugepages EAL tells of neither */
+	if (!rte_eal_has_hugepages())
+		vfio_user_mem_event(RTE_MEM_EVENT_ALLOC, memory, len, NULL);
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, memory, 0, 2 * len), "not mapped");
+	TEST_ASSERT_NOT_NULL(user_device_has(behind), "not mapped behind the heap");
+	if (!rte_eal_has_hugepages())
+		vfio_user_mem_event(RTE_MEM_EVENT_FREE, memory, len, NULL);
+	TEST_ASSERT_SUCCESS(rte_malloc_heap_memory_remove(HEAP, memory, len), "kept");
+	TEST_ASSERT_SUCCESS(rte_malloc_heap_destroy(HEAP), "kept");
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, before, "%u maps, not %u", fake_user.nr_maps,
+		before);
+	munmap(memory, 2 * len);
+	close(memfd);
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "common/vfio_user: memory",
 	.unit_test_cases = {
@@ -435,6 +470,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_validate),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_regions),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_heap),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_heap_beyond),
 		TEST_CASES_END()
 	}
 };

@@ -82,10 +82,11 @@ registers(const struct rte_memseg_list *msl, void *arg)
 	return msl->external && !msl->heap && addr >= base && addr - base < msl->len;
 }
 
-void
+uint64_t
 vfio_user_ops_end(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 {
 	struct vfio_user_op *op, *next;
+	uint64_t last = end;
 
 	for (op = TAILQ_FIRST(&dev->ops); op != NULL; op = next) {
 		next = TAILQ_NEXT(op, next);
@@ -93,9 +94,11 @@ vfio_user_ops_end(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 				rte_memseg_list_walk_thread_unsafe(registers,
 					&op->start) == 1)
 			continue;
+		last = RTE_MAX(last, op->end);
 		TAILQ_REMOVE(&dev->ops, op, next);
 		free(op);
 	}
+	return last;
 }
 
 static struct vfio_user_op *

@@ -281,7 +281,7 @@ take_back(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 		return ret;
 	msl = rte_mem_virt2memseg_list((const void *)(uintptr_t)start);
 	if (msl != NULL && msl->external)
-		vfio_user_ops_end(dev, start, end);
+		end = vfio_user_ops_end(dev, start, end);
 	return vfio_user_drop(dev, start, end);
 }
 

@@ -196,9 +196,9 @@ bool vfio_user_may_access(const struct vfio_user_dev *dev, uint64_t start, uint6
 /*
  * Memory of a heap goes. EAL has rte_dev_dma_unmap() only for memory that is registered: a
  * dma_map that begins there, and is of no other registered memory, ends with it. EAL's
- * memory lock is held.
+ * memory lock is held. Returns up to where memory may not be needed any more.
  */
-void vfio_user_ops_end(struct vfio_user_dev *dev, uint64_t start, uint64_t end);
+uint64_t vfio_user_ops_end(struct vfio_user_dev *dev, uint64_t start, uint64_t end);
 void vfio_user_ops_release(struct vfio_user_dev *dev);
 int vfio_user_dma_map(struct vfio_transport_dev *tdev, void *addr, uint64_t iova,
 		size_t len);
