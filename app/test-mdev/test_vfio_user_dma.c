@@ -229,6 +229,47 @@ test_two_files(void)
 	return TEST_SUCCESS;
 }
 
+static void
+refuse(struct fake_user_reply *reply)
+{
+	reply->header.flags |= VFIO_USER_F_ERROR;
+	reply->header.error = EIO;
+	reply->header.size = sizeof(reply->header);
+	reply->len = 0;
+}
+
+/* Half of it was unmapped when that failed: who maps it again has all of it. */
+static int
+test_unmap_fails(void)
+{
+	int first = memfd_create("first", MFD_CLOEXEC);
+	int second = memfd_create("second", MFD_CLOEXEC);
+	unsigned int before;
+	void *memory;
+
+	TEST_ASSERT_SUCCESS(user_device_external(first, 2 * PAGE, &memory), "no memory");
+	TEST_ASSERT(ftruncate(second, PAGE) == 0 && mmap(RTE_PTR_ADD(memory, PAGE), PAGE,
+		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, second, 0) != MAP_FAILED,
+		"no file");
+	TEST_ASSERT_SUCCESS(user_device_open(), "not opened");
+	before = fake_user.nr_maps;
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, memory, 0, 2 * PAGE), "not mapped");
+	fake_user.target = VFIO_USER_DMA_UNMAP;
+	fake_user.target_after = 1;
+	fake_user.alter = refuse;
+	TEST_ASSERT_EQUAL(vfio_dma_unmap(udev, memory, 0, 2 * PAGE), -EIO, "unmapped");
+	fake_user.alter = NULL;
+	TEST_ASSERT(!reaches(memory, PAGE), "the first half is not taken back");
+	TEST_ASSERT_SUCCESS(vfio_dma_map(udev, memory, 0, 2 * PAGE), "not mapped again");
+	TEST_ASSERT(reaches(memory, 2 * PAGE) && user_device_has(memory) != NULL,
+		"a half is missing");
+	TEST_ASSERT_EQUAL(fake_user.nr_maps, before + 1, "%u maps", fake_user.nr_maps);
+	munmap(memory, 2 * PAGE);
+	close(first);
+	close(second);
+	return TEST_SUCCESS;
+}
+
 /*
  * EAL tells of what is added to a heap before it calls it one: so does this. It is
  * registered besides, as an application does that maps it before or after.
@@ -351,6 +392,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_external_closed),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_anonymous),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_two_files),
+		TEST_CASE_ST(user_device_setup, user_device_teardown, test_unmap_fails),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_heap_and_map),
 		TEST_CASE_ST(user_device_setup, user_device_teardown, test_heap_half),
 		TEST_CASES_END()

@@ -113,6 +113,19 @@ op_find(const struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 	return NULL;
 }
 
+/* What an unmapping that failed has left of it is made whole again. */
+static int
+op_mend(struct vfio_user_dev *dev, struct vfio_user_op *op, struct vfio_user_piece *piece)
+{
+	int ret = vfio_user_cover(dev, op->start, op->end, piece);
+
+	if (ret < 0)
+		return ret;
+	op->torn = false;
+	op->users++;
+	return 0;
+}
+
 static int
 op_map(struct vfio_user_dev *dev, uint64_t start, uint64_t end,
 		struct vfio_user_piece *piece)
@@ -120,6 +133,8 @@ op_map(struct vfio_user_dev *dev, uint64_t start, uint64_t end,
 	struct vfio_user_op *op = op_find(dev, start, end);
 	int ret;
 
+	if (op != NULL && op->torn)
+		return op_mend(dev, op, piece);
 	if (op != NULL) {
 		op->users++;
 		return 0;
@@ -160,6 +175,7 @@ op_unmap(struct vfio_user_dev *dev, uint64_t start, uint64_t end)
 	ret = vfio_user_drop(dev, start, end);
 	if (ret < 0) {
 		op->users = 1;
+		op->torn = true;
 		return ret;
 	}
 	TAILQ_REMOVE(&dev->ops, op, next);

@@ -77,6 +77,7 @@ struct vfio_user_op {
 	TAILQ_ENTRY(vfio_user_op) next;
 	uint64_t start, end;
 	uint32_t users; /* dma_map without dma_unmap */
+	bool torn;      /* a dma_unmap failed: the server may have lost a part of it */
 };
 
 /* Memory with the file behind it. */
