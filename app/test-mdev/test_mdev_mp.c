@@ -260,9 +260,41 @@ older(struct rte_mp_msg *msg)
 	uint32_t id;
 
 	memcpy(&id, msg->param + 24, sizeof(id));
-	id--;
+	id -= 100;
 	memcpy(msg->param + 24, &id, sizeof(id));
 	msg->fds[msg->num_fds++] = eventfd(0, EFD_CLOEXEC);
+}
+
+/* The answer to the request before, as all are that follow a late one at once. */
+static void
+behind(struct rte_mp_msg *msg)
+{
+	uint32_t id;
+
+	memcpy(&id, msg->param + 24, sizeof(id));
+	id--;
+	memcpy(msg->param + 24, &id, sizeof(id));
+}
+
+static void
+older_once(struct rte_mp_msg *msg)
+{
+	older(msg);
+	fake_mp.harm_reply = NULL;
+}
+
+/* How many requests it takes; 0: it fails. */
+static unsigned int
+opens_with(void (*harm)(struct rte_mp_msg *msg))
+{
+	const unsigned int before = fake_mp.requests;
+	int ret;
+
+	fake_mp.harm_reply = harm;
+	ret = mdev_mp_open(&second->pub);
+	close_second();
+	fake_mp.harm_reply = NULL;
+	return ret < 0 ? 0 : fake_mp.requests - before;
 }
 
 /* An answer that is late: EAL takes it for that of the next request. */
@@ -270,7 +302,7 @@ static int
 test_late(void)
 {
 	struct held before;
-	unsigned int i;
+	unsigned int i, requests;
 
 	/* a message to the mediator may take 10 s, and a command of the driver's 2 s */
 	TEST_ASSERT_SUCCESS(mdev_mp_open(&second->pub), "not opened");
@@ -284,7 +316,12 @@ test_late(void)
 			return TEST_FAILED;
 	}
 	TEST_ASSERT(held_same(&before, true), "fds are left open");
-	fake_mp.harm_reply = NULL;
+	/* then it is asked again */
+	requests = opens_with(NULL);
+	held_now(&before);
+	TEST_ASSERT_EQUAL(opens_with(older_once), requests + 1, "once");
+	TEST_ASSERT_EQUAL(opens_with(behind), 2 * requests, "one behind");
+	TEST_ASSERT(held_same(&before, true), "fds are left open");
 	return TEST_SUCCESS;
 }
 

@@ -29,6 +29,9 @@
  * message to a mediator, which has 10 s to answer it (vfio_user_timeout_ms).
  */
 #define MDEV_MP_TIMEOUT_S 13
+/* Requests for one answer, where late ones to others come instead; one of those. */
+#define MDEV_MP_TRIES 4
+#define MDEV_MP_LATE 1
 
 enum mdev_mp_type {
 	MDEV_MP_OPEN, /* the answer has the device's fd, or none: share it */
@@ -201,15 +204,14 @@ mdev_mp_withdraw(struct rte_mdev_device *mdev)
 }
 
 /*
- * What the primary process answered: 0, or a negative errno. *fd is -1 if none came; of
- * several that came, none is kept. After a request that was not answered in time, EAL
- * takes its answer for that of the next one: that may be of another device.
+ * What the primary process answered: 0, a negative errno, or MDEV_MP_LATE. *fd is -1 if none
+ * came; of several that came, none is kept. first: id of the first request that asked for it.
  */
 static int
-take_reply(const struct rte_mp_reply *reply, struct mdev_mp_param *param,
+take_reply(const struct rte_mp_reply *reply, uint32_t first, struct mdev_mp_param *param,
 		size_t *len, int *fd)
 {
-	const uint32_t id = param->id;
+	const uint32_t last = param->id;
 	const struct rte_mp_msg *msg;
 	int i, ret = -EPROTO;
 
@@ -221,7 +223,8 @@ take_reply(const struct rte_mp_reply *reply, struct mdev_mp_param *param,
 			msg->num_fds <= 1) {
 		memcpy(param, msg->param, msg->len_param);
 		*len = msg->len_param - MDEV_MP_PLAIN;
-		ret = param->id == id || param->id == 0 ? param->result : -EAGAIN;
+		ret = param->id == 0 || param->id - first <= last - first ?
+			param->result : MDEV_MP_LATE;
 	}
 	if (ret == 0 && msg->num_fds == 1) {
 		*fd = msg->fds[0];
@@ -232,28 +235,52 @@ take_reply(const struct rte_mp_reply *reply, struct mdev_mp_param *param,
 	return ret;
 }
 
-/* Send param with *len bytes for vfio_share.h; both are the answer's then. */
+/* One request with *len bytes for vfio_share.h; both are the answer's then. */
 static int
-ask_primary(struct mdev_mp_param *param, size_t *len, int *fd)
+ask_once(uint32_t first, struct mdev_mp_param *param, size_t *len, int *fd)
 {
 	const struct timespec timeout = { .tv_sec = MDEV_MP_TIMEOUT_S };
 	struct rte_mp_msg msg = { .len_param = MDEV_MP_PLAIN + *len };
 	struct rte_mp_reply reply = { .msgs = NULL };
-	static uint32_t last_id; /* owned by request_lock */
 	int ret;
 
-	*fd = -1;
 	rte_strscpy(msg.name, MDEV_MP_NAME, sizeof(msg.name));
-	pthread_mutex_lock(&request_lock);
-	param->id = ++last_id == 0 ? ++last_id : last_id;
 	memcpy(msg.param, param, msg.len_param);
 	if (rte_mp_request_sync(&msg, &reply, &timeout) < 0)
 		ret = -rte_errno;
 	else
-		ret = take_reply(&reply, param, len, fd);
-	pthread_mutex_unlock(&request_lock);
+		ret = take_reply(&reply, first, param, len, fd);
 	free(reply.msgs);
 	return ret;
+}
+
+/*
+ * After a request that was not answered in time, EAL takes its answer for that of the next
+ * one: that may be of another device. Then it is asked again, as the answer to the first
+ * request may have come, and been dropped, in between; it may also be the next to come.
+ */
+static int
+ask_primary(struct mdev_mp_param *param, size_t *len, int *fd)
+{
+	const struct mdev_mp_param asked = *param;
+	const size_t asked_len = *len;
+	static uint32_t last_id; /* owned by request_lock */
+	unsigned int tries = MDEV_MP_TRIES;
+	uint32_t first = 0;
+	int ret;
+
+	*fd = -1;
+	pthread_mutex_lock(&request_lock);
+	do {
+		*param = asked;
+		*len = asked_len;
+		param->id = ++last_id == 0 ? ++last_id : last_id;
+		if (first == 0)
+			first = param->id;
+		ret = ask_once(first, param, len, fd);
+	} while (ret == MDEV_MP_LATE && --tries > 0);
+	pthread_mutex_unlock(&request_lock);
+	return ret == MDEV_MP_LATE ? -EAGAIN : ret;
 }
 
 /* See vfio_share_call_t. */
