@@ -508,6 +508,17 @@ older_answer(struct rte_mp_msg *msg)
 	uint32_t id;
 
 	memcpy(&id, msg->param + 8, sizeof(id));
+	id -= 100;
+	memcpy(msg->param + 8, &id, sizeof(id));
+}
+
+/* To the one before, as all are that follow a late one at once. */
+static void
+answer_behind(struct rte_mp_msg *msg)
+{
+	uint32_t id;
+
+	memcpy(&id, msg->param + 8, sizeof(id));
 	id--;
 	memcpy(msg->param + 8, &id, sizeof(id));
 }
@@ -553,6 +564,13 @@ test_registers_secondary(void)
 	TEST_ASSERT_EQUAL(captured_log_lines("the primary process did not read the registers"),
 		2, "line");
 	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 2, "lines");
+	/* asked again, the primary answers the first time */
+	fake_mp.requests = 0;
+	fake_mp.harm_reply = answer_behind;
+	memset(info.data, 0xee, info.length * sizeof(uint32_t));
+	TEST_ASSERT_SUCCESS(ops->get_reg(dev, &info), "registers");
+	TEST_ASSERT_EQUAL(fake_mp.requests, 2, "asked %u times", fake_mp.requests);
+	TEST_ASSERT_NOT_EQUAL(*(uint32_t *)info.data, 0xeeeeeeee, "no registers");
 	return TEST_SUCCESS;
 }
 

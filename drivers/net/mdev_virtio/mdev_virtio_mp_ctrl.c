@@ -24,6 +24,10 @@
 
 #define MP_NAME "net_mdev_virtio_ctrl"
 
+/* Requests for one answer, where late ones to others come instead; one of those. */
+#define CTRL_TRIES 4
+#define CTRL_LATE 1
+
 enum ctrl_type {
 	CTRL_PROMISCUOUS,
 	CTRL_ALLMULTICAST,
@@ -204,16 +208,72 @@ ask_stopped(const struct rte_eth_dev *dev, const struct ctrl_param *param)
 }
 
 /*
+ * One request. What the primary answered: 0, a negative errno, or CTRL_LATE. *answered is
+ * the request that it was the answer to; 0: to none.
+ */
+static int
+ask_once(const struct ctrl_param *param, uint32_t first, uint32_t *answered)
+{
+	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
+	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
+	struct rte_mp_reply reply = { .msgs = NULL };
+	struct ctrl_param answer;
+	int ret = -ETIMEDOUT;
+
+	*answered = 0;
+	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
+	memcpy(msg.param, param, sizeof(*param));
+	if (rte_mp_request_sync(&msg, &reply, &timeout) < 0) {
+		ret = -rte_errno;
+	} else if (reply.nb_received == 1 &&
+			reply.msgs[0].len_param == (int)sizeof(answer)) {
+		memcpy(&answer, reply.msgs[0].param, sizeof(answer));
+		ret = CTRL_LATE;
+		if (answer.id - first <= param->id - first) {
+			*answered = answer.id;
+			ret = answer.result;
+		}
+	}
+	free(reply.msgs);
+	return ret;
+}
+
+/*
+ * EAL takes the answer to a request that was given up for that of the next one. Then ask
+ * again: the answer to the first may have come, and been dropped, in between; it may also
+ * be the next to come. *unanswered: the primary may still be at one of the requests.
+ */
+static int
+ask_again(struct ctrl_param *param, bool *unanswered)
+{
+	static uint32_t last_id; /* owned by request_lock */
+	unsigned int tries = CTRL_TRIES;
+	uint32_t first = 0, answered;
+	int ret;
+
+	/* EAL has one request of a name to a process at a time */
+	pthread_mutex_lock(&request_lock);
+	do {
+		param->id = ++last_id == 0 ? ++last_id : last_id;
+		if (first == 0)
+			first = param->id;
+		ret = ask_once(param, first, &answered);
+	} while (ret == CTRL_LATE && --tries > 0);
+	pthread_mutex_unlock(&request_lock);
+	if (ret == CTRL_LATE)
+		ret = -ETIMEDOUT;
+	*unanswered = answered == 0 ? ret == -ETIMEDOUT || param->id != first :
+		answered != param->id;
+	return ret;
+}
+
+/*
  * In a secondary process. What the primary answered; without an answer, after which it may
  * still be at it, *unanswered is set.
  */
 static int
 ask_or_lose(struct rte_eth_dev *dev, struct ctrl_param *param, bool *unanswered)
 {
-	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
-	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
-	struct rte_mp_reply reply = { .msgs = NULL };
-	static uint32_t last_id; /* owned by request_lock */
 	int ret;
 
 	*unanswered = false;
@@ -222,24 +282,7 @@ ask_or_lose(struct rte_eth_dev *dev, struct ctrl_param *param, bool *unanswered)
 	if (dev->data->dev_started == 0)
 		return ask_stopped(dev, param);
 	param->port_id = dev->data->port_id;
-	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
-	/* EAL has one request of a name to a process at a time */
-	pthread_mutex_lock(&request_lock);
-	param->id = ++last_id;
-	memcpy(msg.param, param, sizeof(*param));
-	ret = rte_mp_request_sync(&msg, &reply, &timeout);
-	pthread_mutex_unlock(&request_lock);
-	/* the answer to an earlier one, which came too late for that, is none */
-	*unanswered = ret < 0 ? rte_errno == ETIMEDOUT : reply.nb_received != 1 ||
-		reply.msgs[0].len_param != (int)sizeof(*param) ||
-		((const struct ctrl_param *)reply.msgs[0].param)->id != param->id;
-	if (ret < 0)
-		ret = -rte_errno;
-	else if (*unanswered)
-		ret = -ETIMEDOUT;
-	else
-		ret = ((const struct ctrl_param *)reply.msgs[0].param)->result;
-	free(reply.msgs);
+	ret = ask_again(param, unanswered);
 	if (ret < 0 && ret != -ENOTSUP)
 		DRV_LOG(ERR, "%s: the primary process did not %s: %s",
 			dev->data->name, param->type == CTRL_REGS ?
