@@ -119,6 +119,8 @@ deliver(struct rte_mp_msg *msg)
 
 	if (fake_mp.echo) {
 		answer = *msg;
+		if (fake_mp.harm_reply != NULL)
+			fake_mp.harm_reply(&answer);
 		return true;
 	}
 	if (fake_mp.silent || action == NULL)

@@ -21,6 +21,12 @@
 #define RING 64
 #define ACTION "net_mdev_virtio"
 
+struct message {
+	uint32_t type, id;
+	uint16_t port;
+	bool reply;
+};
+
 static int
 setup(void)
 {
@@ -81,6 +87,51 @@ test_silent(void)
 	return TEST_SUCCESS;
 }
 
+/* An answer to an earlier message, as EAL takes one that is late for that of the next. */
+static void
+older(struct rte_mp_msg *msg)
+{
+	((struct message *)msg->param)->id -= 100;
+}
+
+static void
+older_once(struct rte_mp_msg *msg)
+{
+	older(msg);
+	fake_mp.harm_reply = NULL;
+}
+
+/* To the one before, as all are that follow a late one at once. */
+static void
+behind(struct rte_mp_msg *msg)
+{
+	((struct message *)msg->param)->id--;
+}
+
+/* Who is still at what it was told before is told again, and waited for. */
+static int
+test_late(void)
+{
+	set_secondaries(1);
+	fake_mp.harm_reply = older_once;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	TEST_ASSERT_EQUAL(fake_mp.requests, 2, "told %u times", fake_mp.requests);
+	fake_mp.harm_reply = behind;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_EQUAL(fake_mp.requests, 4, "told %u times", fake_mp.requests);
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 0 && fake_mp.notices == 0, "lines");
+	fake_mp.harm_reply = older;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(virtio_port.id), "start");
+	captured_log_stop();
+	TEST_ASSERT(captured_log_lines(NULL) == 1 &&
+		captured_log_lines("does not answer") == 1, "lines");
+	fake_mp.harm_reply = NULL;
+	return TEST_SUCCESS;
+}
+
 /*
  * A process that ends without stopping its port: EAL has the bus take the device back
  * while the others can be told still.
@@ -104,12 +155,6 @@ test_ends(void)
 	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
 	return TEST_SUCCESS;
 }
-
-struct message {
-	uint32_t type;
-	uint16_t port;
-	bool reply;
-};
 
 enum { TYPE_START, TYPE_STOP, TYPE_PAUSE, TYPE_UNKNOWN };
 
@@ -229,10 +274,13 @@ test_messages(void)
 	param = (struct message *)msg.param;
 	for (port = 0; port < RTE_MAX_ETHPORTS; port++) {
 		param->port = port;
+		param->id = 7;
 		param->reply = port % 2 != 0;
 		TEST_ASSERT_SUCCESS(action(&msg, "peer"), "port %u", port);
 		TEST_ASSERT_EQUAL(fake_mp.replies, (port + 1u) / 2, "port %u",
 			port);
+		TEST_ASSERT(!param->reply || ((struct message *)fake_mp.last.param)->id == 7,
+			"port %u: an answer to something else", port);
 	}
 	return TEST_SUCCESS;
 }
@@ -242,6 +290,7 @@ static struct unit_test_suite suite = {
 	.unit_test_cases = {
 		TEST_CASE_ST(setup, teardown, test_told),
 		TEST_CASE_ST(setup, teardown, test_silent),
+		TEST_CASE_ST(setup, teardown, test_late),
 		TEST_CASE_ST(setup, teardown, test_ends),
 		TEST_CASE_ST(setup, teardown, test_follows),
 		TEST_CASE_ST(setup, teardown, test_told_of_pauses),

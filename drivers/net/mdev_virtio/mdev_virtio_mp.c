@@ -25,6 +25,9 @@
 
 #define MP_NAME "net_mdev_virtio"
 
+/* Requests for one answer, where late ones to others come instead. */
+#define MP_TRIES 4
+
 /*
  * How long a burst that has begun in another process may last: its thread waits for a
  * processor where there are more threads than those. 10 ms were too short.
@@ -37,8 +40,10 @@ enum mp_type {
 	MP_PAUSE, /* they stay, but are not to be used for a while */
 };
 
+/* Of a message and of its answer. */
 struct mp_param {
 	uint32_t type;    /* enum mp_type */
+	uint32_t id;      /* of the request */
 	uint16_t port_id;
 	bool reply;       /* the sender waits for an answer */
 };
@@ -134,7 +139,58 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 	if (!param.reply)
 		return 0;
 	rte_strscpy(reply.name, MP_NAME, sizeof(reply.name));
+	reply.len_param = sizeof(param);
+	memcpy(reply.param, &param, sizeof(param));
 	return rte_mp_reply(&reply, peer);
+}
+
+/* Are all answers to one of these requests? */
+static bool
+have_heard(const struct rte_mp_reply *reply, uint32_t first, uint32_t last)
+{
+	struct mp_param answer;
+	int i;
+
+	for (i = 0; i < reply->nb_received; i++) {
+		if (reply->msgs[i].len_param != (int)sizeof(answer))
+			return false;
+		memcpy(&answer, reply->msgs[i].param, sizeof(answer));
+		if (answer.id - first > last - first)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Returns 0 or a negative errno. EAL takes the answer to a message that was given up for
+ * that of the next one. Who has answered so has not heard of this one yet: it is told again.
+ */
+static int
+tell_and_wait(struct mp_param *param)
+{
+	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
+	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
+	static uint32_t last_id; /* owned by request_lock */
+	unsigned int tries = MP_TRIES;
+	struct rte_mp_reply reply;
+	uint32_t first;
+	bool heard;
+	int ret;
+
+	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
+	/* EAL has one request of a name to a process at a time */
+	pthread_mutex_lock(&request_lock);
+	first = last_id + 1;
+	do {
+		param->id = ++last_id;
+		memcpy(msg.param, param, sizeof(*param));
+		memset(&reply, 0, sizeof(reply));
+		ret = rte_mp_request_sync(&msg, &reply, &timeout) < 0 ? -rte_errno : 0;
+		heard = have_heard(&reply, first, param->id);
+		free(reply.msgs);
+	} while (ret == 0 && !heard && --tries > 0);
+	pthread_mutex_unlock(&request_lock);
+	return ret == 0 && !heard ? -ETIMEDOUT : ret;
 }
 
 /*
@@ -144,31 +200,22 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 static void
 tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
 {
-	const struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
 	struct mp_param param = {
 		.type = type,
 		.port_id = dev->data->port_id,
 		.reply = true,
 	};
 	struct rte_mp_msg msg = { .len_param = sizeof(param) };
-	struct rte_mp_reply reply = { .msgs = NULL };
 	int ret;
 
-	if (__atomic_load_n(&hw->secondaries, __ATOMIC_SEQ_CST) == 0)
+	if (__atomic_load_n(&mdev_virtio_hw(dev)->secondaries, __ATOMIC_SEQ_CST) == 0)
 		return;
-	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
-	memcpy(msg.param, &param, sizeof(param));
-	/* EAL has one request of a name to a process at a time */
-	pthread_mutex_lock(&request_lock);
-	ret = rte_mp_request_sync(&msg, &reply, &timeout);
-	pthread_mutex_unlock(&request_lock);
-	if (ret == 0) {
-		free(reply.msgs);
+	ret = tell_and_wait(&param);
+	if (ret == 0)
 		return;
-	}
 	DRV_LOG(WARNING, "%s: a secondary process does not answer (%s): end it if it hangs, it may use the queues still",
-		dev->data->name, rte_strerror(rte_errno));
+		dev->data->name, rte_strerror(-ret));
+	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
 	param.reply = false;
 	memcpy(msg.param, &param, sizeof(param));
 	rte_mp_sendmsg(&msg);
