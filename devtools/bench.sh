@@ -92,6 +92,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+need_loadable_tree
 [[ $launches =~ ^[1-9][0-9]*$ ]] || die "-n takes the number of launches"
 [ ${#parts[@]} -gt 0 ] || parts=("${PARTS[@]}")
 

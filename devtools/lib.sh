@@ -66,6 +66,19 @@ die()
 
 [ -z "${MDEV_DPDK:-}" ] || use_dpdk "$MDEV_DPDK"
 
+# need_loadable_tree: end here if EAL would load no plugins from this tree. It, too, looks at
+# all folders above them.
+need_loadable_tree()
+{
+	local folder=$REPO
+
+	while [ "$folder" != / ]; do
+		[[ $(stat -L -c %A "$folder") != ????????w? ]] ||
+			die "DPDK loads no drivers from below $folder, to which every user may write: move this tree, to your home for one"
+		folder=$(dirname "$folder")
+	done
+}
+
 # usage_of SCRIPT: print the comment that a script begins with, without the SPDX
 # line; the help cannot drift from the comment if it is the comment
 usage_of()

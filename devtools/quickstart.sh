@@ -29,14 +29,7 @@ for argument; do
 	esac
 done
 
-# EAL, too, looks at all folders above its plugins.
-folder=$REPO
-while [ "$folder" != / ]; do
-	[[ $(stat -L -c %A "$folder") != ????????w? ]] ||
-		die "DPDK loads no drivers from below $folder, to which every user may write: move this tree, to your home for one"
-	folder=$(dirname "$folder")
-done
-
+need_loadable_tree
 BUILD_TARGETS=quickstart "$REPO/devtools/build.sh"
 need_packages iproute2 iputils-ping procps socat util-linux
 if [ $vm = no ]; then

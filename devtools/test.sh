@@ -25,6 +25,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+need_loadable_tree
 if [ -n "${MDEV_DPDK:-}" ]; then
 	for program in dpdk-testpmd dpdk-proc-info dpdk-pmdinfo.py; do
 		[ -x "$MDEV_DPDK/bin/$program" ] ||

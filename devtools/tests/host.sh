@@ -110,19 +110,23 @@ installs()
 	expect "the tool for users" test -x "$(find "$work/root" -name dpdk-mdev.py)"
 }
 
-# In a tree from which EAL would load nothing it says so before it builds.
-quickstart_in_tmp()
+# In a tree from which EAL would load nothing they say so before they build.
+scripts_in_tmp()
 {
-	local said status=0
+	local tree=$work/open/tree script said status
 
-	mkdir -p "$work/open/tree/devtools"
+	mkdir -p "$tree/devtools/tests"
 	chmod 1777 "$work/open"
-	cp "$REPO"/devtools/{quickstart,lib}.sh "$work/open/tree/devtools/"
-	said=$(TMPDIR=$work "$work/open/tree/devtools/quickstart.sh" 2>&1) || status=$?
-	echo "$said"
-	expect "status 1, not $status" [ $status = 1 ]
-	expect "one line" [ "$(wc -l <<<"$said")" = 1 ]
-	grep -q "^quickstart.sh: error: DPDK loads no drivers from below $(realpath "$work")/open, " <<<"$said"
+	cp -r "$REPO"/devtools/{quickstart,test,bench,lib}.sh "$REPO/devtools/bench" "$tree/devtools/"
+	cp "$REPO/devtools/tests/checks.sh" "$tree/devtools/tests/"
+	for script in quickstart test bench; do
+		status=0
+		said=$(TMPDIR=$work "$tree/devtools/$script.sh" 2>&1) || status=$?
+		echo "$said"
+		expect "status 1, not $status" [ $status = 1 ]
+		expect "one line" [ "$(wc -l <<<"$said")" = 1 ]
+		expect "its reason" grep -q "^$script.sh: error: DPDK loads no drivers from below $(realpath "$work")/open, " <<<"$said"
+	done
 }
 
 # expect_line LINE: of what testpmd printed one line is ours, and it is LINE
@@ -223,7 +227,7 @@ bench_bursts()
 }
 
 check "the quickstart builds mediator and drivers, and no test" quickstart_builds
-check "the quickstart refuses a tree that EAL would" quickstart_in_tmp
+check "quickstart.sh, test.sh and bench.sh refuse a tree that EAL would" scripts_in_tmp
 check "PMD information by dpdk-pmdinfo.py" pmdinfo
 check "plugins load silently without /sys/bus/mdev" loads_silently
 check "headers compile alone, in C and C++" headers_alone
