@@ -77,6 +77,14 @@ vu_complain(struct vhost_user *vu, enum vu_failure what, const char *format, ...
 		loop_timer_set(&vu->settle, vu->times.settle);
 }
 
+static void
+connect_later(struct vhost_user *vu)
+{
+	loop_timer_set(&vu->retry, vu->delay);
+	vu->delay = vu->delay >= vu->times.retry_max / 2 ? vu->times.retry_max :
+		vu->delay * 2;
+}
+
 /* Take no further backend until the timer says so. */
 static void
 try_later(struct vhost_user *vu)
@@ -84,9 +92,7 @@ try_later(struct vhost_user *vu)
 	if (vu->listener_watch != NULL && loop_fd_set(vu->listener_watch, 0) < 0)
 		say(vu, VU_BROKEN, LOG_ERR, "cannot stop listening at %s",
 			vu->conf.path);
-	loop_timer_set(&vu->retry, vu->delay);
-	vu->delay = vu->delay >= vu->times.retry_max / 2 ? vu->times.retry_max :
-		vu->delay * 2;
+	connect_later(vu);
 }
 
 static void
@@ -146,22 +152,22 @@ vu_drop(struct vhost_user *vu, enum vu_failure why, const char *format, ...)
 }
 
 /*
- * At once, unless that could be had again and again: what a client does with its memory is
- * no reason to keep a backend busy with connections.
+ * At once, but later each time if that is had again and again: what a client does with its
+ * memory is no reason to keep a backend busy with connections.
  */
 static void
 renew(struct vhost_user *vu)
 {
-	const uint32_t delay = vu->good ? 0 : vu->times.retry_min;
-
 	if (say(vu, VU_RENEWED, LOG_NOTICE,
 			"ends the connection to backend %s, as it would keep memory that the application has taken back; %s",
 			vu->conf.path,
 			vu->conf.listen ? "waiting for it" : "connecting again"))
 		vu->announced = false;
 	disconnect(vu);
-	if (!vu->conf.listen)
-		loop_timer_set(&vu->retry, delay);
+	if (vu->good && !vu->conf.listen)
+		loop_timer_set(&vu->retry, 0);
+	else if (!vu->conf.listen)
+		connect_later(vu);
 	vu->ops->down(vu->arg);
 }
 

@@ -278,6 +278,32 @@ test_release_no_status(void)
 	return TEST_SUCCESS;
 }
 
+/* What a client does again and again waits longer each time, until a connection lasts. */
+static int
+test_release_again(void)
+{
+	struct vu_times times = stage_times;
+	uint32_t delay = 0;
+	unsigned int i;
+
+	world.backend.protocol &= ~(UINT64_C(1) << VU_PROTOCOL_F_STATUS);
+	times.settle = 1000000;
+	times.retry_max = 64;
+	vhost_user_set_times(world.vu, &times);
+	for (i = 1; i <= 3; i++) {
+		WORLD_UNTIL(world.count[WORLD_UP] == i);
+		TEST_ASSERT_SUCCESS(vhost_user_prepare(world.vu, world.ranges, 1),
+			"%u: not prepared", i);
+		WORLD_UNTIL(world.count[WORLD_DONE] == i);
+		TEST_ASSERT_SUCCESS(vhost_user_release(world.vu, NULL, 0),
+			"%u: it keeps it", i);
+		WORLD_UNTIL(world.count[WORLD_DOWN] == i);
+		TEST_ASSERT(world.vu->delay > delay, "%u: %u ms", i, world.vu->delay);
+		delay = world.vu->delay;
+	}
+	return TEST_SUCCESS;
+}
+
 /* The same of one that connects. What a client can cause again and again is said once. */
 static int
 test_release_listens(void)
@@ -315,6 +341,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(world_connects, world_stop, test_prepare_other),
 		TEST_CASE_ST(world_connects, world_stop, test_release),
 		TEST_CASE_ST(world_connects, world_stop, test_release_no_status),
+		TEST_CASE_ST(world_connects, world_stop, test_release_again),
 		TEST_CASE_ST(world_listens, world_stop, test_release_listens),
 		TEST_CASE(stage_no_leaks),
 		TEST_CASES_END()
