@@ -95,7 +95,7 @@ created()
 	testpmd_do port detach 0
 	mdev_remove "$new"
 	# testpmd looks for a port of that name, and has none any more
-	testpmd_wait 1 "Can not get port [a-z]* device $new" 10 || { cat "$work/testpmd"; exit 1; }
+	testpmd_wait 1 "[Cc]an not get port [a-z]* device $new" 10 || { cat "$work/testpmd"; exit 1; }
 	forward_stop
 }
 
