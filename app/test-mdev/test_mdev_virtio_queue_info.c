@@ -50,7 +50,7 @@ setup_pool(void)
 static void
 teardown_pool(void)
 {
-	virtqueue_free(vq);
+	virtqueue_destroy(vq);
 	vq = NULL;
 	rte_mempool_free(pool);
 	rte_eth_devices[PORT].data = NULL;
@@ -60,7 +60,7 @@ teardown_pool(void)
 static int
 ring_new(enum virtqueue_kind kind, unsigned int flags)
 {
-	virtqueue_free(vq);
+	virtqueue_destroy(vq);
 	vq = virtqueue_create(PORT, kind == VIRTQUEUE_RX ? 0 : 1, kind, SIZE,
 			SOCKET_ID_ANY);
 	if (vq == NULL)

@@ -36,9 +36,9 @@ test_layout(void)
 		TEST_ASSERT(vq->mz->iova + vq->mz->len >= vq->hdr_iova +
 			size * VIRTIO_NET_HDR_MAX_LEN, "no room for headers");
 		TEST_ASSERT_EQUAL(virtqueue_free_count(vq), size, "free descriptors");
-		virtqueue_free(vq);
+		virtqueue_destroy(vq);
 	}
-	virtqueue_free(NULL);
+	virtqueue_destroy(NULL);
 	return TEST_SUCCESS;
 }
 
@@ -67,7 +67,7 @@ test_packed_layout(void)
 			addr.avail - vq->mz->iova) && vq->device_event ==
 			RTE_PTR_ADD(vq->mz->addr, addr.used - vq->mz->iova),
 			"the driver has them elsewhere");
-		virtqueue_free(vq);
+		virtqueue_destroy(vq);
 	}
 	return TEST_SUCCESS;
 }
@@ -121,7 +121,7 @@ test_packed_reset(void)
 		rte_cpu_to_le_16(VRING_AVAIL_F_NO_INTERRUPT), "interrupts");
 	virtqueue_reset(vq, true);
 	TEST_ASSERT_SUCCESS(check_packed_first(vq), "that was a split one");
-	virtqueue_free(vq);
+	virtqueue_destroy(vq);
 	return TEST_SUCCESS;
 }
 
@@ -180,7 +180,7 @@ test_leave_sequence(void)
 		}
 	}
 	virtqueue_reset(vq, true); /* forgets the mbufs that are none */
-	virtqueue_free(vq);
+	virtqueue_destroy(vq);
 	return TEST_SUCCESS;
 }
 
@@ -196,7 +196,7 @@ exhaust(void)
 			VIRTQUEUE_TX, VIRTQUEUE_MAX_SIZE, SOCKET_ID_ANY)) != NULL)
 		count++;
 	for (i = 0; i < count; i++)
-		virtqueue_free(vq[i]);
+		virtqueue_destroy(vq[i]);
 	return count;
 }
 
@@ -237,7 +237,7 @@ virtual_addresses(bool packed)
 		"device area");
 	TEST_ASSERT_EQUAL(vq->hdr_iova, (uintptr_t)vq->mz->addr + header, "headers");
 	TEST_ASSERT_EQUAL(vq->mbuf_addr, offsetof(struct rte_mbuf, buf_addr), "mbufs");
-	virtqueue_free(vq);
+	virtqueue_destroy(vq);
 	return TEST_SUCCESS;
 }
 
@@ -269,7 +269,7 @@ test_next_avail(void)
 	vq->head = 0xffff;
 	TEST_ASSERT_EQUAL(virtqueue_next_avail(vq), 0xff, "before 0");
 	vq->head = 0;
-	virtqueue_free(vq);
+	virtqueue_destroy(vq);
 	return TEST_SUCCESS;
 }
 

@@ -134,7 +134,7 @@ static void
 queue_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
 {
 	if (!mdev_virtio_hw(dev)->runaway)
-		virtqueue_free(vq);
+		virtqueue_destroy(vq);
 }
 
 static void

@@ -87,7 +87,7 @@ void
 virtio_cvq_free(struct virtio_cvq *cvq, bool lost)
 {
 	if (!lost)
-		virtqueue_free(cvq->vq);
+		virtqueue_destroy(cvq->vq);
 	cvq->vq = NULL;
 	pthread_mutex_destroy(&cvq->lock);
 }

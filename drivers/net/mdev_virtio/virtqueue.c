@@ -100,7 +100,7 @@ virtqueue_use_va(struct virtqueue *vq)
 }
 
 void
-virtqueue_free(struct virtqueue *vq)
+virtqueue_destroy(struct virtqueue *vq)
 {
 	if (vq == NULL)
 		return;

@@ -261,7 +261,7 @@ struct virtqueue *virtqueue_create(uint16_t port_id, uint16_t index,
 void virtqueue_use_va(struct virtqueue *vq);
 
 /* Free a queue with its mbufs; the device must not use it. NULL does nothing. */
-void virtqueue_free(struct virtqueue *vq);
+void virtqueue_destroy(struct virtqueue *vq);
 
 /* Bring a queue to its first state. The device must not use it. */
 void virtqueue_reset(struct virtqueue *vq, bool packed);
