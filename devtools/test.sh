@@ -99,22 +99,34 @@ coverage_report()
 	}
 }
 
-# unit_tests BUILD [RUN...]: run those of drivers and mediator, as an unprivileged user
-# would; by RUN, if they are for another processor
+# unit_tests BUILD [RUN...]: run those of the drivers, in three processes, and of the
+# mediator, all at once, as an unprivileged user would; by RUN, if they are for another
+# processor
 unit_tests()
 {
-	local build=$1 log=$work/unit-${1##*/} program status
+	local build=$1 log part status runs=() mdev mediator
 
 	shift
-	for program in test-mdev/dpdk-test-mdev test-mediator/dpdk-test-mediator; do
-		status=0
-		TMPDIR=$memory "$@" "$build/app/$program" >"$log" 2>&1 </dev/null ||
-			status=$?
+	mdev=$build/app/test-mdev/dpdk-test-mdev
+	mediator=$build/app/test-mediator/dpdk-test-mediator
+	"$@" "$mdev" list >"$work/${build##*/}-list" </dev/null || true
+	for part in 0 1 2 3; do
+		log=$work/${build##*/}-unit-$part
+		if [ $part = 3 ]; then
+			TMPDIR=$memory "$@" "$mediator" test >"$log" 2>&1 </dev/null &
+		else
+			awk -v part=$part 'NR % 3 == part' "$work/${build##*/}-list" |
+				TMPDIR=$memory xargs "$@" "$mdev" test >"$log" 2>&1 &
+		fi
+		runs+=($!)
+	done
+	for part in 0 1 2 3; do
+		log=$work/${build##*/}-unit-$part status=0
+		wait "${runs[part]}" || status=$?
 		grep -E '^  (ok|skip|FAIL) ' "$log" || true
 		[ $status -ne 0 ] || continue
 		what_failed "$log" | sed 's/^/      | /'
-		grep -q '^  FAIL ' "$log" ||
-			echo "FAIL  ${program#*/} of $build: exit status $status"
+		grep -q '^  FAIL ' "$log" || echo "FAIL  unit tests of $build: exit status $status"
 	done
 }
 
@@ -253,9 +265,11 @@ else
 	check "build with clang, ASan and UBSan, warnings are errors" build_sanitized
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 beside asan unit_tests "$build-asan" &
 	check "build for arm64, warnings are errors" build_arm64
+	beside arm64 arm64_bursts &
 	check "bursts for arm64 have NEON instructions" arm64_vectors
 	check "kernel mediator builds for Linux 6.1" kernel_builds 6.1
 	check "kernel mediator builds for Linux 6.12" kernel_builds 6.12
+	"$REPO/devtools/tests/kernel.sh" build
 	"$REPO/devtools/tests/intree.sh" build
 	"$REPO/devtools/tests/package.sh" "$build"
 	"$REPO/devtools/tests/skeleton.sh" "$build"
@@ -266,7 +280,7 @@ else
 	say "unit tests"
 	ended unit
 	check "bursts with 128 and 512 bits" burst_tests "$build"
-	check "bursts for arm64, emulated" arm64_bursts
+	check "bursts for arm64, emulated" ended arm64
 	arm64_unit_tests
 	say "unit tests under ASan and UBSan"
 	ended asan
@@ -285,7 +299,7 @@ else
 	samples=$("$REPO/devtools/mdev-samples.sh" 6.1) || samples=
 	guest
 	check "the kernel's log has no warning" kernel_log
-	"$REPO/devtools/tests/kernel.sh"
+	"$REPO/devtools/tests/kernel.sh" use
 	say "tests on the PCI bus, with an emulated IOMMU"
 	"$REPO/devtools/tests/pci.sh" "$build"
 	say "drivers in a DPDK tree"

@@ -1,14 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# kernel.sh [KERNEL...]: checks of the kernel mediator, on this machine and in virtual
-# machines with each KERNEL: 6.12, and with --full of test.sh 6.1. One line for each.
+# kernel.sh [build | use [KERNEL...]]: checks of the kernel mediator. One line for each.
+#
+#   build            of its sources, on this machine, only
+#   use [KERNEL...]  of what was built before, only, in virtual machines with each KERNEL:
+#                    6.12, and with --full of test.sh 6.1
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
 . "$REPO/devtools/tests/checks.sh"
 
 need_packages gcc make libc6-dev mdevctl iputils-ping perl
-kernels=("$@")
-[ $# -gt 0 ] || kernels=(6.1 6.12)
+what=${1:-}
+case $what in
+"" | build | use) ;;
+*) die "unknown argument $what; see the head of $0" ;;
+esac
+kernels=("${@:2}")
+[ $# -gt 1 ] || kernels=(6.1 6.12)
 temp_dir work
 tests=$REPO/build/kernel-tests
 
@@ -84,13 +92,16 @@ small_machine()
 		"vm.sh: error: -M 100: too little memory for a guest: give 128 or more" ]
 }
 
-check "vm.sh: a machine without memory is refused" small_machine
-check "kernel mediator is clean for checkpatch" style_modules
-check "kernel mediator's test clients are clean for checkpatch" style_clients
-check "kernel mediator builds by make -j" build_parallel
-check "kernel mediator's test clients build" build_clients
+if [ "$what" != use ]; then
+	check "vm.sh: a machine without memory is refused" small_machine
+	check "kernel mediator is clean for checkpatch" style_modules
+	check "kernel mediator's test clients are clean for checkpatch" style_clients
+	check "kernel mediator builds by make -j" build_parallel
+	check "kernel mediator's test clients build" build_clients
+fi
+[ "$what" != build ] || exit 0
 for kernel in "${kernels[@]}"; do
-	[ $# -gt 0 ] || [ "$kernel" = 6.12 ] || [ -n "${MDEV_TEST_FULL:-}" ] || {
+	[ $# -gt 1 ] || [ "$kernel" = 6.12 ] || [ -n "${MDEV_TEST_FULL:-}" ] || {
 		check_full "tests of the kernel mediator with Linux $kernel"
 		continue
 	}
