@@ -79,6 +79,22 @@ need_loadable_tree()
 	done
 }
 
+# plugin_dir: print the folder from which EAL loads plugins by itself
+plugin_dir()
+{
+	# shellcheck disable=SC2046	# flags are words
+	echo '#include <rte_build_config.h>' |
+		gcc -E -dM -x c - $(pkg-config --cflags libdpdk) |
+		awk '$2 == "RTE_EAL_PMD_PATH" { gsub("\"", "", $3); print $3 }'
+}
+
+# need_no_drivers_in DIR: end here if EAL would load these drivers from there, too
+need_no_drivers_in()
+{
+	[ ! -e "$1/librte_bus_mdev.so" ] ||
+		die "these drivers are installed in $1, so others cannot be tested: take them away by 'ninja -C BUILD uninstall', or remove their packages"
+}
+
 # usage_of SCRIPT: print the comment that a script begins with, without the SPDX
 # line; the help cannot drift from the comment if it is the comment
 usage_of()

@@ -36,6 +36,7 @@ fi
 need_packages gcc g++ clang libclang-rt-14-dev libc6-dev meson ninja-build pkg-config \
 	"${DPDK_PACKAGES[@]}" python3-pyelftools binutils shellcheck strace iproute2 \
 	iputils-ping socat gcc-aarch64-linux-gnu qemu-user python3-pyflakes mdevctl
+need_no_drivers_in "$(plugin_dir)"
 temp_dir work
 build=$BUILD
 results=$work/results

@@ -97,17 +97,20 @@ exports()
 
 installs()
 {
-	local dir
+	local dir said status=0
 
+	dir=$work/root$(plugin_dir)
+	need_no_drivers_in "$dir"
 	DESTDIR=$work/root meson install -C "$build" --no-rebuild
-	# shellcheck disable=SC2046	# flags are words
-	dir=$work/root$(echo '#include <rte_build_config.h>' |
-		gcc -E -dM -x c - $(pkg-config --cflags libdpdk) |
-		awk '$2 == "RTE_EAL_PMD_PATH" { gsub("\"", "", $3); print $3 }')
 	ls "$dir"
 	expect "drivers where EAL looks for them" test -e "$dir/librte_net_mdev_virtio.so"
 	expect "the bus beside them" test -e "$dir/librte_bus_mdev.so"
 	expect "the tool for users" test -x "$(find "$work/root" -name dpdk-mdev.py)"
+	# test.sh would test those that are installed
+	said=$(need_no_drivers_in "$dir" 2>&1) || status=$?
+	echo "$said"
+	expect "status 1, not $status" [ $status = 1 ]
+	expect "one line" [ "$(wc -l <<<"$said")" = 1 ]
 }
 
 # In a tree from which EAL would load nothing they say so before they build.

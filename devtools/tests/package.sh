@@ -21,9 +21,7 @@ DRIVERS="common_vfio common_vfio_user bus_mdev net_mdev_virtio"
 prefix=$(meson introspect --buildoptions "$build" |
 	python3 -c 'import json, sys
 print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
-# shellcheck disable=SC2046	# flags are words
-pmds=$(echo '#include <rte_build_config.h>' | gcc -E -dM -x c - $(pkg-config --cflags libdpdk) |
-	awk '$2 == "RTE_EAL_PMD_PATH" { gsub("\"", "", $3); print $3 }')
+pmds=$(plugin_dir)
 
 # installed NAME...: they are there
 installed()
