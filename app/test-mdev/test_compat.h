@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_thread.h>
 #include <rte_version.h>
@@ -75,6 +76,20 @@ test_bus_cleanup(struct rte_bus *bus)
 #else
 #define TEST_DETACHED_STAYS 0
 #endif
+
+/* What ethdev counts in a transmit queue; before 24.03 it did not, and none is as good. */
+static inline int
+test_tx_queue_count(uint16_t port, uint16_t queue, int none)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
+	RTE_SET_USED(none);
+	return rte_eth_tx_queue_count(port, queue);
+#else
+	RTE_SET_USED(port);
+	RTE_SET_USED(queue);
+	return none;
+#endif
+}
 
 /*
  * What a stopped port says of the frames that wait: there are none since 26.07. In 25.11

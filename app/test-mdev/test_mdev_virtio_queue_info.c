@@ -224,6 +224,7 @@ test_receive_lies(void)
 		"no queue");
 	TEST_ASSERT_EQUAL(mdev_virtio_tx_descriptor_status(NULL, 0), -ENODEV,
 		"no queue");
+	TEST_ASSERT_EQUAL(mdev_virtio_tx_queue_count(NULL), 0, "no queue");
 	return TEST_SUCCESS;
 }
 
@@ -250,6 +251,8 @@ check_tx(uint16_t outstanding, uint16_t sent)
 	int expected, status;
 	uint16_t i;
 
+	TEST_ASSERT_EQUAL(mdev_virtio_tx_queue_count(vq), outstanding - sent,
+		"count %d, not %d", mdev_virtio_tx_queue_count(vq), outstanding - sent);
 	for (i = 0; i < SIZE; i++) {
 		expected = i < SIZE - outstanding + sent ?
 			RTE_ETH_TX_DESC_DONE : RTE_ETH_TX_DESC_FULL;
@@ -371,6 +374,7 @@ test_transmit_order(void)
 		TEST_ASSERT(vq->broken, "not noticed");
 		TEST_ASSERT_EQUAL(mdev_virtio_tx_descriptor_status(vq, 0),
 			RTE_ETH_TX_DESC_UNAVAIL, "broken");
+		TEST_ASSERT_EQUAL(mdev_virtio_tx_queue_count(vq), 2, "broken");
 		TEST_ASSERT_SUCCESS(check_cleanup(0, 0), "broken");
 	}
 	TEST_ASSERT_SUCCESS(ring_new(VIRTQUEUE_TX, BURST_PACKED | BURST_IN_ORDER),
@@ -378,6 +382,7 @@ test_transmit_order(void)
 	for (j = 0; j < 4; j++)
 		TEST_ASSERT_SUCCESS(send_frame(1), "not sent");
 	give_back(0, 4, 0, 5);
+	TEST_ASSERT_EQUAL(mdev_virtio_tx_queue_count(vq), 0, "more than it has");
 	TEST_ASSERT_SUCCESS(check_cleanup(2, 0), "more than it has");
 	TEST_ASSERT(vq->broken, "not noticed");
 	return TEST_SUCCESS;
@@ -504,9 +509,11 @@ test_port(void)
 	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 1, &m, 1), 1, "not sent");
 	TEST_ASSERT_EQUAL(rte_eth_tx_descriptor_status(virtio_port.id, 1, RING - 1),
 		RTE_ETH_TX_DESC_FULL, "not sent yet");
+	TEST_ASSERT_EQUAL(test_tx_queue_count(virtio_port.id, 1, 1), 1, "not sent yet");
 	TEST_ASSERT_EQUAL(fake_virtio_sent_on(1, data, sizeof(data)), 60, "frame");
 	TEST_ASSERT_EQUAL(rte_eth_tx_descriptor_status(virtio_port.id, 1, RING - 1),
 		RTE_ETH_TX_DESC_DONE, "sent");
+	TEST_ASSERT_EQUAL(test_tx_queue_count(virtio_port.id, 1, 0), 0, "sent");
 	TEST_ASSERT_EQUAL(rte_eth_tx_done_cleanup(virtio_port.id, 1, 0), 1, "freed");
 	m = virtio_port_frame(60, 1);
 	TEST_ASSERT_EQUAL(rte_eth_tx_burst(virtio_port.id, 1, &m, 1), 1, "not sent");

@@ -70,6 +70,13 @@ typedef struct rte_eth_stats mdev_virtio_qstats;
 /* What counts used descriptors returns a uint32_t in 22.11, and an int in 26.07. */
 typedef __typeof__(((eth_rx_queue_count_t)NULL)(NULL)) mdev_virtio_queue_count;
 
+/* What counts descriptors of a transmit queue is there since 24.03. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
+#define MDEV_VIRTIO_SET_TX_QUEUE_COUNT(dev, func) ((dev)->tx_queue_count = (func))
+#else
+#define MDEV_VIRTIO_SET_TX_QUEUE_COUNT(dev, func) ((void)(func))
+#endif
+
 /* A key without a value is an error that nobody explains, since 24.11. */
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
 #define mdev_virtio_kvargs_process rte_kvargs_process_opt

@@ -395,6 +395,8 @@ uint16_t mdev_virtio_rx_used(const struct virtqueue *vq, uint16_t max);
 mdev_virtio_queue_count mdev_virtio_rx_queue_count(void *rx_queue);
 int mdev_virtio_rx_descriptor_status(void *rx_queue, uint16_t offset);
 int mdev_virtio_tx_descriptor_status(void *tx_queue, uint16_t offset);
+/* Descriptors that are the device's: an operation of ethdev since 24.03. */
+int mdev_virtio_tx_queue_count(void *tx_queue);
 int mdev_virtio_tx_done_cleanup(void *tx_queue, uint32_t count);
 int mdev_virtio_get_monitor_addr(void *rx_queue, struct rte_power_monitor_cond *pmc);
 /* Set those of them that are called like bursts; they are the same for every layout. */

@@ -144,9 +144,9 @@ tx_buffer_descs(const struct virtqueue *vq, uint32_t id)
 	return vq->chain[id].count;
 }
 
-/* Is the descriptor so many places behind the tail one of those that came back? */
-static bool
-tx_split_sent(const struct virtqueue *vq, uint16_t place)
+/* Descriptors of a transmit ring that came back, from the tail on; max or more is enough. */
+static uint16_t
+split_tx_used(const struct virtqueue *vq, uint16_t max)
 {
 	uint16_t outstanding = virtqueue_tx_outstanding(vq), descs = 0, step, i;
 	uint16_t count = rte_le_to_cpu_16(*(volatile uint16_t *)&vq->used->idx) -
@@ -154,9 +154,9 @@ tx_split_sent(const struct virtqueue *vq, uint16_t place)
 	uint32_t id;
 
 	if (count > outstanding)
-		return false;
+		return 0;
 	virtqueue_rmb(vq);
-	for (i = 0; i < count && descs <= place; i++) {
+	for (i = 0; i < count && descs < max; i++) {
 		/* s. 2.7.9: in order, the index tells all */
 		id = vq->in_order ? (uint32_t)(vq->tail + descs) & vq->mask :
 			split_used_id(vq, vq->used_idx + i);
@@ -165,16 +165,16 @@ tx_split_sent(const struct virtqueue *vq, uint16_t place)
 			break;
 		descs += step;
 	}
-	return descs > place;
+	return descs;
 }
 
-static bool
-tx_packed_sent(const struct virtqueue *vq, uint16_t place)
+static uint16_t
+packed_tx_used(const struct virtqueue *vq, uint16_t max)
 {
 	uint16_t outstanding = vq->head - vq->tail, descs = 0, step, id;
 	uint64_t word;
 
-	while (descs <= place && descs < outstanding &&
+	while (descs < max && descs < outstanding &&
 			packed_is_used(vq, vq->tail + descs, &word)) {
 		id = packed_id(word);
 		step = tx_buffer_descs(vq, id);
@@ -184,7 +184,28 @@ tx_packed_sent(const struct virtqueue *vq, uint16_t place)
 			step += (id - vq->tail - descs) & vq->mask;
 		descs += step;
 	}
-	return descs > place;
+	return descs;
+}
+
+static uint16_t
+tx_used(const struct virtqueue *vq, uint16_t max)
+{
+	return vq->packed ? packed_tx_used(vq, max) : split_tx_used(vq, max);
+}
+
+/* What came back has room for the next frames, though no burst has taken it yet. */
+int
+mdev_virtio_tx_queue_count(void *tx_queue)
+{
+	const struct virtqueue *vq = tx_queue;
+	uint16_t outstanding;
+
+	if (vq == NULL)
+		return 0;
+	outstanding = vq->size - virtqueue_free_count(vq);
+	if (vq->broken)
+		return outstanding;
+	return outstanding - RTE_MIN(outstanding, tx_used(vq, outstanding));
 }
 
 /* Offset 0 is where the next frame goes. Without room there, it is the tail. */
@@ -204,8 +225,7 @@ mdev_virtio_tx_descriptor_status(void *tx_queue, uint16_t offset)
 	if (offset < free)
 		return RTE_ETH_TX_DESC_DONE;
 	place = offset - free;
-	return (vq->packed ? tx_packed_sent(vq, place) :
-		tx_split_sent(vq, place)) ?
+	return tx_used(vq, place + 1) > place ?
 		RTE_ETH_TX_DESC_DONE : RTE_ETH_TX_DESC_FULL;
 }
 
@@ -283,4 +303,5 @@ mdev_virtio_queue_info_init(struct rte_eth_dev *dev)
 	dev->rx_queue_count = mdev_virtio_rx_queue_count;
 	dev->rx_descriptor_status = mdev_virtio_rx_descriptor_status;
 	dev->tx_descriptor_status = mdev_virtio_tx_descriptor_status;
+	MDEV_VIRTIO_SET_TX_QUEUE_COUNT(dev, mdev_virtio_tx_queue_count);
 }
