@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Names of feature bits (VIRTIO 1.2 s. 5.1.3 and 6). */
+/* Names of feature bits (VIRTIO 1.4 s. 5.1.3 and 6). */
 
 #include <inttypes.h>
 
@@ -48,6 +48,9 @@ static const char * const names[64] = {
 	[39] = "VIRTIO_F_NOTIF_CONFIG_DATA",
 	[40] = "VIRTIO_F_RING_RESET",
 	[41] = "VIRTIO_F_ADMIN_VQ",
+	[43] = "VIRTIO_F_SUSPEND",
+	[50] = "VIRTIO_NET_F_DEVICE_STATS",
+	[51] = "VIRTIO_NET_F_HASH_TUNNEL",
 	[52] = "VIRTIO_NET_F_VQ_NOTF_COAL",
 	[53] = "VIRTIO_NET_F_NOTF_COAL",
 	[54] = "VIRTIO_NET_F_GUEST_USO4",
