@@ -27,14 +27,27 @@ depends_of()
 		tr ',' '\n' | awk 'NF { print $1 }'
 }
 
-# The newest package of that kernel series that the meta package leads to.
+# images STATE: packages that the meta package leads to, the newest first: NAME VERSION
+images()
+{
+	private_apt "$1" apt-cache show linux-image-amd64 2>>"$1/log" |
+		awk '$1 == "Depends:" { print $2, $4 }' | tr -d ')'
+}
+
+# find_image STATE SERIES: the newest package of that series
 find_image()
 {
-	local state=$1 series=$2
+	local found
 
-	private_apt "$state" apt-cache show linux-image-amd64 2>>"$state/log" |
-		awk -v want="linux-image-$series." '$1 == "Depends:" && !found &&
-			index($2, want) == 1 { print $2, $4; found = 1 }' | tr -d ')'
+	found=$(images "$1" | awk -v want="linux-image-$2." \
+			'index($1, want) == 1 && !n++ { print } END { exit !n }') || {
+		found=$(grep -E '^(E|W|Err)[: ]' "$1/log" | tail -n 4 | paste -sd '|' -) || true
+		[ -z "$found" ] || die "cannot look for a kernel $2: $found"
+		found=$(images "$1" | sed -n 's/^linux-image-\([0-9]*\.[0-9]*\)\..*/\1/p' |
+			sort -uV | paste -sd ' ' -)
+		die "no kernel $2 for this Debian release: give one of $found"
+	}
+	echo "$found"
 }
 
 # fetch_packages STATE DIR PACKAGE=VERSION...: download, and unpack below DIR
@@ -93,8 +106,8 @@ build_kernel()
 	mkdir "$dir"
 	say "looking for Debian's kernel $series"
 	private_lists "$work" deb backports
-	read -r image version < <(find_image "$work" "$series") ||
-		die "no kernel $series for this Debian release, which has 6.1 and 6.12: $(last_lines "$work/log")"
+	image=$(find_image "$work" "$series") || exit 1
+	read -r image version <<<"$image"
 	release=${image#linux-image-}
 
 	# The headers lead to the rest: the common ones, kbuild, the compiler's name.

@@ -81,19 +81,32 @@ kernel_log()
 		"$work/dmesg"
 }
 
+# vm_refuses LINE OPTION...: vm.sh says so in one line, beside the steps, and starts nothing
+vm_refuses()
+{
+	local line=$1 said status=0
+
+	shift
+	said=$("$REPO/devtools/vm.sh" "$@" -- true 2>&1) || status=$?
+	expect "status 125, not $status" [ $status = 125 ]
+	expect "a line: $said" [ "$(grep -v -e '^==> ' -e '^    ' <<<"$said")" = "$line" ]
+}
+
 # A guest without memory would die, twice, with an empty log.
 small_machine()
 {
-	local said status=0
+	vm_refuses "vm.sh: error: -M 100: too little memory for a guest: give 128 or more" -M 100
+}
 
-	said=$("$REPO/devtools/vm.sh" -M 100 -- true 2>&1) || status=$?
-	expect "status 125, not $status" [ $status = 125 ]
-	expect "a line: $said" [ "$said" = \
-		"vm.sh: error: -M 100: too little memory for a guest: give 128 or more" ]
+no_such_kernel()
+{
+	vm_refuses "vm-kernel.sh: error: no kernel 5.10 for this Debian release: give one of 6.1 6.12" \
+		-k 5.10
 }
 
 if [ "$what" != use ]; then
 	check "vm.sh: a machine without memory is refused" small_machine
+	check "vm.sh: a kernel that Debian does not have is refused" no_such_kernel
 	check "kernel mediator is clean for checkpatch" style_modules
 	check "kernel mediator's test clients are clean for checkpatch" style_clients
 	check "kernel mediator builds by make -j" build_parallel
