@@ -74,17 +74,17 @@ run_target()
 	return 1
 }
 
+all=("$source"/fuzz_*.c)
+all=("${all[@]##*/}")
+all=("${all[@]%.c}")
+for target; do
+	[[ " ${all[*]} " == *" $target "* ]] || die "no such target: $target; there are ${all[*]}"
+done
+[ $# -gt 0 ] || set -- "${all[@]}"
+
 build_targets
-targets=("$@")
-if [ ${#targets[@]} -eq 0 ]; then
-	for program in "$programs"/fuzz_*; do
-		[ ! -f "$program" ] || [ ! -x "$program" ] || targets+=("${program##*/}")
-	done
-fi
-[ ${#targets[@]} -gt 0 ] || die "no targets in $programs"
 failed=0
-for target in "${targets[@]}"; do
-	[ -x "$programs/$target" ] || die "no such target: $target"
+for target; do
 	say "running $target for $seconds s"
 	run_target "$target" || failed=1
 done

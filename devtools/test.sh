@@ -138,6 +138,18 @@ scripts()
 		xargs -n 8 -P "$(nproc)" shellcheck
 }
 
+# Not after the minutes that the build takes.
+fuzz_targets()
+{
+	local said status=0
+
+	said=$("$REPO/devtools/fuzz.sh" 1 fuzz_config fuzz_nothing 2>&1) || status=$?
+	expect "status 1, not $status" [ $status = 1 ]
+	expect "a line: $said" grep -qx "fuzz.sh: error: no such target: fuzz_nothing; .*" \
+		<<<"$said"
+	expect "nothing else" [ "$(wc -l <<<"$said")" = 1 ]
+}
+
 # kernel_builds RELEASE: the kernel mediator builds for it, without a warning
 kernel_builds()
 {
@@ -261,6 +273,7 @@ if [ -n "${MDEV_DPDK:-}" ]; then
 	another_dpdk
 else
 	check "scripts are clean for shellcheck" scripts
+	check "fuzz.sh: a target that is not there is refused at once" fuzz_targets
 	check "build with gcc at warning_level=3, warnings are errors" build_gcc
 	beside unit unit_tests "$build" &
 	check "build with clang, ASan and UBSan, warnings are errors" build_sanitized
