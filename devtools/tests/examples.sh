@@ -151,7 +151,7 @@ total()
 # narrow FILE: nothing that the application shows is wider than a terminal
 narrow()
 {
-	! grep -v '^[A-Z_]*: ' "$1" | grep '.\{81\}'
+	! grep -v '^[A-Za-z_]*: \|^mdev:' "$1" | grep '.\{81\}'
 }
 
 # cpu_ticks PID: print the processor time that a process has used
@@ -364,29 +364,46 @@ all_forward()
 		-e '^  \(in\|out\)  *[1-9][0-9]* packets/s .* [1-9][0-9]* in all$')" = 12 ]
 }
 
-# A table that is drawn anew.
+# A table that is drawn anew, below all that l2fwd-mdev and the drivers say meanwhile.
 on_a_terminal()
 {
-	local row='up *in *[0-9.]*[kM] '
+	local rate='up *in *[0-9.]*[kM] ' shown=$work/shown i
 
+	mediator_start "$work/mediator" --device "uuid=${UUIDS[0]},backend=$work/none" \
+		--device "uuid=${UUIDS[1]},backend=$work/none"
 	# shellcheck disable=SC2016	# of the inner shell
 	script -qfec "$(printf '%q ' sh -c 'echo $$ >"$0"; exec "$@"' "$work/pid" \
-		"$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" -- \
-		net_null{0,1},size=100)" /dev/null </dev/null >"$work/terminal" 2>&1 &
+		"$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" -d "$build/drivers" -- \
+		net_null{0,1},size=100 "${UUIDS[@]:0:2}")" \
+		/dev/null </dev/null >"$work/terminal" 2>&1 &
 	APPLICATION=$!
 	at_exit end "$APPLICATION"
-	wait_until 60 eval "[ \$(grep -c '^net_null[01] *$row' '$work/terminal') -ge 4 ]" || {
-		tail -n 20 "$work/terminal"
-		return 1
-	}
+	drawn 2 "^${UUIDS[0]} down *in "
+	end -KILL "$MEDIATOR_PID"
+	drawn 4 "^${UUIDS[0]} not there"
 	kill "$(cat "$work/pid")"
 	wait_until 30 ended "$APPLICATION"
 	wait "$APPLICATION"
-	sed -i 's/\r//; s/.*\x1b\[H\x1b\[J//' "$work/terminal"
-	tail -n 10 "$work/terminal"
-	grep -q '^device *link *packets/s *bit/s *dropped/s$' "$work/terminal"
-	grep -q ' s  net_null1: attached as port 1$' "$work/terminal"
-	expect "80 columns" narrow "$work/terminal"
+	/usr/bin/python3 -B "$REPO/devtools/tests/terminal.py" <"$work/terminal" >"$shown"
+	cat "$shown"
+	expect "one table" \
+		[ "$(grep -c '^device *link *packets/s *bit/s *dropped/s$' "$shown")" = 1 ]
+	expect "it at the end" [ "$(tail -n 10 "$shown" | grep -c '^net_null[01] *'"$rate")" = 2 ]
+	for i in 0 1; do
+		grep -q " s  ${UUIDS[i]}: attached as port" "$shown"
+		grep -q "^mdev:${UUIDS[i]}: its mediator is gone, " "$shown"
+		grep -q " s  ${UUIDS[i]}: detached$" "$shown"
+	done
+	expect "80 columns" narrow "$shown"
+}
+
+# drawn COUNT ROW: until the table was drawn so often with that row
+drawn()
+{
+	wait_until 60 eval "[ \$(grep -c '$2' '$work/terminal') -ge $1 ]" || {
+		tail -n 20 "$work/terminal"
+		return 1
+	}
 }
 
 # refused LINE ARGUMENT...: l2fwd-mdev says this line of its own beside EAL's, and ends

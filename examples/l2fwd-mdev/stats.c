@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What is shown, in 80 columns: on a terminal a table that is redrawn, with the last
- * messages below; elsewhere one line a message, and a block of lines a port each time.
+ * What is shown, in 80 columns: on a terminal a table that is redrawn, and above it all that
+ * is said meanwhile; elsewhere one line a message, and a block of lines a port each time.
  */
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
-#include <rte_string_fns.h>
 
 #include "l2fwd_mdev.h"
 
-#define CLEAR_SCREEN "\033[H\033[J"
-#define NB_MESSAGES 8
-#define MESSAGE_SIZE 160
+/* ECMA-48, and DEC's autowrap: a terminal that is too narrow is to cut lines off */
+#define ERASE_LINES "\r\033[%uA\033[J"
+#define NO_WRAP "\033[?7l"
+#define WRAP "\033[?7h"
+#define MESSAGE_SIZE 256
 
 struct counters {
 	uint64_t in, in_bytes, in_dropped;
@@ -29,19 +32,73 @@ static struct counters before[MAX_PORTS];
 static uint64_t before_cycles, start_cycles;
 static bool terminal;
 
-/* The last messages, the newest one at the end. */
-static struct {
-	double when;
-	char text[MESSAGE_SIZE];
-} messages[NB_MESSAGES];
+/*
+ * The table as it was composed last. The lock is for it and what is printed on the terminal:
+ * drivers print in any thread.
+ */
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static char *table;
+static unsigned int table_lines; /* that are on the terminal */
+static bool within_line; /* of what is printed above it */
+
+static void
+table_erase(void)
+{
+	if (table_lines > 0)
+		printf(ERASE_LINES, table_lines);
+	table_lines = 0;
+	fflush(stdout);
+}
+
+static void
+table_draw(void)
+{
+	const char *c;
+
+	if (table == NULL || within_line)
+		return;
+	printf(NO_WRAP "%s" WRAP, table);
+	for (c = table; *c != '\0'; c++)
+		table_lines += *c == '\n';
+	fflush(stdout);
+}
+
+/* Above the table, which comes back with the end of the line. */
+static ssize_t
+stderr_write(void *cookie, const char *text, size_t size)
+{
+	FILE *stream = cookie;
+
+	if (size == 0)
+		return 0;
+	pthread_mutex_lock(&table_lock);
+	table_erase();
+	fwrite(text, 1, size, stream);
+	fflush(stream);
+	within_line = text[size - 1] != '\n';
+	table_draw();
+	pthread_mutex_unlock(&table_lock);
+	return size;
+}
 
 void
 stats_init(void)
 {
+	const cookie_io_functions_t functions = { .write = stderr_write };
+	FILE *above;
+
 	terminal = isatty(STDOUT_FILENO) == 1;
 	/* a table at once, plain output by lines */
 	setvbuf(stdout, NULL, terminal ? _IOFBF : _IOLBF, BUFSIZ);
 	start_cycles = before_cycles = rte_get_timer_cycles();
+	if (!terminal || isatty(STDERR_FILENO) != 1)
+		return;
+	/* Drivers print by EAL's log, to what stderr is at the time. */
+	above = fopencookie(stderr, "w", functions);
+	if (above != NULL) {
+		setvbuf(above, NULL, _IONBF, 0);
+		stderr = above;
+	}
 }
 
 static double
@@ -50,46 +107,37 @@ seconds_since(uint64_t cycles)
 	return (double)(rte_get_timer_cycles() - cycles) / rte_get_timer_hz();
 }
 
-static void
-message_keep(const char *text)
-{
-	memmove(&messages[0], &messages[1], sizeof(messages) - sizeof(messages[0]));
-	messages[NB_MESSAGES - 1].when = seconds_since(start_cycles);
-	strlcpy(messages[NB_MESSAGES - 1].text, text, MESSAGE_SIZE);
-}
-
-/* stream: where it is printed, or NULL */
-__rte_format_printf(3, 0)
-static void
-message(FILE *stream, const char *prefix, const char *format, va_list args)
-{
-	char text[MESSAGE_SIZE];
-
-	vsnprintf(text, sizeof(text), format, args);
-	if (stream != NULL)
-		fprintf(stream, "%s%s\n", prefix, text);
-	if (terminal)
-		message_keep(text);
-}
-
 void
 say(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	message(terminal ? NULL : stdout, "", format, args);
+	pthread_mutex_lock(&table_lock);
+	if (terminal) {
+		table_erase();
+		printf("%8.1f s  ", seconds_since(start_cycles));
+	}
+	vprintf(format, args);
+	printf("\n");
+	if (terminal) {
+		fflush(stdout);
+		table_draw();
+	}
+	pthread_mutex_unlock(&table_lock);
 	va_end(args);
 }
 
 void
 complain(const char *format, ...)
 {
+	char text[MESSAGE_SIZE];
 	va_list args;
 
 	va_start(args, format);
-	message(stderr, "l2fwd-mdev: ", format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	fprintf(stderr, "l2fwd-mdev: %s\n", text);
 }
 
 static void
@@ -143,90 +191,113 @@ port_mode(const struct port *port)
 }
 
 static void
-show_row(const char *title, const char *way, double packets, double bits, double dropped)
+show_row(FILE *out, const char *title, const char *way, double packets, double bits,
+		double dropped)
 {
 	char text[3][8];
 
-	printf("%-43s %-3s %9s %7s %9s\n", title, way, short_number(packets, text[0]),
-		short_number(bits, text[1]), short_number(dropped, text[2]));
+	fprintf(out, "%-43s %-3s %9s %7s %9s\n", title, way,
+		short_number(packets, text[0]), short_number(bits, text[1]),
+		short_number(dropped, text[2]));
 }
 
 static void
-show_table(const struct port *port, const struct counters *now,
+show_table(FILE *out, const struct port *port, const struct counters *now,
 		const struct counters *last, double seconds)
 {
 	char text[64];
 
 	if (!port->attached) {
-		printf("%-36.36s not there\n\n", port->name);
+		fprintf(out, "%-36.36s not there\n\n", port->name);
 		return;
 	}
 	snprintf(text, sizeof(text), "%-36.36s %s", port->name,
 		port->link_up ? "up" : "down");
-	show_row(text, "in", rate(now->in, last->in, seconds),
+	show_row(out, text, "in", rate(now->in, last->in, seconds),
 		rate(now->in_bytes, last->in_bytes, seconds) * 8,
 		rate(now->in_dropped, last->in_dropped, seconds));
 	snprintf(text, sizeof(text), "  port %u, %s", port->id, port_mode(port));
-	show_row(text, "out", rate(now->out, last->out, seconds),
+	show_row(out, text, "out", rate(now->out, last->out, seconds),
 		rate(now->out_bytes, last->out_bytes, seconds) * 8,
 		rate(now->out_dropped, last->out_dropped, seconds));
 }
 
 static void
-show_total(const char *way, double packets, uint64_t total, const char *bits)
+show_total(FILE *out, const char *way, double packets, uint64_t total, const char *bits)
 {
-	printf("  %-7s %12.0f packets/s %21s %17" PRIu64 " in all\n", way, packets, bits, total);
+	fprintf(out, "  %-7s %12.0f packets/s %21s %17" PRIu64 " in all\n", way, packets, bits,
+		total);
 }
 
 static void
-show_block(const struct port *port, const struct counters *now,
+show_block(FILE *out, const struct port *port, const struct counters *now,
 		const struct counters *last, double seconds)
 {
 	char bits[32];
 
 	if (!port->attached) {
-		printf("%s: not there\n", port->name);
+		fprintf(out, "%s: not there\n", port->name);
 		return;
 	}
-	printf("%s: port %u, link %s, %s\n", port->name, port->id,
+	fprintf(out, "%s: port %u, link %s, %s\n", port->name, port->id,
 		port->link_up ? "up" : "down", port_mode(port));
 	snprintf(bits, sizeof(bits), "%.0f bit/s",
 		rate(now->in_bytes, last->in_bytes, seconds) * 8);
-	show_total("in", rate(now->in, last->in, seconds), now->in, bits);
+	show_total(out, "in", rate(now->in, last->in, seconds), now->in, bits);
 	snprintf(bits, sizeof(bits), "%.0f bit/s",
 		rate(now->out_bytes, last->out_bytes, seconds) * 8);
-	show_total("out", rate(now->out, last->out, seconds), now->out, bits);
-	show_total("dropped", rate(now->in_dropped, last->in_dropped, seconds) +
+	show_total(out, "out", rate(now->out, last->out, seconds), now->out, bits);
+	show_total(out, "dropped", rate(now->in_dropped, last->in_dropped, seconds) +
 		rate(now->out_dropped, last->out_dropped, seconds),
 		now->in_dropped + now->out_dropped, "");
 }
 
-void
-stats_show(void)
+static void
+show_ports(FILE *out)
 {
 	double seconds = seconds_since(before_cycles);
 	struct counters now;
 	unsigned int i;
 
 	before_cycles = rte_get_timer_cycles();
-	if (terminal)
-		printf(CLEAR_SCREEN "%-36s %-6s %13s %7s %9s\n", "device", "link",
-			"packets/s", "bit/s", "dropped/s");
 	for (i = 0; i < MAX_PORTS; i++) {
 		if (ports[i].name[0] == '\0')
 			continue;
 		counters_get(&ports[i], &now);
 		if (terminal)
-			show_table(&ports[i], &now, &before[i], seconds);
+			show_table(out, &ports[i], &now, &before[i], seconds);
 		else
-			show_block(&ports[i], &now, &before[i], seconds);
+			show_block(out, &ports[i], &now, &before[i], seconds);
 		before[i] = now;
 	}
-	for (i = 0; terminal && i < NB_MESSAGES; i++) {
-		if (messages[i].text[0] != '\0')
-			printf("\n%8.1f s  %s", messages[i].when, messages[i].text);
+}
+
+void
+stats_show(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out;
+
+	if (!terminal) {
+		show_ports(stdout);
+		return;
 	}
-	if (terminal)
-		printf("\n");
-	fflush(stdout);
+	/* without the lock: drivers that are asked for statistics may print, too */
+	out = open_memstream(&text, &size);
+	if (out == NULL)
+		return;
+	fprintf(out, "\n%-36s %-6s %13s %7s %9s\n", "device", "link", "packets/s", "bit/s",
+		"dropped/s");
+	show_ports(out);
+	if (fclose(out) != 0) {
+		free(text);
+		return;
+	}
+	pthread_mutex_lock(&table_lock);
+	table_erase();
+	free(table);
+	table = text;
+	table_draw();
+	pthread_mutex_unlock(&table_lock);
 }
