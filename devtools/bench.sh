@@ -77,8 +77,11 @@ write_json()
 launches=5 check=no checks=no full=no parts=() layouts=()
 while [ $# -gt 0 ]; do
 	case $1 in
-	-n) launches=${2:-}; shift ;;
-	-l) layouts+=("${2:-}"); shift ;;
+	-n | -l)
+		[ $# -gt 1 ] || die "$1 takes a value; see $0 -h"
+		[ "$1" = -n ] && launches=$2 || layouts+=("$2")
+		shift
+		;;
 	--full) full=yes ;;
 	--checks) checks=yes ;;
 	--check) check=yes ;;
@@ -98,6 +101,11 @@ need_loadable_tree
 
 build=$BUILD
 "$REPO/devtools/build.sh" "$build"
+for layout in "${layouts[@]}"; do
+	all=$(layouts=(); burst_layouts)
+	grep -qxF -e "$layout" <<<"$all" ||
+		die "no ring layout '$layout'; there are: $(paste -sd , <<<"$all")"
+done
 temp_dir work
 missed=0
 for part in "${parts[@]}"; do
