@@ -27,11 +27,12 @@ STRING = r'"(?:\\.|[^"\\])*"'
 # What the macros for messages put in front.
 PREFIX = {"MDEV_LOG": "", "RTE_LOG": "", "VFIO_LOG": "vfio: ", "VFIO_USER_LOG": "vfio: ",
           "INIT_LOG": "mdev_virtio: ", "DRV_LOG": "mdev_virtio: ",
-          "LOG": "dpdk-mdev-mediator: "}
+          "LOG": "dpdk-mdev-mediator: ", "complain": "l2fwd-mdev: "}
 # Functions that make an error's text, which another one prints.
 MAKERS = {"snprintf": 2, "ctl_answer_error": 1, "device_needs_reset": 1}
 MAKERS_PYTHON = {"folder_distrust", "distrust", "mdevctl_error"}
-DRIVERS = ["drivers/bus/mdev", "drivers/common", "drivers/net/mdev_virtio", "app/mediator"]
+DRIVERS = ["drivers/bus/mdev", "drivers/common", "drivers/net/mdev_virtio", "app/mediator",
+           "examples/l2fwd-mdev"]
 SCRIPTS = ["build.sh", "demonstration.sh", "kernel-modules.sh", "lib.sh", "native-lib.sh",
            "quickstart-guest.sh", "quickstart-native.sh", "quickstart.sh", "sdk-headers.sh",
            "vm-kernel.sh", "vm.sh", "vm/guest-init"]
@@ -143,7 +144,10 @@ def c_messages(folders):
                 continue
             args = arguments(text, call.end())
             name, place = call[1], f"{path}:{text.count(chr(10), 0, call.start()) + 1}"
-            if name in PREFIX:
+            if name == "complain":
+                if text[:call.start()].rsplit("\n", 1)[-1].isspace():
+                    yield "ERR", place, PREFIX[name] + c_text(args[0], macros)
+            elif name in PREFIX:
                 if len(args) > 1:
                     for form in alternatives(args[2 if name == "RTE_LOG" else 1]):
                         yield args[0].strip(), place, PREFIX[name] + c_text(form, macros)
