@@ -24,15 +24,24 @@ patched_files()
 # driver_files PATCH: what of this repository the step adds: driver and guide
 driver_files()
 {
-	local name=${1##*/[0-9][0-9][0-9][0-9]-} class driver
+	local name=${1##*/[0-9][0-9][0-9][0-9]-} class driver unwanted=
 
 	name=${name%.patch}
 	class=${name%%-*}
 	driver=${name#*-}
 	[ -d "$REPO/drivers/$class/$driver" ] || return 0
 	cd "$REPO"
-	find "drivers/$class/$driver" -type f
+	# newer trees have these from marks in the sources (gen-version-map.py)
+	[ ! -f "$tree/buildtools/gen-version-map.py" ] || unwanted=version.map
+	find "drivers/$class/$driver" -type f ! -name "$unwanted"
 	[ "$class" != net ] || find doc/guides/nics -type f -name "$driver.*"
+}
+
+# own_links GUIDE: take out of it what leads to guides that stay here
+own_links()
+{
+	sed -i -E 's/,? \(?(see )?:doc:`\.\.\/[^`]*`\)?//g' "$1"
+	! grep -q ':doc:`\.\./' "$1" || die "$1 has a link that leads nowhere in a DPDK tree"
 }
 
 # apply_step PATCH: in the current folder
@@ -40,7 +49,11 @@ apply_step()
 {
 	local output
 
-	driver_files "$1" | tar -C "$REPO" -c -T - | tar -x
+	(driver_files "$1") >"$work/files"
+	tar -C "$REPO" -c -T "$work/files" | tar -x
+	sed -n '/\.rst$/p' "$work/files" | while read -r guide; do
+		own_links "$guide"
+	done
 	output=$(patch -p1 -F0 -s --no-backup-if-mismatch <"$1") ||
 		die "${1#"$REPO"/} does not apply to $tree: ${output//$'\n'/ | }"
 }
