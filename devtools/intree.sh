@@ -40,6 +40,7 @@ driver_files()
 # own_links GUIDE: take out of it what leads to guides that stay here
 own_links()
 {
+	# shellcheck disable=SC2016	# no command, but Sphinx's quotes
 	sed -i -E 's/,? \(?(see )?:doc:`\.\.\/[^`]*`\)?//g' "$1"
 	! grep -q ':doc:`\.\./' "$1" || die "$1 has a link that leads nowhere in a DPDK tree"
 }
