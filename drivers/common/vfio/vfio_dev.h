@@ -54,8 +54,8 @@ enum vfio_dev_owner {
 /**
  * Open a device that is listed below a folder of devices.
  *
- * The first registered transport that serves the device is used. Failures are
- * logged once, with the device's address and the remedy.
+ * The first registered transport that serves the device is used, and the kernel's last.
+ * Failures are logged once, with the device's address and the remedy.
  *
  * @param base
  *   Folder of the device list, for instance "/sys/bus/mdev/devices"; or where one
@@ -65,14 +65,17 @@ enum vfio_dev_owner {
  * @param[out] dev
  *   The device.
  * @return
- *   0 on success, else a negative errno:
+ *   0 on success, else a negative errno, logged but for -ENOMEM:
  *   - -ENODEV: no such device, or no transport serves it;
  *   - -EBUSY: another process holds it;
  *   - -EACCES, -EPERM: no permission on the group file;
+ *   - -ENOENT: the group file is not there, as in a container without it;
  *   - -ENOTSUP: VFIO was not loaded when EAL started;
  *   - -ENOSPC: EAL's table of VFIO groups is full;
+ *   - -EIO: EAL could not set up the group, and has said why;
  *   - -EPROTO: the device's answers contradict each other;
- *   - -ENOMEM, -EINVAL.
+ *   - -ENOMEM, -ENAMETOOLONG, -EMFILE, -ENFILE;
+ *   - another one of the transport's, such as that of connect(2) for a socket.
  */
 __rte_internal
 int vfio_dev_open(const char *base, const char *addr, struct vfio_dev **dev);
