@@ -54,6 +54,29 @@ test_probe(void)
 	return TEST_SUCCESS;
 }
 
+static unsigned int named_in_probe;
+
+static void
+look_for_driver(void)
+{
+	named_in_probe += made_up_driver.last->device.driver == &made_up_net.driver;
+}
+
+/* Who hears of a port while the driver makes it asks for the driver's name: ethdev does. */
+static int
+test_driver_in_probe(void)
+{
+	named_in_probe = 0;
+	made_up_driver.in_probe = look_for_driver;
+	TEST_ASSERT_SUCCESS(made_up_devices(1, 2), "not made");
+	made_up_driver.probe_returns = -EIO;
+	TEST_ASSERT_SUCCESS(made_up_run_eal(NULL, NULL), "no start");
+	TEST_ASSERT_EQUAL(made_up_driver.probes, 2, "%u probes", made_up_driver.probes);
+	TEST_ASSERT_EQUAL(named_in_probe, 2, "%u have a driver", named_in_probe);
+	TEST_ASSERT(made_up_is_clean(made_up_listed(1)), "failed, and has it still");
+	return TEST_SUCCESS;
+}
+
 /* For who writes a driver: that it is there, and what it got. Nobody else reads it. */
 static int
 test_drivers_logged(void)
@@ -237,6 +260,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "bus/mdev: devices and drivers",
 	.unit_test_cases = {
 		CASE(test_probe),
+		CASE(test_driver_in_probe),
 		CASE(test_drivers_logged),
 		CASE(test_prepare),
 		CASE(test_scan_in_probe),

@@ -149,6 +149,8 @@ mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 		goto close_dev;
 	}
 	mdev->driver = drv;
+	/* a port that the driver announces may be asked for it at once */
+	mdev->device.driver = &drv->driver;
 	MDEV_LOG(INFO, "mdev:%s: probe by %s (type %s, NUMA node %d)", mdev->name,
 		drv->driver.name, mdev->type, mdev->device.numa_node);
 	ret = drv->probe(drv, mdev);
@@ -159,7 +161,6 @@ mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 		goto free_intr;
 	}
 	MDEV_LOG(INFO, "mdev:%s: driven by %s", mdev->name, drv->driver.name);
-	mdev->device.driver = &drv->driver;
 	mdev_telemetry_open(mdev, true);
 	mdev_request_start(mdev);
 	mdev_mp_publish(mdev);
@@ -167,6 +168,7 @@ mdev_probe_device(struct rte_mdev_driver *drv, struct rte_mdev_device *mdev)
 
 free_intr:
 	mdev->driver = NULL;
+	mdev->device.driver = NULL;
 	rte_intr_instance_free(mdev->intr_handle);
 	mdev->intr_handle = NULL;
 close_dev:
