@@ -55,6 +55,16 @@ fake_mp_action(const char *name)
 	return NULL;
 }
 
+void
+fake_mp_answer_behind(struct rte_mp_msg *msg, uint32_t by)
+{
+	uint32_t number;
+
+	memcpy(&number, msg->param, sizeof(number));
+	number -= by;
+	memcpy(msg->param, &number, sizeof(number));
+}
+
 WRAP_PROTO(int, rte_mp_action_register, const char *name, rte_mp_t action)
 {
 	unsigned int i;

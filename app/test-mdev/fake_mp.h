@@ -9,6 +9,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <rte_eal.h>
 
@@ -33,6 +34,8 @@ void fake_mp_start(void);
 void fake_mp_stop(void);
 /* What was registered since the start by this name; NULL if nothing. */
 rte_mp_t fake_mp_action(const char *name);
+/* Of an answer: have it be the one to a request before, see bus_mdev_mp.h. */
+void fake_mp_answer_behind(struct rte_mp_msg *msg, uint32_t by);
 /* For others that wrap rte_eal_process_type(). */
 bool fake_mp_is_secondary(void);
 

@@ -501,26 +501,18 @@ other_result(struct rte_mp_msg *msg)
 	msg->len_param--;
 }
 
-/* To an earlier request: its id is behind type and result. */
+/* To an earlier request. */
 static void
 older_answer(struct rte_mp_msg *msg)
 {
-	uint32_t id;
-
-	memcpy(&id, msg->param + 8, sizeof(id));
-	id -= 100;
-	memcpy(msg->param + 8, &id, sizeof(id));
+	fake_mp_answer_behind(msg, 100);
 }
 
 /* To the one before, as all are that follow a late one at once. */
 static void
 answer_behind(struct rte_mp_msg *msg)
 {
-	uint32_t id;
-
-	memcpy(&id, msg->param + 8, sizeof(id));
-	id--;
-	memcpy(msg->param + 8, &id, sizeof(id));
+	fake_mp_answer_behind(msg, 1);
 }
 
 /* A secondary process has them from the primary, and the length by itself. */

@@ -22,7 +22,7 @@
 #define ACTION "net_mdev_virtio"
 
 struct message {
-	uint32_t type, id;
+	uint32_t number, type;
 	uint16_t port;
 	bool reply;
 };
@@ -91,7 +91,7 @@ test_silent(void)
 static void
 older(struct rte_mp_msg *msg)
 {
-	((struct message *)msg->param)->id -= 100;
+	fake_mp_answer_behind(msg, 100);
 }
 
 static void
@@ -105,7 +105,7 @@ older_once(struct rte_mp_msg *msg)
 static void
 behind(struct rte_mp_msg *msg)
 {
-	((struct message *)msg->param)->id--;
+	fake_mp_answer_behind(msg, 1);
 }
 
 /* Who is still at what it was told before is told again, and waited for. */
@@ -274,12 +274,12 @@ test_messages(void)
 	param = (struct message *)msg.param;
 	for (port = 0; port < RTE_MAX_ETHPORTS; port++) {
 		param->port = port;
-		param->id = 7;
+		param->number = 7;
 		param->reply = port % 2 != 0;
 		TEST_ASSERT_SUCCESS(action(&msg, "peer"), "port %u", port);
 		TEST_ASSERT_EQUAL(fake_mp.replies, (port + 1u) / 2, "port %u",
 			port);
-		TEST_ASSERT(!param->reply || ((struct message *)fake_mp.last.param)->id == 7,
+		TEST_ASSERT(!param->reply || ((struct message *)fake_mp.last.param)->number == 7,
 			"port %u: an answer to something else", port);
 	}
 	return TEST_SUCCESS;

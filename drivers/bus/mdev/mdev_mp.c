@@ -20,6 +20,7 @@
 #include <vfio_fd.h>
 #include <vfio_share.h>
 
+#include "bus_mdev_mp.h"
 #include "private.h"
 
 #define MDEV_MP_NAME "bus_mdev"
@@ -29,9 +30,6 @@
  * message to a mediator, which has 10 s to answer it (vfio_user_timeout_ms).
  */
 #define MDEV_MP_TIMEOUT_S 13
-/* Requests for one answer, where late ones to others come instead; one of those. */
-#define MDEV_MP_TRIES 4
-#define MDEV_MP_LATE 1
 
 enum mdev_mp_type {
 	MDEV_MP_OPEN, /* the answer has the device's fd, or none: share it */
@@ -39,10 +37,10 @@ enum mdev_mp_type {
 };
 
 struct mdev_mp_param {
-	rte_uuid_t uuid;
+	uint32_t number; /* see bus_mdev_mp.h */
 	uint32_t type;  /* enum mdev_mp_type */
+	rte_uuid_t uuid;
 	int32_t result; /* of a reply: 0, or a negative errno */
-	uint32_t id;    /* of the request; 0 in the reply to one that makes no sense */
 	uint8_t share[VFIO_SHARE_MSG_MAX]; /* as much of it as there is */
 };
 
@@ -55,9 +53,6 @@ static TAILQ_HEAD(, mdev_private) published =
 
 /* Secondary: the primary did not answer, as was said; it is not waited for again. */
 static bool silent;
-
-/* EAL has one request of a name to a process at a time. */
-static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* NULL if it is not driven here. The lock is held. */
 static struct vfio_dev *
@@ -136,6 +131,9 @@ serve(const struct rte_mp_msg *msg, const void *peer)
 	int fd = -1, ret;
 
 	RTE_BUILD_BUG_ON(sizeof(param) > RTE_MP_MAX_PARAM_LEN);
+	/* who asks wants it back, even with what makes no sense otherwise */
+	if (msg->len_param >= (int)sizeof(param.number))
+		memcpy(&param.number, msg->param, sizeof(param.number));
 	if (msg->len_param >= (int)MDEV_MP_PLAIN &&
 			msg->len_param <= (int)sizeof(param)) {
 		memcpy(&param, msg->param, msg->len_param);
@@ -204,83 +202,46 @@ mdev_mp_withdraw(struct rte_mdev_device *mdev)
 }
 
 /*
- * What the primary process answered: 0, a negative errno, or MDEV_MP_LATE. *fd is -1 if none
- * came; of several that came, none is kept. first: id of the first request that asked for it.
+ * What the primary process answered: 0, or a negative errno. *fd is -1 if none came; of
+ * several that came, none is kept.
  */
 static int
-take_reply(const struct rte_mp_reply *reply, uint32_t first, struct mdev_mp_param *param,
-		size_t *len, int *fd)
+take_reply(const struct rte_mp_msg *msg, struct mdev_mp_param *param, size_t *len, int *fd)
 {
-	const uint32_t last = param->id;
-	const struct rte_mp_msg *msg;
-	int i, ret = -EPROTO;
+	int ret = -EPROTO;
 
-	if (reply->nb_received == 0)
-		return -ETIMEDOUT;
-	msg = &reply->msgs[0];
 	if (msg->len_param >= (int)MDEV_MP_PLAIN &&
 			msg->len_param <= (int)sizeof(*param) &&
 			msg->num_fds <= 1) {
 		memcpy(param, msg->param, msg->len_param);
 		*len = msg->len_param - MDEV_MP_PLAIN;
-		ret = param->id == 0 || param->id - first <= last - first ?
-			param->result : MDEV_MP_LATE;
+		ret = param->result;
 	}
-	if (ret == 0 && msg->num_fds == 1) {
+	if (ret == 0 && msg->num_fds == 1)
 		*fd = msg->fds[0];
-		return 0;
-	}
-	for (i = 0; i < msg->num_fds; i++)
-		close(msg->fds[i]);
-	return ret;
-}
-
-/* One request with *len bytes for vfio_share.h; both are the answer's then. */
-static int
-ask_once(uint32_t first, struct mdev_mp_param *param, size_t *len, int *fd)
-{
-	const struct timespec timeout = { .tv_sec = MDEV_MP_TIMEOUT_S };
-	struct rte_mp_msg msg = { .len_param = MDEV_MP_PLAIN + *len };
-	struct rte_mp_reply reply = { .msgs = NULL };
-	int ret;
-
-	rte_strscpy(msg.name, MDEV_MP_NAME, sizeof(msg.name));
-	memcpy(msg.param, param, msg.len_param);
-	if (rte_mp_request_sync(&msg, &reply, &timeout) < 0)
-		ret = -rte_errno;
 	else
-		ret = take_reply(&reply, first, param, len, fd);
-	free(reply.msgs);
+		vfio_fd_close(msg->fds, msg->num_fds);
 	return ret;
 }
 
-/*
- * After a request that was not answered in time, EAL takes its answer for that of the next
- * one: that may be of another device. Then it is asked again, as the answer to the first
- * request may have come, and been dropped, in between; it may also be the next to come.
- */
+/* Send param with *len bytes for vfio_share.h; both are the answer's then. */
 static int
 ask_primary(struct mdev_mp_param *param, size_t *len, int *fd)
 {
-	const struct mdev_mp_param asked = *param;
-	const size_t asked_len = *len;
-	static uint32_t last_id; /* owned by request_lock */
-	unsigned int tries = MDEV_MP_TRIES;
-	uint32_t first = 0;
+	struct rte_mp_msg msg = { .len_param = MDEV_MP_PLAIN + *len };
+	struct rte_mp_reply reply;
 	int ret;
 
 	*fd = -1;
-	pthread_mutex_lock(&request_lock);
-	do {
-		*param = asked;
-		*len = asked_len;
-		param->id = ++last_id == 0 ? ++last_id : last_id;
-		if (first == 0)
-			first = param->id;
-		ret = ask_once(first, param, len, fd);
-	} while (ret == MDEV_MP_LATE && --tries > 0);
-	pthread_mutex_unlock(&request_lock);
-	return ret == MDEV_MP_LATE ? -EAGAIN : ret;
+	rte_strscpy(msg.name, MDEV_MP_NAME, sizeof(msg.name));
+	memcpy(msg.param, param, msg.len_param);
+	ret = rte_mdev_mp_request(&msg, &reply, MDEV_MP_TIMEOUT_S);
+	if (ret < 0)
+		return ret;
+	ret = reply.nb_received == 0 ? -ETIMEDOUT :
+		take_reply(&reply.msgs[0], param, len, fd);
+	free(reply.msgs);
+	return ret;
 }
 
 /* See vfio_share_call_t. */

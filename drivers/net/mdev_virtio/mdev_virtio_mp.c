@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <rte_atomic.h>
 #include <rte_cycles.h>
@@ -18,15 +17,14 @@
 #include <rte_errno.h>
 #include <rte_string_fns.h>
 
+#include <bus_mdev_mp.h>
+
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
 #include "virtio_offload.h"
 #include "virtio_rxtx.h"
 
 #define MP_NAME "net_mdev_virtio"
-
-/* Requests for one answer, where late ones to others come instead. */
-#define MP_TRIES 4
 
 /*
  * How long a burst that has begun in another process may last: its thread waits for a
@@ -42,8 +40,8 @@ enum mp_type {
 
 /* Of a message and of its answer. */
 struct mp_param {
+	uint32_t number;  /* see bus_mdev_mp.h */
 	uint32_t type;    /* enum mp_type */
-	uint32_t id;      /* of the request */
 	uint16_t port_id;
 	bool reply;       /* the sender waits for an answer */
 };
@@ -73,9 +71,6 @@ doorbells_find(struct rte_eth_dev *dev)
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		mdev_virtio_find_doorbell(process, dev->data->tx_queues[i]);
 }
-
-/* Held by the primary process while it waits for the secondaries. */
-static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Follow the primary process. */
 static void
@@ -144,55 +139,6 @@ serve_primary(const struct rte_mp_msg *msg, const void *peer)
 	return rte_mp_reply(&reply, peer);
 }
 
-/* Are all answers to one of these requests? */
-static bool
-have_heard(const struct rte_mp_reply *reply, uint32_t first, uint32_t last)
-{
-	struct mp_param answer;
-	int i;
-
-	for (i = 0; i < reply->nb_received; i++) {
-		if (reply->msgs[i].len_param != (int)sizeof(answer))
-			return false;
-		memcpy(&answer, reply->msgs[i].param, sizeof(answer));
-		if (answer.id - first > last - first)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Returns 0 or a negative errno. EAL takes the answer to a message that was given up for
- * that of the next one. Who has answered so has not heard of this one yet: it is told again.
- */
-static int
-tell_and_wait(struct mp_param *param)
-{
-	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
-	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
-	static uint32_t last_id; /* owned by request_lock */
-	unsigned int tries = MP_TRIES;
-	struct rte_mp_reply reply;
-	uint32_t first;
-	bool heard;
-	int ret;
-
-	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
-	/* EAL has one request of a name to a process at a time */
-	pthread_mutex_lock(&request_lock);
-	first = last_id + 1;
-	do {
-		param->id = ++last_id;
-		memcpy(msg.param, param, sizeof(*param));
-		memset(&reply, 0, sizeof(reply));
-		ret = rte_mp_request_sync(&msg, &reply, &timeout) < 0 ? -rte_errno : 0;
-		heard = have_heard(&reply, first, param->id);
-		free(reply.msgs);
-	} while (ret == 0 && !heard && --tries > 0);
-	pthread_mutex_unlock(&request_lock);
-	return ret == 0 && !heard ? -ETIMEDOUT : ret;
-}
-
 /*
  * Tell all secondary processes. EAL ends the round with the first that does not
  * answer; the others hear of it then without being waited for.
@@ -206,16 +152,20 @@ tell_secondaries(const struct rte_eth_dev *dev, enum mp_type type)
 		.reply = true,
 	};
 	struct rte_mp_msg msg = { .len_param = sizeof(param) };
+	struct rte_mp_reply reply;
 	int ret;
 
 	if (__atomic_load_n(&mdev_virtio_hw(dev)->secondaries, __ATOMIC_SEQ_CST) == 0)
 		return;
-	ret = tell_and_wait(&param);
-	if (ret == 0)
+	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
+	memcpy(msg.param, &param, sizeof(param));
+	ret = rte_mdev_mp_request(&msg, &reply, MDEV_VIRTIO_MP_TIMEOUT_S);
+	if (ret == 0) {
+		free(reply.msgs);
 		return;
+	}
 	DRV_LOG(WARNING, "%s: a secondary process does not answer (%s): end it if it hangs, it may use the queues still",
 		dev->data->name, rte_strerror(-ret));
-	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
 	param.reply = false;
 	memcpy(msg.param, &param, sizeof(param));
 	rte_mp_sendmsg(&msg);

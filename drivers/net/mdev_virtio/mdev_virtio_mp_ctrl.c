@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <linux/virtio_net.h>
 
@@ -19,14 +18,12 @@
 #include <rte_malloc.h>
 #include <rte_string_fns.h>
 
+#include <bus_mdev_mp.h>
+
 #include "mdev_virtio_ethdev.h"
 #include "mdev_virtio_logs.h"
 
 #define MP_NAME "net_mdev_virtio_ctrl"
-
-/* Requests for one answer, where late ones to others come instead; one of those. */
-#define CTRL_TRIES 4
-#define CTRL_LATE 1
 
 enum ctrl_type {
 	CTRL_PROMISCUOUS,
@@ -51,9 +48,9 @@ struct ctrl_rss {
 };
 
 struct ctrl_param {
+	uint32_t number;  /* see bus_mdev_mp.h */
 	uint32_t type;    /* enum ctrl_type */
 	int32_t result;   /* of a reply: 0, or a negative errno */
-	uint32_t id;      /* of the request */
 	uint16_t port_id;
 	uint16_t vlan_id;
 	uint32_t index;   /* of the MAC address */
@@ -66,9 +63,6 @@ struct ctrl_param {
 /* Held by the primary process while it does what another process asks for. */
 static pthread_mutex_t control_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool open_ports[RTE_MAX_ETHPORTS]; /* owned by control_lock */
-
-/* Held by a secondary process while it asks. */
-static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int
 perform(struct rte_eth_dev *dev, struct ctrl_param *param)
@@ -207,63 +201,30 @@ ask_stopped(const struct rte_eth_dev *dev, const struct ctrl_param *param)
 	}
 }
 
-/*
- * One request. What the primary answered: 0, a negative errno, or CTRL_LATE. *answered is
- * the request that it was the answer to; 0: to none.
- */
+/* As ask_or_lose(), which looks first whether there is something to be asked. */
 static int
-ask_once(const struct ctrl_param *param, uint32_t first, uint32_t *answered)
+ask_primary(const struct ctrl_param *param, bool *unanswered)
 {
-	const struct timespec timeout = { .tv_sec = MDEV_VIRTIO_MP_TIMEOUT_S };
 	struct rte_mp_msg msg = { .len_param = sizeof(*param) };
-	struct rte_mp_reply reply = { .msgs = NULL };
 	struct ctrl_param answer;
-	int ret = -ETIMEDOUT;
-
-	*answered = 0;
-	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
-	memcpy(msg.param, param, sizeof(*param));
-	if (rte_mp_request_sync(&msg, &reply, &timeout) < 0) {
-		ret = -rte_errno;
-	} else if (reply.nb_received == 1 &&
-			reply.msgs[0].len_param == (int)sizeof(answer)) {
-		memcpy(&answer, reply.msgs[0].param, sizeof(answer));
-		ret = CTRL_LATE;
-		if (answer.id - first <= param->id - first) {
-			*answered = answer.id;
-			ret = answer.result;
-		}
-	}
-	free(reply.msgs);
-	return ret;
-}
-
-/*
- * EAL takes the answer to a request that was given up for that of the next one. Then ask
- * again: the answer to the first may have come, and been dropped, in between; it may also
- * be the next to come. *unanswered: the primary may still be at one of the requests.
- */
-static int
-ask_again(struct ctrl_param *param, bool *unanswered)
-{
-	static uint32_t last_id; /* owned by request_lock */
-	unsigned int tries = CTRL_TRIES;
-	uint32_t first = 0, answered;
+	struct rte_mp_reply reply;
 	int ret;
 
-	/* EAL has one request of a name to a process at a time */
-	pthread_mutex_lock(&request_lock);
-	do {
-		param->id = ++last_id == 0 ? ++last_id : last_id;
-		if (first == 0)
-			first = param->id;
-		ret = ask_once(param, first, &answered);
-	} while (ret == CTRL_LATE && --tries > 0);
-	pthread_mutex_unlock(&request_lock);
-	if (ret == CTRL_LATE)
-		ret = -ETIMEDOUT;
-	*unanswered = answered == 0 ? ret == -ETIMEDOUT || param->id != first :
-		answered != param->id;
+	rte_strscpy(msg.name, MP_NAME, sizeof(msg.name));
+	memcpy(msg.param, param, sizeof(*param));
+	ret = rte_mdev_mp_request(&msg, &reply, MDEV_VIRTIO_MP_TIMEOUT_S);
+	if (ret == 0 && reply.nb_received == 1 &&
+			reply.msgs[0].len_param == (int)sizeof(answer)) {
+		memcpy(&answer, reply.msgs[0].param, sizeof(answer));
+		ret = answer.result;
+		/* which may be to one that was sent before the last */
+		*unanswered = memcmp(&answer.number, msg.param,
+				sizeof(answer.number)) != 0;
+	} else {
+		ret = ret == 0 ? -ETIMEDOUT : ret;
+		*unanswered = ret == -ETIMEDOUT;
+	}
+	free(reply.msgs);
 	return ret;
 }
 
@@ -282,7 +243,7 @@ ask_or_lose(struct rte_eth_dev *dev, struct ctrl_param *param, bool *unanswered)
 	if (dev->data->dev_started == 0)
 		return ask_stopped(dev, param);
 	param->port_id = dev->data->port_id;
-	ret = ask_again(param, unanswered);
+	ret = ask_primary(param, unanswered);
 	if (ret < 0 && ret != -ENOTSUP)
 		DRV_LOG(ERR, "%s: the primary process did not %s: %s",
 			dev->data->name, param->type == CTRL_REGS ?
