@@ -84,6 +84,37 @@ test_stuck_owner(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * What was replaced is not the device's since, so it is freed with the stop even of a device
+ * that keeps all others.
+ */
+static int
+test_stuck_device(void)
+{
+	uint16_t id = virtio_port.id;
+	unsigned int before;
+	int ret;
+
+	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
+	before = zones();
+	TEST_ASSERT_SUCCESS(virtio_recovery_traffic(), "?");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT_EQUAL(virtio_recovery_state()->nr_replaced, 2, "%u replaced",
+		virtio_recovery_state()->nr_replaced);
+	TEST_ASSERT_SUCCESS(virtio_recovery_traffic(), "?");
+	fake_virtio.never_resets = true;
+	TEST_ASSERT_SUCCESS(captured_log_start(), "log");
+	ret = rte_eth_dev_stop(id);
+	captured_log_stop();
+	fake_virtio.never_resets = false;
+	TEST_ASSERT(ret < 0, "stopped");
+	TEST_ASSERT_EQUAL(zones(), before, "%u zones, then %u", before, zones());
+	TEST_ASSERT_SUCCESS(rte_eth_dev_reset(id), "reset");
+	TEST_ASSERT_EQUAL(virtio_port_mbufs(), 0, "%u mbufs", virtio_port_mbufs());
+	return TEST_SUCCESS;
+}
+
 /* All that was asked for is asked for again. */
 static int
 test_configuration(void)
@@ -334,6 +365,7 @@ static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: restart of the device",
 	.unit_test_cases = {
 		CASE(test_stuck_owner),
+		CASE(test_stuck_device),
 		CASE(test_configuration),
 		CASE(test_fails),
 		CASE(test_steps_fail),

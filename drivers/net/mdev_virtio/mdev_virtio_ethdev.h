@@ -364,8 +364,11 @@ void mdev_virtio_queues_stop(struct rte_eth_dev *dev);
  */
 struct virtqueue *mdev_virtio_queue_renew(struct rte_eth_dev *dev,
 		struct virtqueue *old);
-/* Free a queue with its siblings; the device may not use it, or it is lost. */
-void mdev_virtio_queue_free(const struct rte_eth_dev *dev, struct virtqueue *vq);
+/*
+ * Free a queue with its siblings, of which the device forgot in a reset that went well,
+ * whatever it does with those that came after.
+ */
+void mdev_virtio_queue_free_replaced(struct virtqueue *vq);
 /* Set this process's doorbell of a queue that was started. */
 void mdev_virtio_find_doorbell(struct mdev_virtio_process *process,
 		const struct virtqueue *vq);

@@ -211,7 +211,7 @@ free_replaced(struct rte_eth_dev *dev, bool all)
 		*link = vq->pause.next;
 		recovery->nr_replaced--;
 		mdev_virtio_queues_sync();
-		mdev_virtio_queue_free(dev, vq);
+		mdev_virtio_queue_free_replaced(vq);
 	}
 }
 

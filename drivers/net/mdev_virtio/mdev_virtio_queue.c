@@ -166,11 +166,16 @@ rx_siblings_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
 	free_list(dev, &siblings);
 }
 
+/* What it has counted its successor has, too. */
 void
-mdev_virtio_queue_free(const struct rte_eth_dev *dev, struct virtqueue *vq)
+mdev_virtio_queue_free_replaced(struct virtqueue *vq)
 {
-	rx_siblings_free(dev, vq);
-	queue_free(dev, vq);
+	struct virtqueue *next;
+
+	for (; vq != NULL; vq = next) {
+		next = vq->sibling;
+		virtqueue_destroy(vq);
+	}
 }
 
 void
@@ -182,7 +187,8 @@ mdev_virtio_rx_queue_release(struct rte_eth_dev *dev, uint16_t index)
 		return;
 	dev->data->rx_queues[index] = NULL;
 	mdev_virtio_queues_sync();
-	mdev_virtio_queue_free(dev, vq);
+	rx_siblings_free(dev, vq);
+	queue_free(dev, vq);
 }
 
 void
