@@ -409,6 +409,26 @@ lines(const char *line)
 	return count;
 }
 
+/* A queue that was stopped did nothing wrong, nor did those of a stopped port. */
+static int
+test_states(void)
+{
+	struct virtqueue *rx;
+
+	TEST_ASSERT_SUCCESS(start(), "start");
+	rx = virtio_port.dev->data->rx_queues[1];
+	TEST_ASSERT_EQUAL(lines(", broken\n") + lines(", stopped\n"), 0, "they run");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_tx_queue_stop(virtio_port.id, 0), "stop");
+	TEST_ASSERT_EQUAL(lines(", broken\n"), 0, "stopped");
+	TEST_ASSERT_EQUAL(lines(", stopped\n"), 1, "stopped");
+	virtqueue_break(rx, "nonsense", 1);
+	TEST_ASSERT_EQUAL(lines(", broken\n"), 1, "broken");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");
+	TEST_ASSERT_EQUAL(lines(", broken\n"), 0, "of a stopped port");
+	TEST_ASSERT_EQUAL(lines(", stopped\n"), 2 * PAIRS, "of a stopped port");
+	return TEST_SUCCESS;
+}
+
 /* When the device wants to be notified, of each queue that it has. */
 static int
 check_wanted(const char *at_index)
@@ -575,6 +595,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_intx),
 		TEST_CASE_ST(setup_mp, teardown_mp, test_registers_secondary),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dump),
+		TEST_CASE_ST(setup, virtio_port_stop, test_states),
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_and_start),
 		TEST_CASE_ST(setup, virtio_port_stop, test_dump_while_closing),
 		TEST_CASE_ST(setup, virtio_port_stop, test_registers_while_closing),

@@ -155,6 +155,7 @@ telemetry()
 	traffic
 	testpmd_do stop
 	testpmd_do port stop all
+	ask /mdev_virtio/info,0 '"state": "stopped", .*"broken_queues_now": 0,'
 	testpmd_do port close 0
 	ask /mdev_virtio/list '\[1\]'
 	touch "$work/enough"

@@ -61,13 +61,23 @@ print_wanted_split(FILE *file, const struct virtqueue *vq)
 		fprintf(file, "  to be notified\n");
 }
 
+/* first: the queue that is polled with this one, or this one itself. */
+static const char *
+queue_state(const struct rte_eth_dev *dev, const struct virtqueue *first,
+		const struct virtqueue *vq)
+{
+	if (!vq->broken)
+		return "";
+	return mdev_virtio_queue_broken(dev, first, vq) ? ", broken" : ", stopped";
+}
+
 static void
-print_queue(FILE *file, const char *name, uint16_t i, const struct virtqueue *vq)
+print_queue(FILE *file, const char *name, uint16_t i, const struct virtqueue *vq,
+		const char *state)
 {
 	fprintf(file, "%s queue %u: virtqueue %u of %u descriptors, %u free, next given %u, next taken back %u%s%s\n",
 		name, i, vq->index, vq->size, virtqueue_free_count(vq), vq->head,
-		vq->tail, vq->in_sequence ? "" : ", out of sequence",
-		vq->broken ? ", broken" : "");
+		vq->tail, vq->in_sequence ? "" : ", out of sequence", state);
 	fprintf(file, "  packets %" PRIu64 ", bytes %" PRIu64 ", errors %" PRIu64
 		", nombuf %" PRIu64 ", clamped %" PRIu64 ", missed %" PRIu64
 		", broken %" PRIu64 "\n",
@@ -85,22 +95,25 @@ print_queue(FILE *file, const char *name, uint16_t i, const struct virtqueue *vq
 static void
 print_queues(FILE *file, const struct rte_eth_dev *dev)
 {
-	const struct virtqueue *vq;
+	const struct virtqueue *first, *vq;
 	uint16_t i;
 
 	mdev_virtio_queues_lock();
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling)
-			print_queue(file, "receive", i, vq);
+		first = dev->data->rx_queues[i];
+		for (vq = first; vq != NULL; vq = vq->sibling)
+			print_queue(file, "receive", i, vq,
+				queue_state(dev, first, vq));
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		vq = dev->data->tx_queues[i];
 		if (vq != NULL)
-			print_queue(file, "transmit", i, vq);
+			print_queue(file, "transmit", i, vq,
+				queue_state(dev, vq, vq));
 	}
 	vq = mdev_virtio_hw(dev)->cvq.vq;
 	if (vq != NULL)
-		print_queue(file, "control", 0, vq);
+		print_queue(file, "control", 0, vq, vq->broken ? ", broken" : "");
 	mdev_virtio_queues_unlock();
 }
 

@@ -162,6 +162,17 @@ mdev_virtio_pairs(const struct rte_eth_dev *dev)
 	return RTE_MAX(dev->data->nb_rx_queues, dev->data->nb_tx_queues);
 }
 
+/*
+ * Is a queue not used any more, other than because it, the queue that it is polled with
+ * or the port was stopped?
+ */
+static inline bool
+mdev_virtio_queue_broken(const struct rte_eth_dev *dev, const struct virtqueue *first,
+		const struct virtqueue *vq)
+{
+	return vq->broken && !first->stopped && dev->data->dev_started != 0;
+}
+
 /* mdev_virtio_ethdev.c */
 
 /*

@@ -125,16 +125,18 @@ add_features(struct rte_tel_data *d, uint64_t features)
 
 /* What the queues of a direction have counted; broken: how many queues are. */
 static struct virtqueue_stats
-sum_queues(void **queues, uint16_t count, unsigned int *broken)
+sum_queues(const struct rte_eth_dev *dev, void **queues, uint16_t count,
+		unsigned int *broken)
 {
 	struct virtqueue_stats sum = { .packets = 0 };
-	const struct virtqueue *vq;
+	const struct virtqueue *first, *vq;
 	uint16_t i;
 
 	for (i = 0; i < count; i++) {
-		for (vq = queues[i]; vq != NULL; vq = vq->sibling) {
+		first = queues[i];
+		for (vq = first; vq != NULL; vq = vq->sibling) {
 			virtqueue_stats_add(&sum, &vq->stats);
-			*broken += vq->broken;
+			*broken += mdev_virtio_queue_broken(dev, first, vq);
 		}
 	}
 	return sum;
@@ -153,8 +155,10 @@ add_refused(struct rte_tel_data *d, const struct rte_eth_dev *dev)
 		return;
 	/* ethdev frees the lists of a port that it does not call configured any more */
 	if (dev->data->dev_configured != 0) {
-		rx = sum_queues(dev->data->rx_queues, dev->data->nb_rx_queues, &broken);
-		tx = sum_queues(dev->data->tx_queues, dev->data->nb_tx_queues, &broken);
+		rx = sum_queues(dev, dev->data->rx_queues, dev->data->nb_rx_queues,
+				&broken);
+		tx = sum_queues(dev, dev->data->tx_queues, dev->data->nb_tx_queues,
+				&broken);
 	}
 	rte_tel_data_start_dict(part);
 	MDEV_VIRTIO_TEL_ADD_UINT(part, "rx_errors", rx.errors);
