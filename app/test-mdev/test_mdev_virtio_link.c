@@ -452,6 +452,30 @@ test_read_late(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * EAL's interrupt thread finds a port that is not started, and by the time that it says so
+ * the start is over, and has looked since.
+ */
+static int
+test_started_meanwhile(void)
+{
+	struct mdev_virtio_hw *hw = mdev_virtio_hw(virtio_port.dev);
+
+	TEST_ASSERT_SUCCESS(start(), "start");
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_UP, "down");
+	hw->link_known = hw->link_asked + 1;
+	virtio_port.dev->data->dev_started = 0;
+	mdev_virtio_link_update(virtio_port.dev, 0);
+	virtio_port.dev->data->dev_started = 1;
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_UP, "what was before");
+	/* and one that nothing overtakes is believed */
+	virtio_port.dev->data->dev_started = 0;
+	mdev_virtio_link_update(virtio_port.dev, 0);
+	virtio_port.dev->data->dev_started = 1;
+	TEST_ASSERT_EQUAL(link_status(), RTE_ETH_LINK_DOWN, "up");
+	return TEST_SUCCESS;
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: link",
 	.unit_test_cases = {
@@ -459,6 +483,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, teardown, test_statistics),
 		TEST_CASE_ST(setup, teardown, test_stopped),
 		TEST_CASE_ST(setup, teardown, test_read_late),
+		TEST_CASE_ST(setup, teardown, test_started_meanwhile),
 		TEST_CASE_ST(setup, teardown, test_secondary),
 		TEST_CASE_ST(setup, teardown, test_closed_by_primary),
 		TEST_CASE_ST(setup_pairs, virtio_port_stop, test_siblings),

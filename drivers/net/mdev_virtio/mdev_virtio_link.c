@@ -110,17 +110,25 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 	uint32_t before, asked;
 	int ret;
 
-	/* a port that its primary process has closed has nothing but that it is stopped */
-	if (dev->data->dev_started == 0)
-		return rte_eth_linkstatus_set(dev, &link);
-	before = restarts(dev);
-	if (before % 2 != 0)
-		return -1;
 	/* telemetry asks, too, in its own thread */
 	process = mdev_virtio_process_get(dev);
-	if (process == NULL)
-		return -1;
+	/* a port that its primary process has closed has nothing but that it is stopped */
+	if (process == NULL || dev->data->dev_private == NULL) {
+		ret = dev->data->dev_started == 0 ?
+			rte_eth_linkstatus_set(dev, &link) : -1;
+		goto put;
+	}
+	before = restarts(dev);
 	asked = ask(dev);
+	/* a start may end now, which asks after this: what it finds is newer */
+	if (dev->data->dev_started == 0) {
+		ret = set_status(dev, asked, &link);
+		goto put;
+	}
+	if (before % 2 != 0) {
+		ret = -1;
+		goto put;
+	}
 	/* but for a restart, whether it asks for a reset is looked at in any case */
 	if (!mdev_virtio_recovering(dev) &&
 			!mdev_virtio_needs_reset(dev) &&
@@ -130,10 +138,12 @@ mdev_virtio_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 		link.link_speed = RTE_ETH_SPEED_NUM_NONE;
 	}
 	ret = restarts(dev) == before ? set_status(dev, asked, &link) : -1;
-	mdev_virtio_process_put(process);
 	if (ret == 0)
 		DRV_LOG(DEBUG, "%s: link %s", dev->data->name,
 			link.link_status == RTE_ETH_LINK_UP ? "up" : "down");
+put:
+	if (process != NULL)
+		mdev_virtio_process_put(process);
 	return ret;
 }
 
