@@ -125,12 +125,15 @@ mdev_virtio_rx_offloads_update(struct rte_eth_dev *dev)
 
 	if (dev->data->dev_started == 0)
 		return;
+	/* a recovery, in another thread, may be about to free a queue that is found here */
+	mdev_virtio_queues_lock();
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		for (vq = dev->data->rx_queues[i]; vq != NULL; vq = vq->sibling) {
 			vq->offloads = mdev_virtio_rx_offloads(dev);
 			vq->burst = mdev_virtio_rx_burst(dev);
 		}
 	}
+	mdev_virtio_queues_unlock();
 	if (mdev_virtio_control_begin(dev) < 0)
 		return; /* a restart is under way, which ends with it */
 	mdev_virtio_select_bursts(dev);

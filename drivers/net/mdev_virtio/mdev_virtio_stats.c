@@ -286,10 +286,13 @@ mdev_virtio_stats_reset(struct rte_eth_dev *dev)
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	uint16_t i;
 
+	/* a recovery, in another thread, may be about to free a queue that is found here */
+	mdev_virtio_queues_lock();
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		reset_queue(dev->data->rx_queues[i]);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		reset_queue(dev->data->tx_queues[i]);
+	mdev_virtio_queues_unlock();
 	hw->cvq.failed = 0;
 	hw->cvq.timeouts = 0;
 	hw->recovery.succeeded = 0;
