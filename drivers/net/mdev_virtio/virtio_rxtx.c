@@ -62,6 +62,7 @@ rx_bursts[VEC_SETS][BURST_FLAGS + 1] = ALL_SETS(RX);
 static const struct virtio_tx_burst
 tx_bursts[VEC_SETS][BURST_FLAGS + 1] = ALL_SETS(TX);
 
+/* What each set was built for (meson.build): a processor may have a part of it. */
 static enum vec_set
 find_vec_set(void)
 {
@@ -72,6 +73,7 @@ find_vec_set(void)
 	if (bits >= RTE_VECT_SIMD_512 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512DQ) > 0 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
 		return VEC_AVX512;
 #endif
