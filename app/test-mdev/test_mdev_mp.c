@@ -343,11 +343,13 @@ test_hostile(void)
 			TEST_SUCCESS)
 		return TEST_FAILED;
 	mdev_mp_retry();
-	held_now(&before);
 	fake_mp.harm_reply = two_fds;
-	if (fails_with(-EPROTO, "mdev:" UUID_1 ": cannot get it from the primary process: ") !=
-			TEST_SUCCESS)
-		return TEST_FAILED;
+	for (i = 0; i < 2; i++) { /* as above, for the log */
+		held_now(&before);
+		if (fails_with(-EPROTO, "mdev:" UUID_1 ": cannot get it from the primary process: ") !=
+				TEST_SUCCESS)
+			return TEST_FAILED;
+	}
 	TEST_ASSERT(held_same(&before, true), "fds are left open");
 	return TEST_SUCCESS;
 }
