@@ -358,6 +358,25 @@ listener_event(void *arg, uint32_t events)
 	}
 }
 
+static const char *
+listen_remedy(int error)
+{
+	switch (-error) {
+	case EADDRINUSE:
+		return "somebody else does: end that, or use another path";
+	case EEXIST:
+		return "it is no socket: remove it, or use another path";
+	case ENOENT:
+	case ENOTDIR:
+		return "make that folder first";
+	case EMFILE:
+	case ENFILE:
+		return "raise the limit of open files";
+	default:
+		return "see that files can be made there, or use another path";
+	}
+}
+
 static int
 listen_now(struct vhost_user *vu)
 {
@@ -370,9 +389,8 @@ listen_now(struct vhost_user *vu)
 			&vu->listener_watch);
 	}
 	if (ret < 0)
-		LOG(ERR, "%s: cannot listen for a backend at %s: %s%s", vu->conf.name,
-			vu->conf.path, strerror(-ret),
-			ret == -EADDRINUSE ? "; somebody else does" : "");
+		LOG(ERR, "%s: cannot listen for a backend at %s: %s: %s", vu->conf.name,
+			vu->conf.path, strerror(-ret), listen_remedy(ret));
 	return ret;
 }
 

@@ -268,6 +268,26 @@ race()
 	expect_tree ./devices
 }
 
+# Where a mediator cannot listen for a backend, and what to do.
+listen()
+{
+	local said
+
+	new_root
+	said="$ME mdev:$A: cannot listen for a backend at $root.vhost"
+	set -- "$mediator" --root "$root" --device
+	fails 1 "$said/b: No such file or directory: make that folder first" \
+		"$@" "uuid=$A,backend=$root.vhost/b,listen"
+	echo text >"$root.vhost"
+	fails 1 "$said: File exists: it is no socket: remove it, or use another path" \
+		"$@" "uuid=$A,backend=$root.vhost,listen"
+	rm "$root.vhost"
+	start --device "uuid=$B,backend=$root.vhost,listen"
+	fails 1 "$said: Address already in use: somebody else does: end that, or use another path" \
+		"$@" "uuid=$A,backend=$root.vhost,listen" --name two
+	end "$pid"
+}
+
 # Two mediators share a root, and no device.
 two()
 {
@@ -441,6 +461,7 @@ check "mediator: ctl lists, shows, adds and removes" control
 check "mediator: wrong command lines: one line, nothing started" usage
 check "mediator: killed, the next one takes over" killed
 check "mediator: eight starts at once" race
+check "mediator: places where no backend can connect" listen
 check "mediator: two of them share no device" two
 check "mediator: ordinary users" ordinary
 check "mediator: tells the service manager" service
