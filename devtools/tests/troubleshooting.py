@@ -266,9 +266,10 @@ def blocks(page, kind):
 def dpdk_forms():
     """What the DPDK that is installed can print, or None: there are other releases, too."""
     files = [file for name in (f"/usr/lib/*/librte_eal.so.{DPDK_ABI}",
+                               f"/usr/lib/*/librte_ethdev.so.{DPDK_ABI}",
                                f"/usr/lib/*/librte_vhost.so.{DPDK_ABI}", "/usr/bin/dpdk-testpmd")
              for file in glob.glob(name)]
-    if len(files) < 3:
+    if len(files) < 4:
         return None
     found = set()
     for path in files:
