@@ -20,6 +20,7 @@ import sys
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 PAGE = "doc/guides/troubleshooting.rst"
 DPDK_ABI = "23"    # of Debian 12
+DPDK_LIBRARIES = ("eal", "bus_pci", "ethdev", "net_virtio", "vhost")
 ANY = "\0"          # what differs, in a message
 FEWEST_LETTERS = 7  # a format with fewer says nothing by itself
 STRING = r'"(?:\\.|[^"\\])*"'
@@ -265,11 +266,10 @@ def blocks(page, kind):
 
 def dpdk_forms():
     """What the DPDK that is installed can print, or None: there are other releases, too."""
-    files = [file for name in (f"/usr/lib/*/librte_eal.so.{DPDK_ABI}",
-                               f"/usr/lib/*/librte_ethdev.so.{DPDK_ABI}",
-                               f"/usr/lib/*/librte_vhost.so.{DPDK_ABI}", "/usr/bin/dpdk-testpmd")
-             for file in glob.glob(name)]
-    if len(files) < 4:
+    names = [*(f"/usr/lib/*/librte_{name}.so.{DPDK_ABI}" for name in DPDK_LIBRARIES),
+             "/usr/bin/dpdk-testpmd"]
+    files = [file for name in names for file in glob.glob(name)]
+    if len(files) < len(names):
         return None
     found = set()
     for path in files:
