@@ -367,15 +367,18 @@ all_forward()
 # A table that is drawn anew, below all that l2fwd-mdev and the drivers say meanwhile.
 on_a_terminal()
 {
-	local shown=$work/shown i
+	local shown=$work/shown i colours=()
 
 	mediator_start "$work/mediator" --device "uuid=${UUIDS[0]},backend=$work/none" \
 		--device "uuid=${UUIDS[1]},backend=$work/none"
 	: >"$work/terminal"
+	# releases of DPDK since 24.11 have it
+	! "$build/examples/dpdk-l2fwd-mdev" --help | grep -e --log-color >/dev/null ||
+		colours=(--log-color=always)
 	# shellcheck disable=SC2016	# of the inner shell
 	script -qfec "$(printf '%q ' sh -c 'echo $$ >"$0"; exec "$@"' "$work/pid" \
-		"$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" -d "$build/drivers" -- \
-		net_null{0,1},size=100 "${UUIDS[@]:0:2}")" \
+		"$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" "${colours[@]}" \
+		-d "$build/drivers" -- net_null{0,1},size=100 "${UUIDS[@]:0:2}")" \
 		/dev/null </dev/null >"$work/terminal" 2>&1 &
 	APPLICATION=$!
 	at_exit end "$APPLICATION"

@@ -3,8 +3,8 @@
 """terminal.py: print what a terminal shows of standard input, with all that has scrolled off it
 
 For programs that redraw lines. Of what moves the cursor it knows carriage return, line feed, and
-ECMA-48's CUP (to the first place), CUU, ED and EL (from the cursor on); DEC's modes change nothing.
-Other sequences are errors.
+ECMA-48's CUP (to the first place), CUU, ED and EL (from the cursor on); SGR (colours) and DEC's
+modes change nothing. Other sequences are errors.
 """
 
 import re
@@ -45,7 +45,7 @@ class Terminal:
             self.lines[self.row] = self.lines[self.row][:self.column]
             if name == "J":
                 del self.lines[self.row + 1:]
-        elif not parameters.startswith("?"):
+        elif name != "m" and not parameters.startswith("?"):
             sys.exit(f"unknown: ESC [ {parameters} {name}")
 
 

@@ -68,6 +68,7 @@ static ssize_t
 stderr_write(void *cookie, const char *text, size_t size)
 {
 	FILE *stream = cookie;
+	const char *end;
 
 	if (size == 0)
 		return 0;
@@ -75,7 +76,9 @@ stderr_write(void *cookie, const char *text, size_t size)
 	table_erase();
 	fwrite(text, 1, size, stream);
 	fflush(stream);
-	within_line = text[size - 1] != '\n';
+	end = memrchr(text, '\n', size);
+	/* --log-color: the end of a colour comes behind the end of its line */
+	within_line = end == NULL || (end + 1 < text + size && end[1] != '\033');
 	table_draw();
 	pthread_mutex_unlock(&table_lock);
 	return size;
