@@ -60,8 +60,8 @@ layout_random(uint32_t limit)
 	return random_state % limit;
 }
 
-static void
-seed(void)
+void
+layout_random_start(void)
 {
 	const char *env = getenv("MDEV_TEST_SEED");
 	unsigned int i;
@@ -167,7 +167,7 @@ virtio_layout_run_with(const char *what, const struct virtio_layout_extras *extr
 	int ret = 0;
 
 	layout_extras = extras;
-	seed();
+	layout_random_start();
 	for (i = 0; i < 24; i++) {
 		virtio_layout.packed = (i & 4) != 0;
 		virtio_layout.in_order = (i & 2) != 0;

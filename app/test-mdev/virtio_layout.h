@@ -107,7 +107,11 @@ int layout_check_pool(struct rte_mempool *pool);
 /* The queue does nothing any more until the port is started again, and does then. */
 int layout_expect_broken(const struct virtqueue *vq);
 
-/* Random numbers; the seed is printed, and taken from MDEV_TEST_SEED if that is set. */
+/*
+ * Random numbers; the seed is printed, and taken from MDEV_TEST_SEED if that is set, by
+ * virtio_layout_run(), or by whoever runs no layouts.
+ */
+void layout_random_start(void);
 uint32_t layout_random(uint32_t limit);
 
 /* The frame with this number: its length is a number's, too. */
