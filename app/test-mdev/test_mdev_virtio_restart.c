@@ -9,6 +9,7 @@
 
 #include <linux/virtio_config.h>
 
+#include <rte_dev_info.h>
 #include <rte_interrupts.h>
 #include <rte_memzone.h>
 
@@ -139,6 +140,8 @@ test_configuration(void)
 static int
 test_fails(void)
 {
+	uint32_t words[128] = { 0 };
+	struct rte_dev_reg_info regs = { .data = NULL };
 	struct rte_mbuf *m = NULL;
 
 	TEST_ASSERT_SUCCESS(virtio_recovery_start(), "start");
@@ -153,6 +156,12 @@ test_fails(void)
 	TEST_ASSERT_EQUAL(captured_log_lines(NULL), 3, "lines");
 	TEST_ASSERT_EQUAL(rte_eth_promiscuous_enable(virtio_port.id), -EIO,
 		"control");
+	/* but what the device says now can be read */
+	TEST_ASSERT_SUCCESS(rte_eth_dev_get_reg_info(virtio_port.id, &regs), "length");
+	TEST_ASSERT(regs.length <= RTE_DIM(words), "%u registers", regs.length);
+	regs.data = words;
+	TEST_ASSERT_SUCCESS(rte_eth_dev_get_reg_info(virtio_port.id, &regs), "registers");
+	TEST_ASSERT_EQUAL((uint64_t)words[1] << 32 | words[0], fake_virtio.offered, "?");
 	TEST_ASSERT_EQUAL(rte_eth_rx_burst(virtio_port.id, 0, &m, 1), 0, "receive");
 	TEST_ASSERT(virtio_port_prepares(), "not prepared");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(virtio_port.id), "stop");

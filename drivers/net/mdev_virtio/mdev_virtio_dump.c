@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include <linux/virtio_config.h>
@@ -190,6 +191,9 @@ mdev_virtio_read_regs(struct rte_eth_dev *dev, uint32_t *words)
 	int ret;
 
 	ret = mdev_virtio_control_begin(dev);
+	/* it could not recover: who looks into that reads registers first of all */
+	if (ret == -EIO)
+		ret = -pthread_mutex_trylock(&mdev_virtio_hw(dev)->recovery.lock);
 	if (ret < 0)
 		return ret;
 	ret = mdev_virtio_control_end(dev, tr->ops->get_regs(tr,
