@@ -2,6 +2,7 @@
 
 /* The bus: match, probe, plug, unplug, cleanup, and its registration with EAL. */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
@@ -448,12 +449,36 @@ struct mdev_bus mdev_bus = {
 	},
 };
 
-/* struct rte_bus is not part of the ABI: it may differ from release to release. */
-static bool
-release_fits(void)
+/* What an EAL says of its release. */
+struct eal_release {
+	unsigned int (*year)(void);
+	unsigned int (*month)(void);
+	const char *(*text)(void);
+};
+
+static void
+find_function(const char *name, void *function)
 {
-	return rte_version_year() == RTE_VER_YEAR &&
-		rte_version_month() == RTE_VER_MONTH;
+	void *found = dlsym(RTLD_DEFAULT, name);
+
+	if (found != NULL)
+		memcpy(function, &found, sizeof(found));
+}
+
+/*
+ * struct rte_bus is not part of the ABI: it may differ from release to release. If the
+ * application has another EAL than this library was linked with, the loader may bring that
+ * one along: what counts is what the application would find. It finds nothing if EAL is
+ * linked statically, and then there is only one.
+ */
+static bool
+release_fits(struct eal_release *release)
+{
+	*release = (struct eal_release){ rte_version_year, rte_version_month, rte_version };
+	find_function("rte_version_year", &release->year);
+	find_function("rte_version_month", &release->month);
+	find_function("rte_version", &release->text);
+	return release->year() == RTE_VER_YEAR && release->month() == RTE_VER_MONTH;
 }
 
 /*
@@ -462,11 +487,13 @@ release_fits(void)
  */
 RTE_INIT_PRIO(mdev_bus_register, BUS)
 {
+	struct eal_release release;
+
 	TAILQ_INIT(MDEV_DEVICES);
 	TAILQ_INIT(MDEV_DRIVERS);
-	if (!release_fits()) {
+	if (!release_fits(&release)) {
 		RTE_LOG(ERR, EAL, "mdev bus: built for DPDK %d.%02d, but this is %s: not used; build it against this release\n",
-			RTE_VER_YEAR, RTE_VER_MONTH, rte_version());
+			RTE_VER_YEAR, RTE_VER_MONTH, release.text());
 	} else if (rte_bus_find_by_name(RTE_BUS_MDEV_NAME) != NULL) {
 		RTE_LOG(ERR, EAL, "mdev bus: loaded twice, from two places: this one is not used; load one of them, without -d if it is installed\n");
 	} else {

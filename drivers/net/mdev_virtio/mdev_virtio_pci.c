@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include <rte_bus.h>
 #include <rte_bus_pci.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -234,9 +235,12 @@ static struct rte_pci_driver mdev_virtio_pci_driver = {
 /*
  * The bus asks drivers in the order of its list, and libraries are loaded in the order in
  * which a folder has them: only a place at the head of the list is one before net_virtio.
+ * Where the mdev bus has refused the application's EAL, its PCI bus is another one, too.
  */
 RTE_INIT(mdev_virtio_pci_register)
 {
+	if (rte_bus_find_by_name("mdev") == NULL)
+		return;
 	rte_pci_register(&mdev_virtio_pci_driver);
 	mdev_virtio_compat_pci_first(&mdev_virtio_pci_driver);
 }
