@@ -1,22 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# kernel.sh [build | use [KERNEL...]]: checks of the kernel mediator. One line for each.
+# kernel.sh [build | use] [KERNEL...]: checks of the kernel mediator, on this machine and in
+# virtual machines with each KERNEL: 6.12, and with --full of test.sh 6.1. One line for each.
 #
-#   build            of its sources, on this machine, only
-#   use [KERNEL...]  of what was built before, only, in virtual machines with each KERNEL:
-#                    6.12, and with --full of test.sh 6.1
+#   build  of its sources, on this machine, only
+#   use    of what was built before, in virtual machines, only
 
 . "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../lib.sh"
 . "$REPO/devtools/tests/checks.sh"
 
-need_packages gcc make libc6-dev mdevctl iputils-ping perl
-what=${1:-}
-case $what in
-"" | build | use) ;;
-*) die "unknown argument $what; see the head of $0" ;;
+what=
+case ${1:-} in
+build | use) what=$1; shift ;;
 esac
-kernels=("${@:2}")
-[ $# -gt 1 ] || kernels=(6.1 6.12)
+kernels=("$@")
+for kernel in "${kernels[@]}"; do
+	[[ $kernel =~ ^[0-9]+\.[0-9]+$ ]] || [ -d "$kernel" ] ||
+		die "neither build, use nor a kernel: $kernel; see the head of $0"
+done
+[ $# -gt 0 ] || kernels=(6.1 6.12)
+need_packages gcc make libc6-dev mdevctl iputils-ping perl
 temp_dir work
 tests=$REPO/build/kernel-tests
 
@@ -116,7 +119,7 @@ if [ "$what" != use ]; then
 fi
 [ "$what" != build ] || exit 0
 for kernel in "${kernels[@]}"; do
-	[ $# -gt 1 ] || [ "$kernel" = 6.12 ] || [ -n "${MDEV_TEST_FULL:-}" ] || {
+	[ $# -gt 0 ] || [ "$kernel" = 6.12 ] || [ -n "${MDEV_TEST_FULL:-}" ] || {
 		check_full "tests of the kernel mediator with Linux $kernel"
 		continue
 	}
