@@ -364,43 +364,65 @@ all_forward()
 		-e '^  \(in\|out\)  *[1-9][0-9]* packets/s .* [1-9][0-9]* in all$')" = 12 ]
 }
 
-# A table that is drawn anew, below all that l2fwd-mdev and the drivers say meanwhile.
-on_a_terminal()
+# on_terminal ROWS ARGUMENT...: l2fwd-mdev on a terminal of so many rows
+on_terminal()
 {
-	local shown=$work/shown i colours=()
+	local colours=()
 
-	mediator_start "$work/mediator" --device "uuid=${UUIDS[0]},backend=$work/none" \
-		--device "uuid=${UUIDS[1]},backend=$work/none"
 	: >"$work/terminal"
 	# releases of DPDK since 24.11 have it
 	! "$build/examples/dpdk-l2fwd-mdev" --help | grep -e --log-color >/dev/null ||
 		colours=(--log-color=always)
 	# shellcheck disable=SC2016	# of the inner shell
-	script -qfec "$(printf '%q ' sh -c 'echo $$ >"$0"; exec "$@"' "$work/pid" \
-		"$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" "${colours[@]}" \
-		-d "$build/drivers" -- net_null{0,1},size=100 "${UUIDS[@]:0:2}")" \
-		/dev/null </dev/null >"$work/terminal" 2>&1 &
+	script -qfec "$(printf '%q ' sh -c 'stty rows "$1"; shift; echo $$ >"$0"; exec "$@"' \
+		"$work/pid" "$1" "$build/examples/dpdk-l2fwd-mdev" "${EAL[@]}" "$LCORES" \
+		"${colours[@]}" "${@:2}")" /dev/null </dev/null >"$work/terminal" 2>&1 &
 	APPLICATION=$!
 	at_exit end "$APPLICATION"
+}
+
+# shown ROWS: end it, and print what is to be seen on such a terminal, to $work/shown as well
+shown()
+{
+	kill "$(cat "$work/pid")"
+	wait_until 30 ended "$APPLICATION"
+	wait "$APPLICATION"
+	/usr/bin/python3 -B "$REPO/devtools/tests/terminal.py" "$1" <"$work/terminal" >"$work/shown"
+	cat "$work/shown"
+	expect "one table" \
+		[ "$(grep -c '^device *link *packets/s *bit/s *dropped/s$' "$work/shown")" = 1 ]
+	expect "80 columns" narrow "$work/shown"
+}
+
+# A table that is drawn anew, below all that l2fwd-mdev and the drivers say meanwhile.
+table_on_terminal()
+{
+	local i
+
+	mediator_start "$work/mediator" --device "uuid=${UUIDS[0]},backend=$work/none" \
+		--device "uuid=${UUIDS[1]},backend=$work/none"
+	on_terminal 24 -d "$build/drivers" -- net_null{0,1},size=100 "${UUIDS[@]:0:2}"
 	drawn 4 '^net_null[01] *up *in *[0-9.]*[kM] '
 	drawn 2 "^${UUIDS[0]} down *in "
 	end -KILL "$MEDIATOR_PID"
 	drawn 4 "^${UUIDS[0]} not there"
-	kill "$(cat "$work/pid")"
-	wait_until 30 ended "$APPLICATION"
-	wait "$APPLICATION"
-	/usr/bin/python3 -B "$REPO/devtools/tests/terminal.py" <"$work/terminal" >"$shown"
-	cat "$shown"
-	expect "one table" \
-		[ "$(grep -c '^device *link *packets/s *bit/s *dropped/s$' "$shown")" = 1 ]
+	shown 24
 	expect "it at the end" \
-		[ "$(tail -n 10 "$shown" | grep -c '^net_null[01] *up *in ')" = 2 ]
+		[ "$(tail -n 10 "$work/shown" | grep -c '^net_null[01] *up *in ')" = 2 ]
 	for i in 0 1; do
-		grep -q " s  ${UUIDS[i]}: attached as port" "$shown"
-		grep -q "^mdev:${UUIDS[i]}: its mediator is gone, " "$shown"
-		grep -q " s  ${UUIDS[i]}: detached$" "$shown"
+		grep -q " s  ${UUIDS[i]}: attached as port" "$work/shown"
+		grep -q "^mdev:${UUIDS[i]}: its mediator is gone, " "$work/shown"
+		grep -q " s  ${UUIDS[i]}: detached$" "$work/shown"
 	done
-	expect "80 columns" narrow "$shown"
+}
+
+# What has scrolled off cannot be taken back: it would be there once a second.
+low_terminal()
+{
+	on_terminal 5 -- net_null{0..3},size=100
+	drawn 3 '^net_null0 *up'
+	shown 5
+	expect "what fits, at the end" grep -q '^  port 0, ' <(tail -n 2 "$work/shown")
 }
 
 # drawn COUNT ROW: until the table was drawn so often with that row
@@ -483,7 +505,8 @@ dpdk_l2fwd()
 check "l2fwd-mdev: wrong arguments" arguments
 check "l2fwd-mdev: Makefile" makefile
 check "l2fwd-mdev forwards in pairs, each on an lcore" pairs
-check "... and shows a table on a terminal" on_a_terminal
+check "... and shows a table on a terminal" table_on_terminal
+check "... or as much of it as fits" low_terminal
 namespaces_or_skip "examples forward"
 check "l2fwd-mdev forwards between two devices, and sleeps when nothing comes" forwards
 check "... and updates addresses" addresses

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""terminal.py: print what a terminal shows of standard input, with all that has scrolled off it
+"""terminal.py ROWS: print what a terminal shows of standard input, and what has scrolled off it
 
 For programs that redraw lines. Of what moves the cursor it knows carriage return, line feed, and
 ECMA-48's CUP (to the first place), CUU, ED and EL (from the cursor on); SGR (colours) and DEC's
@@ -10,14 +10,12 @@ modes change nothing. Other sequences are errors.
 import re
 import sys
 
-HEIGHT = 24
-
 
 class Terminal:
     """Lines from the first one on, and where the cursor is."""
 
-    def __init__(self):
-        self.lines, self.row, self.column = [""], 0, 0
+    def __init__(self, rows):
+        self.rows, self.lines, self.row, self.column = rows, [""], 0, 0
 
     def text(self, text):
         """Printed in the place of what was there."""
@@ -36,7 +34,7 @@ class Terminal:
 
     def control(self, parameters, name):
         """ESC [ parameters name."""
-        top = max(0, len(self.lines) - HEIGHT)
+        top = max(0, len(self.lines) - self.rows)
         if name == "H" and not parameters:
             self.row, self.column = top, 0
         elif name == "A":
@@ -51,7 +49,7 @@ class Terminal:
 
 def main():
     """Of standard input."""
-    terminal = Terminal()
+    terminal = Terminal(int(sys.argv[1]))
     data = sys.stdin.buffer.read().decode(errors="replace")
     for sign, parameters, name, text in re.findall(
             r"([\r\n])|\x1b\[([^@-~]*)([@-~])|([^\r\n\x1b]+|\x1b)", data):

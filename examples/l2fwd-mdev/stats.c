@@ -6,12 +6,14 @@
  */
 
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 
 #include <rte_cycles.h>
 
@@ -50,16 +52,27 @@ table_erase(void)
 	fflush(stdout);
 }
 
+/* Lines above the cursor. What has scrolled off the terminal cannot be erased. */
+static unsigned int
+terminal_lines(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ?
+		size.ws_row - 1u : UINT_MAX;
+}
+
 static void
 table_draw(void)
 {
-	const char *c;
+	unsigned int max = terminal_lines();
+	const char *end;
 
 	if (table == NULL || within_line)
 		return;
-	printf(NO_WRAP "%s" WRAP, table);
-	for (c = table; *c != '\0'; c++)
-		table_lines += *c == '\n';
+	for (end = table; *end != '\0' && table_lines < max; end++)
+		table_lines += *end == '\n';
+	printf(NO_WRAP "%.*s" WRAP, (int)(end - table), table);
 	fflush(stdout);
 }
 
@@ -69,9 +82,12 @@ stderr_write(void *cookie, const char *text, size_t size)
 {
 	FILE *stream = cookie;
 	const char *end;
+	int cancel;
 
 	if (size == 0)
 		return 0;
+	/* EAL cancels its IPC thread in the end, and says more: not with the lock */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(&table_lock);
 	table_erase();
 	fwrite(text, 1, size, stream);
@@ -81,6 +97,7 @@ stderr_write(void *cookie, const char *text, size_t size)
 	within_line = end == NULL || (end + 1 < text + size && end[1] != '\033');
 	table_draw();
 	pthread_mutex_unlock(&table_lock);
+	pthread_setcancelstate(cancel, NULL);
 	return size;
 }
 
