@@ -45,6 +45,14 @@ own_links()
 	! grep -q ':doc:`\.\./' "$1" || die "$1 has a link that leads nowhere in a DPDK tree"
 }
 
+# known_features INI: take out of it what the tree does not list as a feature
+known_features()
+{
+	awk -F ' *= *' 'NR == FNR { known[$1]; next } !/=/ || $1 in known' \
+		"$tree/doc/guides/nics/features/default.ini" "$1" >"$work/features"
+	cp "$work/features" "$1"
+}
+
 # apply_step PATCH: in the current folder
 apply_step()
 {
@@ -54,6 +62,9 @@ apply_step()
 	tar -C "$REPO" -c -T "$work/files" | tar -x
 	sed -n '/\.rst$/p' "$work/files" | while read -r guide; do
 		own_links "$guide"
+	done
+	sed -n '/\.ini$/p' "$work/files" | while read -r features; do
+		known_features "$features"
 	done
 	output=$(patch -p1 -F0 -s --no-backup-if-mismatch <"$1") ||
 		die "${1#"$REPO"/} does not apply to $tree: ${output//$'\n'/ | }"

@@ -42,6 +42,10 @@ applies()
 	"$REPO/devtools/intree.sh" "$source" "$tree"
 	expect "the PCI bus changed" grep -q vfio_dev_open \
 		"$tree/drivers/bus/pci/linux/pci_vfio.c"
+	expect "features that this release has" grep -q '^Tx descriptor status = Y$' \
+		"$tree/doc/guides/nics/features/mdev_virtio.ini"
+	expect "no feature of a later one" test -z "$(grep '^Tx queue count' \
+		"$tree/doc/guides/nics/features/mdev_virtio.ini")"
 	touch "$tree/.before"
 	"$REPO/devtools/intree.sh" "$source" "$tree"
 	expect "nothing touched the second time" test -z "$(find "$tree" -newer "$tree/.before")"
