@@ -77,6 +77,13 @@ test_bus_cleanup(struct rte_bus *bus)
 #define TEST_DETACHED_STAYS 0
 #endif
 
+/* The operation that counts in a transmit queue; where there is none, the one beside it. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
+#define TEST_TX_QUEUE_COUNT tx_queue_count
+#else
+#define TEST_TX_QUEUE_COUNT tx_descriptor_status
+#endif
+
 /* What ethdev counts in a transmit queue; before 24.03 it did not, and none is as good. */
 static inline int
 test_tx_queue_count(uint16_t port, uint16_t queue, int none)

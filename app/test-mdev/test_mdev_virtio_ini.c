@@ -15,6 +15,7 @@
 
 #include "fake_vfio.h"
 #include "test.h"
+#include "test_compat.h"
 #include "virtio_port.h"
 
 /* Operations that all have to be there. */
@@ -76,6 +77,7 @@ static const struct feature features[] = {
 	{ "Packet type parsing", .ops = { OP(dev_supported_ptypes_get) } },
 	{ "Rx descriptor status", .dev = DEV(rx_descriptor_status) },
 	{ "Tx descriptor status", .dev = DEV(tx_descriptor_status) },
+	{ "Tx queue count", .dev = DEV(TEST_TX_QUEUE_COUNT) },
 	{ "Basic stats", .ops = { OP(stats_get), OP(stats_reset) } },
 	{ "Extended stats", .ops = { OP(xstats_get), OP(xstats_get_names),
 		OP(xstats_reset) } },
