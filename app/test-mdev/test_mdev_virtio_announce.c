@@ -184,6 +184,31 @@ test_no_interrupts(void)
 	return TEST_SUCCESS;
 }
 
+static int
+setup_bare(void)
+{
+	return virtio_port_attach_ctrl(0, 1);
+}
+
+/* The backend that can announce came after the probe, or is there since a reset. */
+static int
+test_offered_late(void)
+{
+	uint16_t id = virtio_port.id;
+
+	TEST_ASSERT_SUCCESS(virtio_port_start(RING), "start");
+	/* who has not negotiated it does not listen */
+	fake_virtio.config.status |= rte_cpu_to_le_16(VIRTIO_NET_S_ANNOUNCE);
+	mdev_virtio_announce(virtio_port.dev);
+	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "acknowledged");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(id), "stop");
+	fake_virtio_offer(RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE));
+	TEST_ASSERT_SUCCESS(rte_eth_dev_start(id), "start");
+	TEST_ASSERT(acknowledged(1), "not acknowledged");
+	TEST_ASSERT_EQUAL(rte_eth_tx_burst(id, 0, NULL, 0), 0, "send");
+	return expect_rarp();
+}
+
 static struct unit_test_suite suite = {
 	.suite_name = "net/mdev_virtio: announcements",
 	.unit_test_cases = {
@@ -195,6 +220,7 @@ static struct unit_test_suite suite = {
 			test_asked_before_start),
 		TEST_CASE_ST(setup_attached, virtio_port_stop, test_no_tx_queue),
 		TEST_CASE_ST(setup_attached, virtio_port_stop, test_no_interrupts),
+		TEST_CASE_ST(setup_bare, virtio_port_stop, test_offered_late),
 		TEST_CASES_END()
 	}
 };

@@ -35,7 +35,8 @@ mdev_virtio_announce_init(struct rte_eth_dev *dev)
 	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	if (!virtio_has_feature(hw->features, VIRTIO_NET_F_GUEST_ANNOUNCE))
+	if (hw->announce_pool != NULL ||
+			!virtio_has_feature(hw->features, VIRTIO_NET_F_GUEST_ANNOUNCE))
 		return 0;
 	snprintf(name, sizeof(name), "mdev_ann_%u_%x", dev->data->port_id,
 		__atomic_fetch_add(&serial, 1, __ATOMIC_RELAXED));
@@ -67,21 +68,35 @@ asked(struct rte_eth_dev *dev)
 	return (rte_le_to_cpu_16(status) & VIRTIO_NET_S_ANNOUNCE) != 0;
 }
 
-/* A restart by another thread may be replacing the queue: the control lock is held. */
-static int
-announce(struct rte_eth_dev *dev)
+/*
+ * The feature may be new since the port was probed: the backend that has it came later. Of
+ * the frames before there may be too many that were not sent: those will do.
+ */
+static void
+hand_over(struct rte_eth_dev *dev)
 {
-	struct mdev_virtio_hw *hw = mdev_virtio_hw(dev);
-	struct rte_mbuf *m = NULL;
+	struct rte_mbuf *m;
 
-	if (dev->data->nb_tx_queues > 0)
-		m = rte_net_make_rarp_packet(hw->announce_pool,
-				&dev->data->mac_addrs[0]);
+	if (mdev_virtio_announce_init(dev) < 0) {
+		DRV_LOG(ERR, "%s: no memory: give EAL more (-m)", dev->data->name);
+		return;
+	}
+	m = rte_net_make_rarp_packet(mdev_virtio_hw(dev)->announce_pool,
+			&dev->data->mac_addrs[0]);
 	if (m != NULL)
 		virtqueue_inject(dev->data->tx_queues[0], m);
 	DRV_LOG(INFO, "%s: the device asks for an announcement: it goes out with the next burst on transmit queue 0",
 		dev->data->name);
-	return virtio_cvq_announce_ack(&hw->cvq, mdev_virtio_transport(dev));
+}
+
+/* A restart by another thread may be replacing the queue: the control lock is held. */
+static int
+announce(struct rte_eth_dev *dev)
+{
+	if (dev->data->nb_tx_queues > 0)
+		hand_over(dev);
+	return virtio_cvq_announce_ack(&mdev_virtio_hw(dev)->cvq,
+			mdev_virtio_transport(dev));
 }
 
 void

@@ -441,7 +441,7 @@ int mdev_virtio_devargs_parse(const char *name, const char *args,
 		struct mdev_virtio_devargs *devargs);
 
 /* mdev_virtio_announce.c */
-/* What announcements need; 0 or a negative errno. */
+/* What announcements need, if it is not there; 0 or a negative errno. */
 int mdev_virtio_announce_init(struct rte_eth_dev *dev);
 void mdev_virtio_announce_free(struct rte_eth_dev *dev);
 /* If the device asks for an announcement: prepare one and acknowledge. */
