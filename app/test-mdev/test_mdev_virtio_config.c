@@ -168,6 +168,42 @@ test_changes(void)
 	return TEST_SUCCESS;
 }
 
+static bool
+mtu_taken(void)
+{
+	return (fake_virtio.accepted & RTE_BIT64(VIRTIO_NET_F_MTU)) != 0;
+}
+
+/* s. 5.1.4.2: who takes the MTU has room for frames of it, and sends no longer ones. */
+static int
+test_mtu_on_demand(void)
+{
+	const uint64_t scatter = RTE_ETH_RX_OFFLOAD_SCATTER;
+	static const struct { uint16_t mtu; bool scatter, taken; } all[] = {
+		{ 1500, false, true }, { 1500, true, true },
+		{ 9000, false, false }, { 9000, true, true },
+		{ 0, false, false }, { 0, true, false }, /* not offered to the probe */
+	};
+	struct rte_eth_conf conf = { .rxmode.mtu = 1000 };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(all); i++) {
+		if (all[i].mtu == 0)
+			fake_virtio.offered &= ~RTE_BIT64(VIRTIO_NET_F_MTU);
+		fake_virtio.config.mtu = rte_cpu_to_le_16(all[i].mtu);
+		TEST_ASSERT_SUCCESS(virtio_port_attach(""), "%u: attach", i);
+		TEST_ASSERT_EQUAL(mtu_taken(), all[i].mtu != 0, "%u: probe", i);
+		fake_virtio_offer(RTE_BIT64(VIRTIO_NET_F_MTU));
+		fake_virtio.config.mtu = rte_cpu_to_le_16(1500);
+		conf.rxmode.offloads = all[i].scatter ? scatter : 0;
+		TEST_ASSERT_SUCCESS(virtio_port_start_queues(1, 1, 64, &conf),
+			"%u: start", i);
+		TEST_ASSERT_EQUAL(mtu_taken(), all[i].taken, "%u: start", i);
+		TEST_ASSERT_SUCCESS(virtio_port_detach(), "%u: detach", i);
+	}
+	return TEST_SUCCESS;
+}
+
 #define F(name) RTE_BIT64(VIRTIO_NET_F_ ## name)
 #define LOSABLE (F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) | F(HOST_ECN) | F(GUEST_CSUM) | \
 	F(GUEST_TSO4) | F(GUEST_TSO6) | F(MRG_RXBUF) | F(CTRL_VLAN) | F(HASH_REPORT))
@@ -252,6 +288,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup, virtio_port_stop, test_dependencies),
 		TEST_CASE_ST(setup, virtio_port_stop, test_vlan_on_demand),
 		TEST_CASE_ST(setup, virtio_port_stop, test_changes),
+		TEST_CASE_ST(setup, virtio_port_stop, test_mtu_on_demand),
 		TEST_CASE_ST(setup, virtio_port_stop, test_offload_lost),
 		TEST_CASES_END()
 	}

@@ -193,6 +193,9 @@ choose_features(uint64_t offered, void *arg)
 	if (!virtio_has_feature(features, VIRTIO_NET_F_MRG_RXBUF) &&
 			!mdev_virtio_buffers_hold(dev, hw->max_mtu))
 		features &= ~RTE_BIT64(VIRTIO_NET_F_MTU);
+	/* and sends none that is longer: it was read with the probe, if at all */
+	if (dev->data->dev_configured != 0 && hw->max_mtu == MAX_MTU_UNKNOWN)
+		features &= ~RTE_BIT64(VIRTIO_NET_F_MTU);
 	return features;
 }
 
