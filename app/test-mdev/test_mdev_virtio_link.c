@@ -345,6 +345,28 @@ test_recovery(void)
 	return TEST_SUCCESS;
 }
 
+/* What was dropped stays so in a queue that takes the place of another one. */
+static int
+test_dropped(void)
+{
+	uint16_t id = virtio_port.id;
+	struct rte_eth_stats stats;
+	uint8_t data[60] = { 0 };
+	struct rte_mbuf *got;
+
+	TEST_ASSERT_SUCCESS(start_pairs(), "start");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_link_down(id), "down");
+	TEST_ASSERT_EQUAL(fake_virtio_receive(data, 60), 1, "receive");
+	TEST_ASSERT_EQUAL(rte_eth_rx_burst(id, 0, &got, 1), 0, "received");
+	fake_virtio_ask_reset();
+	TEST_ASSERT_EVENTS("rS");
+	TEST_ASSERT(virtio_recovery_state()->nr_replaced > 0, "not replaced");
+	TEST_ASSERT_SUCCESS(rte_eth_stats_get(id, &stats), "get");
+	TEST_ASSERT_EQUAL(stats.ipackets + stats.ibytes, 0, "%" PRIu64, stats.ipackets);
+	TEST_ASSERT_EQUAL(stats.imissed, 1, "%" PRIu64, stats.imissed);
+	return TEST_SUCCESS;
+}
+
 static void
 link_goes(void)
 {
@@ -489,6 +511,7 @@ static struct unit_test_suite suite = {
 		TEST_CASE_ST(setup_pairs, virtio_port_stop, test_siblings),
 		TEST_CASE_ST(setup_restart, teardown_restart, test_kept),
 		TEST_CASE_ST(setup_restart, teardown_restart, test_recovery),
+		TEST_CASE_ST(setup_restart, teardown_restart, test_dropped),
 		TEST_CASE_ST(setup_restart, teardown_restart, test_lost),
 		TEST_CASE_ST(setup_restart, teardown_restart, test_read_meanwhile),
 		TEST_CASES_END()

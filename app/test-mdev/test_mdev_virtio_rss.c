@@ -260,7 +260,11 @@ test_table(void)
 	TEST_ASSERT_EQUAL(captured_log_lines("redirection table of 64"), 1, "lines");
 	TEST_ASSERT_EQUAL(rss->reta[0], 0, "kept although refused");
 	TEST_ASSERT_EQUAL(fake_virtio.counts.bad, 0, "bad commands");
-	/* with other queues it is made anew */
+	/* it stays with the same queues, and is made anew with others */
+	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(id), "stop");
+	TEST_ASSERT_SUCCESS(virtio_port_start_queues(2, 2, RING, &rss_conf),
+		"start");
+	TEST_ASSERT_EQUAL(rss->reta[66], 1, "lost by a configuration");
 	TEST_ASSERT_SUCCESS(rte_eth_dev_stop(id), "stop");
 	TEST_ASSERT_SUCCESS(virtio_port_start_queues(1, 2, RING, &rss_conf),
 		"start");
