@@ -474,8 +474,9 @@ static int
 set_rss(void)
 {
 	struct rte_eth_rss_reta_entry64 reta[8];
-	uint8_t key[40];
-	struct rte_eth_rss_conf conf = { .rss_key_len = sizeof(key) };
+	uint8_t key[UINT8_MAX];
+	/* the only length that ethdev lets through since 23.11 */
+	struct rte_eth_rss_conf conf = { .rss_key_len = hw->rss.key_max };
 	uint32_t i;
 
 	if (!rss_possible())
