@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_ethdev.h>
@@ -76,6 +77,18 @@ test_bus_cleanup(struct rte_bus *bus)
 #else
 #define TEST_DETACHED_STAYS 0
 #endif
+
+/* Since 23.11 a device says which algorithms of RSS it has. */
+static inline bool
+test_has_toeplitz(const struct rte_eth_dev_info *info)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+	return (info->rss_algo_capa & RTE_ETH_HASH_ALGO_CAPA_MASK(TOEPLITZ)) != 0;
+#else
+	RTE_SET_USED(info);
+	return true;
+#endif
+}
 
 /* The operation that counts in a transmit queue; where there is none, the one beside it. */
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)

@@ -11,6 +11,7 @@
 #include "fake_mp.h"
 #include "held.h"
 #include "test.h"
+#include "test_compat.h"
 #include "virtio_port.h"
 
 #define MQ RTE_BIT64(VIRTIO_NET_F_MQ)
@@ -96,6 +97,7 @@ test_info(void)
 
 	TEST_ASSERT_SUCCESS(rte_eth_dev_info_get(virtio_port.id, &info), "info");
 	TEST_ASSERT_EQUAL(info.hash_key_size, KEY, "key %u", info.hash_key_size);
+	TEST_ASSERT(test_has_toeplitz(&info), "algorithm");
 	TEST_ASSERT_EQUAL(info.reta_size, RETA, "table %u", info.reta_size);
 	TEST_ASSERT_EQUAL(info.flow_type_rss_offloads, RTE_ETH_RSS_IPV4 |
 		RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |

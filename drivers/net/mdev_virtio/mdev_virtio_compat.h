@@ -77,6 +77,17 @@ typedef __typeof__(((eth_rx_queue_count_t)NULL)(NULL)) mdev_virtio_queue_count;
 #define MDEV_VIRTIO_SET_TX_QUEUE_COUNT(dev, func) ((void)(func))
 #endif
 
+/* Algorithms of RSS have names since 23.11; VIRTIO has Toeplitz's (VIRTIO 1.2 s. 5.1.3). */
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+#define MDEV_VIRTIO_ADD_TOEPLITZ(info) \
+	((info)->rss_algo_capa |= RTE_ETH_HASH_ALGO_CAPA_MASK(TOEPLITZ))
+#define MDEV_VIRTIO_SET_TOEPLITZ(conf) \
+	((conf)->algorithm = RTE_ETH_HASH_FUNCTION_TOEPLITZ)
+#else
+#define MDEV_VIRTIO_ADD_TOEPLITZ(info) ((void)(info))
+#define MDEV_VIRTIO_SET_TOEPLITZ(conf) ((void)(conf))
+#endif
+
 /* A key without a value is an error that nobody explains, since 24.11. */
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
 #define mdev_virtio_kvargs_process rte_kvargs_process_opt

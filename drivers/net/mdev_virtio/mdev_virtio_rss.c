@@ -183,6 +183,9 @@ mdev_virtio_rss_info(const struct rte_eth_dev *dev, struct rte_eth_dev_info *inf
 {
 	const struct mdev_virtio_rss *rss = &mdev_virtio_hw(dev)->rss;
 
+	if (rss->supported == 0)
+		return;
+	MDEV_VIRTIO_ADD_TOEPLITZ(info);
 	info->hash_key_size = rss->key_max;
 	info->reta_size = rss->reta_size;
 	info->flow_type_rss_offloads = types_to_hf(rss->supported);
@@ -300,6 +303,7 @@ mdev_virtio_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *
 	if (conf->rss_key != NULL)
 		memcpy(conf->rss_key, rss->key, RTE_MIN(room, rss->key_len));
 	conf->rss_key_len = rss->key_len;
+	MDEV_VIRTIO_SET_TOEPLITZ(conf);
 	return 0;
 }
 
