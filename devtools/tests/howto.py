@@ -181,7 +181,9 @@ def user_space(page):
     main = page.terminal
     begin(start, backend, namespaces, main)
     page.type()
-    main.wait("ready")
+    ready = "ready, socket "    # of each device, before or behind the shell's prompt
+    while main.shown.count(ready) < 2:
+        main.wait(ready)
     devices = [value(main, name) for name in ("left", "right")]
     expect("devices in /run/mdev/devices",
            sorted(os.listdir("/run/mdev/devices")) == sorted(devices))
